@@ -1,0 +1,1 @@
+"""limbeck: distil, quantize, verify and package NLP transformers."""

@@ -1,0 +1,58 @@
+"""Which texts go through a model together: texts of like length, so that almost nothing is padding.
+
+The same code serves labelling, training and the runtime.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Indices = NDArray[np.int64]
+
+
+def by_length(lengths: Sequence[int], *, max_tokens: int, max_texts: int) -> list[Indices]:
+    """Batches for inference, longest first, so that a lack of memory shows at once.
+
+    Args:
+        lengths: (n,) tokens of each text.
+        max_tokens: Bound on texts x longest text of a batch; a single longer text is a batch of its own.
+        max_texts: Bound on the texts of a batch.
+
+    Returns: Index arrays that together hold each of 0..n-1 once.
+    """
+    order = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")
+    batches: list[Indices] = []
+    start = 0
+    while start < len(order):
+        longest = max(1, int(lengths[order[start]]))
+        stop = start + max(1, min(max_texts, max_tokens // longest))
+        batches.append(order[start:stop])
+        start = stop
+    return batches
+
+
+def shuffled_by_length(
+    lengths: Sequence[int], *, batch_size: int, generator: np.random.Generator, pool_batches: int = 50
+) -> list[Indices]:
+    """Batches of one training epoch: random, yet each of texts of like length.
+
+    The texts are shuffled, cut into pools of `pool_batches` batches, sorted by length within a pool, cut into batches,
+    and the batches shuffled. A text's companions differ from epoch to epoch.
+
+    Args:
+        lengths: (n,) tokens of each text.
+        batch_size: Texts a batch; the last one of the epoch may be smaller.
+        generator: Where the order comes from; the same state gives the same batches.
+        pool_batches: Larger pools waste less padding and mix less.
+
+    Returns: Index arrays that together hold each of 0..n-1 once.
+    """
+    sizes = np.asarray(lengths, dtype=np.int64)
+    order = generator.permutation(len(sizes))
+    batches: list[Indices] = []
+    for start in range(0, len(order), batch_size * pool_batches):
+        pool = order[start : start + batch_size * pool_batches]
+        pool = pool[np.argsort(sizes[pool], kind="stable")]
+        batches += [pool[at : at + batch_size] for at in range(0, len(pool), batch_size)]
+    return [batches[index] for index in generator.permutation(len(batches))]

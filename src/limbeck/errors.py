@@ -1,0 +1,91 @@
+"""Every error that limbeck raises on purpose, in one tree, each with a hint.
+
+    LimbeckError                what was expected, what came, where; `hint` says what to do
+    |- DataError                a file of texts cannot be used
+    |  `- LabelError            labels and the teacher's label names do not fit together
+    |- RecipeError              a recipe key or value is wrong (all faults in one message)
+    |- SchemeError              a quantization scheme that does not exist or does not fit
+    |- TeacherError             a teacher cannot be used
+    |  `- UnsafeTeacherError    it could only be used by running code that came with it
+    |- ArtifactError            an artifact is incomplete or was changed
+    |- SignalsError             a signals folder is damaged or belongs to something else
+    |- OutputError              the place to write to is taken, or full
+    |- MissingExtraError        an optional dependency is not installed
+    `- ShapeError               tensors given by a caller do not fit together
+
+The command line turns each of them into one message on stderr and exit code 2.
+"""
+
+
+class LimbeckError(Exception):
+    """The root of the tree: a fault of the input, told once and clearly.
+
+    Args:
+        message: What was expected, what came, and where.
+        hint: What to do about it, as a sentence.
+    """
+
+    def __init__(self, message: str, *, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """The message with its hint, as the command line prints it."""
+        return f"{self.message}\nHint: {self.hint}"
+
+
+class DataError(LimbeckError):
+    """A file of texts cannot be used."""
+
+
+class LabelError(DataError):
+    """Labels in the data and label names of the teacher do not fit together."""
+
+
+class RecipeError(LimbeckError):
+    """A recipe holds an unknown key or an impossible value."""
+
+
+class SchemeError(LimbeckError):
+    """A quantization scheme does not exist, or does not fit a layer."""
+
+
+class TeacherError(LimbeckError):
+    """A teacher cannot be used."""
+
+
+class UnsafeTeacherError(TeacherError):
+    """A teacher that could only be used by running code that came with it."""
+
+
+class ArtifactError(LimbeckError):
+    """An artifact is incomplete, was changed, or is of another version."""
+
+
+class SignalsError(LimbeckError):
+    """A signals folder is damaged or belongs to another teacher."""
+
+
+class OutputError(LimbeckError):
+    """The place to write to is taken by something else, or full."""
+
+
+class ShapeError(LimbeckError):
+    """Tensors or arrays that a caller gave do not fit together."""
+
+
+class MissingExtraError(LimbeckError):
+    """An optional dependency is not installed.
+
+    Args:
+        what: What the user wanted to do.
+        extra: The extra of limbeck that brings the dependency, such as ``train``.
+    """
+
+    def __init__(self, what: str, *, extra: str) -> None:
+        super().__init__(
+            f"{what} needs packages that are not installed.",
+            hint=f"pip install 'limbeck[{extra}]'",
+        )
+        self.extra = extra

@@ -1,0 +1,91 @@
+"""Texts with their labels, as every stage hands them on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limbeck import fingerprint
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Texts (or pairs of texts) in a fixed order, and what is known of their labels.
+
+    Args:
+        texts: (n,) the texts.
+        text_pairs: (n,) the second text of each pair, or None for single texts.
+        labels: (n,) int64, indices into `label_names`, or None where nobody labelled the texts.
+        label_names: The classes in the order of the teacher's logits.
+    """
+
+    texts: tuple[str, ...]
+    text_pairs: tuple[str, ...] | None
+    labels: NDArray[np.int64] | None
+    label_names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @cached_property
+    def text_fingerprints(self) -> tuple[str, ...]:
+        """(n,) the key of each text's answer in the signals; see `fingerprint.of_text`."""
+        return tuple(fingerprint.of_text(*pair) for pair in self._pairs())
+
+    @cached_property
+    def content_fingerprints(self) -> tuple[str, ...]:
+        """(n,) what splits and leak checks compare; see `fingerprint.of_content`."""
+        return tuple(fingerprint.of_content(*pair) for pair in self._pairs())
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The name of this whole set: texts, labels, label names and their order."""
+        labels = "none" if self.labels is None else fingerprint.of_bytes(self.labels.astype("<i8").tobytes())
+        return fingerprint.of_many((*self.text_fingerprints, labels, *self.label_names))
+
+    def take(self, indices: Sequence[int] | NDArray[np.int64]) -> "Examples":
+        """The examples at `indices`, in that order."""
+        chosen = [int(index) for index in indices]
+        return Examples(
+            texts=tuple(self.texts[index] for index in chosen),
+            text_pairs=None if self.text_pairs is None else tuple(self.text_pairs[index] for index in chosen),
+            labels=None if self.labels is None else self.labels[chosen],
+            label_names=self.label_names,
+        )
+
+    def _pairs(self) -> zip:  # type: ignore[type-arg]
+        return zip(self.texts, self.text_pairs or (None,) * len(self.texts), strict=True)
+
+
+@dataclass(frozen=True)
+class LeakReport:
+    """What parting the texts found: repeats, and texts that stood in two parts.
+
+    Args:
+        repeats: part -> rows dropped because the same content stood earlier in that part.
+        leaks: "held_out in train" and the like -> rows dropped from the first-named part.
+        contradictions: rows whose content stands elsewhere in the data with another label (kept, but counted).
+    """
+
+    repeats: dict[str, int]
+    leaks: dict[str, int]
+    contradictions: int
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The texts, parted so that no content stands in two parts.
+
+    Args:
+        train: What the student learns from; calibration texts come from here too.
+        validation: Chooses the best checkpoint.
+        held_out: Read by no stage before `verify`.
+        leaks: What parting them found.
+    """
+
+    train: Examples
+    validation: Examples
+    held_out: Examples
+    leaks: LeakReport

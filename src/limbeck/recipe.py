@@ -1,0 +1,233 @@
+"""Every knob of a run, each default written once: a recipe, read from TOML or from flags.
+
+`Recipe()` is the recipe that needs no thought. A key that does not exist is refused with the nearest one that does, and
+all faults of a recipe are told at once.
+"""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from limbeck.errors import RecipeError
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class DataTable(_Table):
+    """Which columns hold what, and how the texts are parted where no parts are given."""
+
+    text: str | None = Field(None, description="Column of the text. Found by name when not given.")
+    text_pair: str | None = Field(None, description="Column of the second text of a pair. Found by name when not given.")
+    label: str | None = Field(None, description="Column of the label. Found by name when not given.")
+    validation_share: float = Field(0.1, gt=0, lt=0.5, description="Share of texts that chooses the best checkpoint.")
+    held_out_share: float = Field(0.2, gt=0, lt=0.9, description="Share of texts that nothing reads before verify.")
+    max_tokens: int = Field(128, ge=8, le=8192, description="Longer texts are cut to this many tokens, and counted.")
+
+
+class TeachTable(_Table):
+    """How `limbeck teach` makes a teacher from a pretrained encoder and labelled texts."""
+
+    epochs: int = Field(8, ge=1, description="Passes over the texts at most.")
+    patience: int = Field(2, ge=1, description="Stop after this many epochs without a better validation score.")
+    learning_rate: float = Field(1e-4, gt=0)
+    batch_size: int = Field(32, ge=1)
+    warmup_share: float = Field(0.1, ge=0, lt=1)
+    weight_decay: float = Field(0.01, ge=0)
+    max_gradient_norm: float = Field(1.0, gt=0)
+
+
+class TeacherTable(_Table):
+    """How the teacher is loaded and asked."""
+
+    allow_code: tuple[str, ...] = Field((), description="Hub ids or folders whose own Python code may run. None else.")
+    revision: str | None = Field(None, description="Branch, tag or commit of a hub id.")
+    batch_tokens: int = Field(4096, ge=64, description="Tokens per batch while labelling.")
+    precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="auto: bfloat16 where it is fast.")
+
+
+class StudentTable(_Table):
+    """The student's shape."""
+
+    layers: int | None = Field(None, ge=1, description="Number of layers. Default: half of the teacher's, rounded up.")
+    take_layers: tuple[int, ...] | None = Field(
+        None, description="Which teacher layers to take over, counted from 0. Default: evenly spaced, the last among them."
+    )
+
+    @model_validator(mode="after")
+    def _layers_agree(self) -> Self:
+        if self.take_layers is not None:
+            if not self.take_layers or sorted(set(self.take_layers)) != list(self.take_layers) or self.take_layers[0] < 0:
+                raise ValueError("take_layers must be different layer numbers from 0 up, in rising order")
+            if self.layers is not None and self.layers != len(self.take_layers):
+                raise ValueError(f"layers = {self.layers} but take_layers names {len(self.take_layers)}")
+        return self
+
+
+class LossWeights(_Table):
+    """What each objective counts for; 0 leaves it out."""
+
+    soft_labels: float = Field(1.0, ge=0)
+    true_labels: float = Field(0.1, ge=0)
+    last_hidden: float = Field(1.0, ge=0)
+
+    @model_validator(mode="after")
+    def _something_is_learned(self) -> Self:
+        if self.soft_labels == self.true_labels == self.last_hidden == 0:
+            raise ValueError("every loss weight is 0, so nothing would be learned")
+        return self
+
+
+class DistillTable(_Table):
+    """How the student learns."""
+
+    epochs: int = Field(4, ge=1)
+    learning_rate: float = Field(2e-4, gt=0)
+    batch_size: int = Field(64, ge=1)
+    temperature: float = Field(2.0, gt=0, description="T of the softened distributions.")
+    weights: LossWeights = LossWeights()
+    warmup_share: float = Field(0.06, ge=0, lt=1)
+    weight_decay: float = Field(0.01, ge=0)
+    max_gradient_norm: float = Field(1.0, gt=0)
+    train_embeddings: bool = Field(False, description="Also train the embedding tables taken over from the teacher.")
+    evaluations_per_epoch: int = Field(2, ge=1, description="How often the student is compared on validation texts.")
+    checkpoint_seconds: float = Field(20.0, gt=0, description="Seconds between checkpoints; a killed run loses no more.")
+    baseline: bool = Field(True, description="Also train the same shape on labels alone, for comparison.")
+
+
+class QuantizeTable(_Table):
+    """Bits of the artifact."""
+
+    scheme: Literal["w8a8e8"] = Field("w8a8e8", description="8-bit weights, 8-bit dynamic activations, 8-bit tables.")
+
+
+class Tolerances(_Table):
+    """What the user accepts. A tolerance that is not given is not checked."""
+
+    min_retention: float | None = Field(0.98, ge=0, description="Artifact's accuracy / teacher's accuracy.")
+    min_agreement: float | None = Field(0.90, ge=0, le=1, description="Share of held-out texts with the teacher's answer.")
+    min_accuracy: float | None = Field(None, ge=0, le=1)
+    max_size_mb: float | None = Field(None, gt=0, description="Megabytes (10^6 bytes) of model and tokenizer that run.")
+    max_latency_ms: float | None = Field(None, gt=0, description="p50 at batch 1, milliseconds.")
+
+
+class VerifyTable(_Table):
+    """How the artifact is judged."""
+
+    tolerances: Tolerances = Tolerances()
+    confidence: float = Field(0.95, gt=0.5, lt=1)
+    bootstrap_samples: int = Field(2000, ge=200)
+    timing_texts: int = Field(200, ge=1, description="Held-out texts timed one by one.")
+    timing_rounds: int = Field(3, ge=1, description="Interleaved rounds of artifact and teacher.")
+    threads: int = Field(0, ge=0, description="Threads for both sides; 0 takes the physical cores.")
+
+
+class Recipe(_Table):
+    """A whole run."""
+
+    seed: int = Field(0, ge=0, lt=2**31)
+    task: Literal["classification"] = "classification"
+    data: DataTable = DataTable()
+    teach: TeachTable = TeachTable()
+    teacher: TeacherTable = TeacherTable()
+    student: StudentTable = StudentTable()
+    distill: DistillTable = DistillTable()
+    quantize: QuantizeTable = QuantizeTable()
+    verify: VerifyTable = VerifyTable()
+
+    @classmethod
+    def from_dict(cls, tables: dict[str, Any], *, source: str = "the recipe") -> Self:
+        """Build a recipe from nested tables.
+
+        Raises:
+            RecipeError: Unknown keys or impossible values, all of them in one message.
+        """
+        try:
+            return cls.model_validate(tables)
+        except ValidationError as error:
+            faults = [_fault(detail) for detail in error.errors()]
+            raise RecipeError(
+                f"{source} has {len(faults)} fault{'s' if len(faults) > 1 else ''}:\n" + "\n".join(f"  - {f}" for f in faults),
+                hint="`limbeck recipe` prints every key with its default and meaning.",
+            ) from None
+
+    @classmethod
+    def from_toml(cls, path: Path, *, overrides: dict[str, Any] | None = None) -> Self:
+        """Read a recipe file; `overrides` maps dotted keys to values that win over it.
+
+        Raises:
+            RecipeError: The file is not there or not TOML, or holds unknown keys or impossible values.
+        """
+        try:
+            tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RecipeError(f"No recipe at {path}.", hint="`limbeck recipe > recipe.toml` writes one to start from.") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise RecipeError(f"{path} is not TOML: {error}", hint="Mend that line; see https://toml.io.") from None
+        return cls.from_dict(with_overrides(tables, overrides or {}), source=str(path))
+
+    def to_toml(self) -> str:
+        """The whole recipe as TOML, each key with its meaning as a comment; keys without a value are commented out."""
+        return "\n".join(_toml_lines(self, prefix="")) + "\n"
+
+
+def with_overrides(tables: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+    """A copy of nested tables in which dotted keys are set: ``{"distill.epochs": 3}``."""
+    merged: dict[str, Any] = {key: dict(value) if isinstance(value, dict) else value for key, value in tables.items()}
+    for dotted, value in overrides.items():
+        *path, last = dotted.split(".")
+        table = merged
+        for name in path:
+            below = table.get(name)
+            table[name] = dict(below) if isinstance(below, dict) else {}
+            table = table[name]
+        table[last] = value
+    return merged
+
+
+def known_keys(table: type[BaseModel] = Recipe, prefix: str = "") -> dict[str, type[BaseModel] | None]:
+    """Every dotted key of a recipe; a table maps to its type, a value to None."""
+    keys: dict[str, type[BaseModel] | None] = {}
+    for name, field in table.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            keys[prefix + name] = kind
+            keys |= known_keys(kind, f"{prefix}{name}.")
+        else:
+            keys[prefix + name] = None
+    return keys
+
+
+def _fault(detail: Any) -> str:  # noqa: ANN401  (pydantic's ErrorDetails)
+    dotted = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(dotted, known_keys(), n=1, cutoff=0.0)
+        return f"unknown key {dotted!r}; did you mean {near[0]!r}?"
+    message = detail["msg"].removeprefix("Value error, ")
+    return f"{dotted or 'recipe'}: {message[0].lower()}{message[1:]} (got {detail['input']!r})"
+
+
+def _toml_lines(table: BaseModel, *, prefix: str) -> list[str]:
+    lines, below = [], []
+    for name, field in type(table).model_fields.items():
+        value = getattr(table, name)
+        if isinstance(value, BaseModel):
+            below += ["", f"[{prefix}{name}]", *_toml_lines(value, prefix=f"{prefix}{name}.")]
+            continue
+        comment = f"  # {field.description}" if field.description else ""
+        lines.append(f"# {name} ={comment}" if value is None else f"{name} = {_toml_value(value)}{comment}")
+    return lines + below
+
+
+def _toml_value(value: Any) -> str:  # noqa: ANN401  (any TOML value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml_value(item) for item in value) + "]"
+    return repr(value)

@@ -1,0 +1,273 @@
+"""What each stage has to tell: curves, bits, scores, timings, the verdict, the whole run. Plain data, JSON in and out."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self, TypeVar
+
+from pydantic import TypeAdapter
+
+Record = TypeVar("Record")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A confidence interval, and how it was made.
+
+    Args:
+        low: Lower bound.
+        high: Upper bound.
+        confidence: Share of repetitions in which such an interval holds the true value.
+        method: "wilson" or "paired percentile bootstrap".
+    """
+
+    low: float
+    high: float
+    confidence: float
+    method: str
+
+
+@dataclass(frozen=True)
+class Score:
+    """A measure on `n` held-out texts, with its interval."""
+
+    value: float
+    interval: Interval
+    n: int
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One point of a training curve.
+
+    Args:
+        step: Optimizer steps done.
+        losses: objective -> mean since the last point, before weighting ("total" is the weighted sum).
+        validation_agreement: Share of validation texts answered as the teacher does; None between comparisons.
+        validation_accuracy: Share answered as labelled; None between comparisons or without labels.
+    """
+
+    step: int
+    losses: Mapping[str, float]
+    validation_agreement: float | None = None
+    validation_accuracy: float | None = None
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """How a model was trained. Times live in `RunRecord.seconds`, so that this is the same in every repetition."""
+
+    name: str
+    n_texts: int
+    epochs: int
+    steps: int
+    best_step: int
+    curve: tuple[CurvePoint, ...]
+
+
+@dataclass(frozen=True)
+class LabellingRecord:
+    """What asking the teacher took: how many answers stood on disk already, and how many were asked for."""
+
+    n_texts: int
+    n_found: int
+    n_asked: int
+    n_truncated: int
+    folder: str
+
+
+@dataclass(frozen=True)
+class LayerBits:
+    """One weight tensor of the quantized model.
+
+    Args:
+        name: Its name in the student.
+        kind: "embedding" or "linear" or "kept" (left in float32).
+        shape: Its shape.
+        weight_bits: Bits of a stored weight.
+        float_bytes: Bytes as float32.
+        stored_bytes: Bytes as stored: codes, scales, zero points.
+        relative_error: ||weight - dequantized|| / ||weight||, Frobenius.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    weight_bits: int
+    float_bytes: int
+    stored_bytes: int
+    relative_error: float
+
+
+@dataclass(frozen=True)
+class QuantizationRecord:
+    """What quantizing did to each layer."""
+
+    scheme: str
+    layers: tuple[LayerBits, ...]
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds of one answer at batch 1, tokenization included, over `n` timed calls."""
+
+    p50_ms: float
+    p99_ms: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How fast one side answers.
+
+    Args:
+        name: Which side: "teacher (PyTorch float32)", "artifact (int8)".
+        batch_1: Latency of single texts.
+        texts_per_second_batch_32: Throughput at batch 32 in texts a second; median of the rounds.
+        spread: (largest - smallest) / median of the rounds' throughput: how noisy the machine was.
+        threads: Threads that this side was given.
+    """
+
+    name: str
+    batch_1: Latency
+    texts_per_second_batch_32: float
+    spread: float
+    threads: int
+
+
+@dataclass(frozen=True)
+class ModelScores:
+    """One model on the held-out texts.
+
+    Args:
+        name: "teacher", "student (float32)", "artifact (int8)", "no-teacher baseline".
+        size_bytes: Bytes on disk of what must ship for it to answer: model and tokenizer.
+        n_parameters: Its parameters.
+        accuracy: None without labels.
+        retention: accuracy / teacher's accuracy, paired; None without labels or for the teacher.
+        agreement: Share of texts with the teacher's answer; None for the teacher itself.
+    """
+
+    name: str
+    size_bytes: int
+    n_parameters: int
+    accuracy: Score | None
+    retention: Score | None
+    agreement: Score | None
+
+
+@dataclass(frozen=True)
+class ChangedAnswer:
+    """A held-out text to which artifact and teacher answer differently."""
+
+    text: str
+    text_pair: str | None
+    label: str | None
+    teacher_label: str
+    teacher_probability: float
+    artifact_label: str
+    artifact_probability: float
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """How often the teacher's answer `teacher_label` became `artifact_label`, with examples."""
+
+    teacher_label: str
+    artifact_label: str
+    count: int
+    examples: tuple[ChangedAnswer, ...]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One tolerance: what was asked, what was measured, whether it held."""
+
+    tolerance: str
+    bound: float
+    measured: float
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the artifact passed, with the evidence.
+
+    Args:
+        passed: All checks held (a verdict without checks passes).
+        sentence: The verdict in one sentence.
+        checks: Every tolerance that the recipe sets.
+        models: Teacher, student, artifact, baseline on the same texts; the artifact is always there.
+        confusions: Changed answers by pair of labels, the most frequent first.
+        n_changed: How many held-out texts got another answer than the teacher's.
+        n_held_out: Held-out texts.
+        n_truncated: How many of them were cut to `max_tokens`.
+        timings: Artifact and (where it was at hand) teacher; empty when not measured.
+    """
+
+    passed: bool
+    sentence: str
+    checks: tuple[Check, ...]
+    models: tuple[ModelScores, ...]
+    confusions: tuple[Confusion, ...]
+    n_changed: int
+    n_held_out: int
+    n_truncated: int
+    timings: tuple[Timing, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """Everything a run has to tell: the source of the report, the model card and run.json.
+
+    Args:
+        limbeck_version: Version that ran.
+        teacher: Its name as given, and its fingerprint under "fingerprint".
+        shapes: "teacher" / "student" -> layers, hidden size, heads, intermediate size, vocabulary, parameters.
+        data: part -> number of texts; and the fingerprints of the parts under "<part> fingerprint".
+        leaks: What parting the texts found, in sentences.
+        recipe: The recipe as nested tables.
+        labelling: What asking the teacher took.
+        trainings: Student and baseline (and teacher, where it was taught in this run).
+        quantization: Bits and errors by layer.
+        verdict: The verdict.
+        files: path in the artifact -> sha256.
+        machine: processor, instruction set, cores, versions; see `machine.describe`.
+        seconds: stage -> wall-clock seconds in the process that finished it.
+    """
+
+    limbeck_version: str
+    teacher: Mapping[str, str]
+    shapes: Mapping[str, Mapping[str, int]]
+    data: Mapping[str, int | str]
+    leaks: tuple[str, ...]
+    recipe: Mapping[str, Any]
+    labelling: LabellingRecord
+    trainings: tuple[TrainingRecord, ...]
+    quantization: QuantizationRecord
+    verdict: Verdict
+    files: Mapping[str, str]
+    machine: Mapping[str, str]
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON values."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:  # noqa: ANN401  (parsed JSON)
+        """The record from JSON values, checked field by field."""
+        return from_json(cls, value)
+
+
+def to_json(record: Any) -> dict[str, Any]:  # noqa: ANN401  (any record of this file)
+    """A record as JSON values."""
+    return asdict(record)
+
+
+def from_json(kind: type[Record], value: Any) -> Record:  # noqa: ANN401  (parsed JSON)
+    """A record of `kind` from JSON values.
+
+    Raises:
+        pydantic.ValidationError: A field is missing or of another type.
+    """
+    return TypeAdapter(kind).validate_python(value)
