@@ -1,0 +1,99 @@
+"""How figures read in English: percents, bytes, milliseconds, counts. The terminal, the report and the card all use it.
+
+A figure that is not a number (no labels, nothing measured) reads as an en dash.
+"""
+
+import math
+from typing import TypeGuard
+
+NOTHING = "–"  # noqa: RUF001  (an en dash is meant)
+_BYTE_UNITS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
+
+
+def percent(share: float | None, *, decimals: int = 1) -> str:
+    """A share as percent: 0.961 reads "96.1 %"."""
+    return f"{100 * share:.{decimals}f} %" if _known(share) else NOTHING
+
+
+def percent_range(low: float, high: float, *, decimals: int = 1) -> str:
+    """Two shares as a range of percents: "94.6–97.2 %"."""  # noqa: RUF002
+    return f"{100 * low:.{decimals}f}{NOTHING}{100 * high:.{decimals}f} %"
+
+
+def points(difference: float, *, decimals: int = 1) -> str:
+    """A difference of two shares in percentage points, with its sign: "+1.9 points"."""
+    return f"{signed(100 * difference, decimals=decimals)} points"
+
+
+def signed(value: float, *, decimals: int = 1) -> str:
+    """A number with its sign, a true minus for negatives, and no sign for what rounds to zero."""
+    rounded = round(value, decimals) + 0.0
+    sign = "+" if rounded > 0 else "−" if rounded < 0 else ""  # noqa: RUF001  (the minus sign)
+    return f"{sign}{abs(rounded):.{decimals}f}"
+
+
+def size(n_bytes: float | None) -> str:
+    """Bytes in decimal units with three figures: "15.4 MB", "940 kB", "87 bytes"."""
+    if not _known(n_bytes):
+        return NOTHING
+    for unit, factor in _BYTE_UNITS:
+        if n_bytes >= factor * 0.9995:
+            return f"{three_figures(n_bytes / factor)} {unit}"
+    return f"{n_bytes:.0f} byte{'' if n_bytes == 1 else 's'}"
+
+
+def milliseconds(value: float | None) -> str:
+    """Milliseconds with three figures: "1.23 ms", "45.6 ms"."""
+    return f"{three_figures(value)} ms" if _known(value) else NOTHING
+
+
+def count(value: float | None) -> str:
+    """A whole number with thousands separators: "1,234,567"."""
+    return f"{value:,.0f}" if _known(value) else NOTHING
+
+
+def millions(value: float | None) -> str:
+    """A large count in millions, smaller ones in full: "17.4 million", "8,204"."""
+    if not _known(value) or value < 1e6:
+        return count(value)
+    return f"{three_figures(value / 1e6)} million"
+
+
+def times(ratio: float | None) -> str:
+    """A ratio: "5.3×", "13×"."""  # noqa: RUF002
+    if not _known(ratio):
+        return NOTHING
+    return f"{ratio:.1f}×" if ratio < 9.95 else f"{ratio:,.0f}×"  # noqa: RUF001  (the multiplication sign)
+
+
+def duration(seconds: float | None) -> str:
+    """A stretch of time: "0.4 s", "37 s", "2 min 5 s", "1 h 12 min"."""
+    if not _known(seconds):
+        return NOTHING
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """A count with its noun in the right number: "1 text", "872 texts"."""
+    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def three_figures(value: float) -> str:
+    """A number with three significant figures and thousands separators: "1,234", "45.6", "0.123"."""
+    if value == 0:
+        return "0"
+    rounded = float(f"{value:.3g}")  # first, so that 9.999 becomes 10.0 and not 10.00
+    whole_digits = math.floor(math.log10(abs(rounded))) + 1
+    return f"{value:,.{max(0, 3 - whole_digits)}f}"
+
+
+def _known(value: float | None) -> TypeGuard[float]:
+    return value is not None and not math.isnan(value)
