@@ -1,12 +1,15 @@
 """What each stage has to tell: curves, bits, scores, timings, the verdict, the whole run. Plain data, JSON in and out."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
 from pydantic import TypeAdapter
 
 Record = TypeVar("Record")
+
+# What the models of a verdict are called; a name may go on in brackets: "artifact (int8)".
+TEACHER, STUDENT, ARTIFACT, BASELINE = "teacher", "student", "artifact", "no-teacher baseline"
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,8 @@ class Interval:
         low: Lower bound.
         high: Upper bound.
         confidence: Share of repetitions in which such an interval holds the true value.
-        method: "wilson" or "paired percentile bootstrap".
+        method: "wilson", "paired percentile bootstrap", or "no change seen" (every resample gave the same value, so the
+            width comes from how many unseen changes n texts cannot rule out).
     """
 
     low: float
@@ -28,7 +32,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Score:
-    """A measure on `n` held-out texts, with its interval."""
+    """A measure on `n` held-out texts, with its interval: a share, a ratio of shares, or a difference of shares."""
 
     value: float
     interval: Interval
@@ -120,7 +124,7 @@ class Timing:
     """How fast one side answers.
 
     Args:
-        name: Which side: "teacher (PyTorch float32)", "artifact (int8)".
+        name: Which side: "teacher (PyTorch float32)", "artifact (int8)". It begins with the word for that model.
         batch_1: Latency of single texts.
         texts_per_second_batch_32: Throughput at batch 32 in texts a second; median of the rounds.
         spread: (largest - smallest) / median of the rounds' throughput: how noisy the machine was.
@@ -143,8 +147,9 @@ class ModelScores:
         size_bytes: Bytes on disk of what must ship for it to answer: model and tokenizer.
         n_parameters: Its parameters.
         accuracy: None without labels.
-        retention: accuracy / teacher's accuracy, paired; None without labels or for the teacher.
-        agreement: Share of texts with the teacher's answer; None for the teacher itself.
+        retention: accuracy / teacher's accuracy, paired; None without labels, without a teacher, for the teacher
+            itself, and where the teacher is right on no text.
+        agreement: Share of texts with the teacher's answer; None for the teacher itself and without a teacher.
     """
 
     name: str
@@ -180,12 +185,42 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Check:
-    """One tolerance: what was asked, what was measured, whether it held."""
+    """One tolerance: what was asked, what was measured, whether it held.
+
+    Args:
+        tolerance: Its key in the recipe: "min_agreement", "max_size_mb".
+        bound: What the recipe accepts, in the unit of that key.
+        measured: What was measured, in the same unit.
+        passed: `measured` is not on the wrong side of `bound`; being equal passes.
+        sentence: The same in words: "agreement 96.1 % is at least the accepted 90 %".
+    """
 
     tolerance: str
     bound: float
     measured: float
     passed: bool
+    sentence: str = ""
+
+
+@dataclass(frozen=True)
+class DistillationGain:
+    """What learning from the teacher brought over the same shape trained on labels alone, on the same texts.
+
+    Differences are student minus baseline, paired text by text: 0.019 stands for 1.9 points.
+
+    Args:
+        student: Name of the model compared; it has the baseline's number format, so that quantizing plays no part.
+        baseline: Name of the baseline.
+        agreement: Difference of the shares of texts with the teacher's answer; None without a teacher.
+        accuracy: Difference of the shares answered as labelled; None without labels.
+        sentence: The same in plain words.
+    """
+
+    student: str
+    baseline: str
+    agreement: Score | None
+    accuracy: Score | None
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -202,6 +237,9 @@ class Verdict:
         n_held_out: Held-out texts.
         n_truncated: How many of them were cut to `max_tokens`.
         timings: Artifact and (where it was at hand) teacher; empty when not measured.
+        changed_answers: All `n_changed` of them, the surest changes first; they quote the texts.
+        gain: What distillation itself brought; None without a baseline.
+        not_checked: A sentence for each default tolerance that these texts cannot measure.
     """
 
     passed: bool
@@ -213,6 +251,9 @@ class Verdict:
     n_held_out: int
     n_truncated: int
     timings: tuple[Timing, ...] = ()
+    changed_answers: tuple[ChangedAnswer, ...] = ()
+    gain: DistillationGain | None = None
+    not_checked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -260,8 +301,14 @@ class RunRecord:
 
 
 def to_json(record: Any) -> dict[str, Any]:  # noqa: ANN401  (any record of this file)
-    """A record as JSON values."""
-    return asdict(record)
+    """A record as JSON values: tuples become lists, so that reading the file back gives exactly this."""
+    dumped: dict[str, Any] = TypeAdapter(type(record)).dump_python(record, mode="json")
+    return dumped
+
+
+def run_schema() -> dict[str, Any]:
+    """The JSON schema of `run.json`, for tools that read it."""
+    return TypeAdapter(RunRecord).json_schema()
 
 
 def from_json(kind: type[Record], value: Any) -> Record:  # noqa: ANN401  (parsed JSON)
