@@ -76,6 +76,11 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+def leftovers(folder: Path) -> list[Path]:
+    """Temporary files and folders below `folder` that an interrupted write left behind."""
+    return sorted(folder.rglob(f"*{_TEMPORARY}-*"))
+
+
 def write_json(path: Path, value: Any) -> None:  # noqa: ANN401  (anything that JSON can hold)
     """Write a JSON value, two spaces deep, keys as given, with a newline at the end."""
     with written_whole(path) as temporary:

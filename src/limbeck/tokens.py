@@ -75,7 +75,7 @@ class TextEncoder:
         path = folder / TOKENIZER_FILE
         try:
             self._tokenizer = Tokenizer.from_file(str(path))
-        except Exception as error:  # the binding raises bare Exception for every fault
+        except Exception as error:  # noqa: BLE001  (the binding raises bare Exception for every fault)
             raise ArtifactError(
                 f"{path} is not a tokenizer file ({error}).", hint="Copy tokenizer.json from the model's own folder."
             ) from None
@@ -84,9 +84,8 @@ class TextEncoder:
         self.fingerprint = fingerprint.of_many([fingerprint.of_file(path), str(max_tokens)])
         self.pad_id = self._find_pad_id(settings.get("pad_token"))
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(
-            max_tokens, strategy="longest_first", direction="left" if settings.get("truncation_side") == "left" else "right"
-        )
+        cut_side = "left" if settings.get("truncation_side") == "left" else "right"
+        self._tokenizer.enable_truncation(max_tokens, strategy="longest_first", direction=cut_side)
 
     def encode(
         self, texts: Sequence[str], text_pairs: Sequence[str] | None = None, *, parallel: bool = True
@@ -191,7 +190,8 @@ def _refuse_half_characters(texts: Sequence[str], name: str) -> None:
             text.encode()
         except UnicodeEncodeError as error:
             raise DataError(
-                f"{name}[{index}] holds half of a character (U+{ord(text[error.start]):04X}) at position {error.start}.",
+                f"{name}[{index}] holds half of a character (U+{ord(text[error.start]):04X}) "
+                f"at position {error.start}.",
                 hint="A surrogate without its partner comes from broken decoding: read the source as UTF-8, or replace "
                 "it with text.encode('utf-8', 'replace').decode().",
             ) from None
