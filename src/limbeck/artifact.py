@@ -41,10 +41,8 @@ __all__ = [
 
 ARTIFACT_FOLDER: Final = "artifact"
 _SMALL_RUNNING_FILES: Final = ("config.json", "tokenizer.json", "tokenizer_config.json")
-_CODE_OR_PICKLE: Final = frozenset(
-    (".bat", ".bin", ".ckpt", ".cmd", ".dll", ".dylib", ".exe", ".jar", ".joblib", ".pickle", ".pkl", ".ps1", ".pt")
-    + (".pth", ".py", ".pyc", ".pyd", ".sh", ".so")
-)
+_CODE: Final = (".bat", ".cmd", ".dll", ".dylib", ".exe", ".jar", ".ps1", ".py", ".pyc", ".pyd", ".sh", ".so")
+_PICKLES: Final = (".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth")
 
 
 @dataclass(frozen=True)
@@ -185,7 +183,7 @@ def _names_in(folder: Path) -> list[str]:
 
 
 def _refuse_code(names: list[str], folder: Path) -> None:
-    refused = [name for name in names if PurePosixPath(name).suffix.lower() in _CODE_OR_PICKLE]
+    refused = [name for name in names if PurePosixPath(name).suffix.lower() in _CODE + _PICKLES]
     if refused:
         raise ArtifactError(
             f"{folder} holds {_listed(refused)}: code and pickles have no place in an artifact.",
