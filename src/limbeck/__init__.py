@@ -1,1 +1,18 @@
-"""limbeck: distil, quantize, verify and package NLP transformers."""
+"""limbeck: a teacher and texts go in; a small, verified, torch-free int8 model comes out."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from limbeck.pipeline import compress, teach, verify
+    from limbeck.recipe import Recipe
+    from limbeck.runtime import load
+
+__all__ = ["Recipe", "compress", "load", "teach", "verify"]
+_ROOMS = {"Recipe": "recipe", "load": "runtime"} | dict.fromkeys(("compress", "teach", "verify"), "pipeline")
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  (loads a room when its name is first asked for)
+    if name not in _ROOMS:
+        raise AttributeError(f"module 'limbeck' has no attribute {name!r}")
+    return getattr(import_module(f"limbeck.{_ROOMS[name]}"), name)
