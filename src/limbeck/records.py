@@ -1,4 +1,4 @@
-"""What each stage has to tell: curves, bits, scores, timings, the verdict, the whole run. Plain data, JSON in and out."""
+"""What each stage has to tell: curves, bits, scores, timings, verdict, the whole run. Plain data, to JSON and back."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,8 +20,7 @@ class Interval:
         low: Lower bound.
         high: Upper bound.
         confidence: Share of repetitions in which such an interval holds the true value.
-        method: "wilson", "paired percentile bootstrap", or "no change seen" (every resample gave the same value, so the
-            width comes from how many unseen changes n texts cannot rule out).
+        method: "wilson" or "paired percentile bootstrap".
     """
 
     low: float
@@ -209,7 +208,7 @@ class DistillationGain:
     Differences are student minus baseline, paired text by text: 0.019 stands for 1.9 points.
 
     Args:
-        student: Name of the model compared; it has the baseline's number format, so that quantizing plays no part.
+        student: Name of the model compared; the float32 student where it is at hand, so that quantizing plays no part.
         baseline: Name of the baseline.
         agreement: Difference of the shares of texts with the teacher's answer; None without a teacher.
         accuracy: Difference of the shares answered as labelled; None without labels.

@@ -7,17 +7,32 @@ import math
 from typing import TypeGuard
 
 NOTHING = "–"  # noqa: RUF001  (an en dash is meant)
+_MOST_DECIMALS = 6
 _BYTE_UNITS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 
 
 def percent(share: float | None, *, decimals: int = 1) -> str:
-    """A share as percent: 0.961 reads "96.1 %"."""
-    return f"{100 * share:.{decimals}f} %" if _known(share) else NOTHING
+    """A share as percent: 0.961 reads "96.1 %"; only a whole share reads "100.0 %" (0.9999 reads "99.99 %")."""
+    return f"{_percent_figure(share, decimals)} %" if _known(share) else NOTHING
 
 
 def percent_range(low: float, high: float, *, decimals: int = 1) -> str:
     """Two shares as a range of percents: "94.6–97.2 %"."""  # noqa: RUF002
-    return f"{100 * low:.{decimals}f}{NOTHING}{100 * high:.{decimals}f} %"
+    return f"{_percent_figure(low, decimals)}{NOTHING}{_percent_figure(high, decimals)} %"
+
+
+def told_apart(value: float, bound: float, *, decimals: int = 1) -> str:
+    """A number with as many decimals as show that it is not `bound`: 89.96 beside 90 reads "89.96", not "90.0"."""
+    if value == bound:
+        return plain(value)
+    while decimals < _MOST_DECIMALS and round(value, decimals) == round(bound, decimals):
+        decimals += 1
+    return f"{value:,.{decimals}f}"
+
+
+def plain(value: float) -> str:
+    """A number as a person would write it, without idle zeros: 90.0 reads "90", 98.5 reads "98.5"."""
+    return f"{round(value, _MOST_DECIMALS):,.{_MOST_DECIMALS}f}".rstrip("0").rstrip(".")
 
 
 def points(difference: float, *, decimals: int = 1) -> str:
@@ -61,9 +76,12 @@ def millions(value: float | None) -> str:
 
 def times(ratio: float | None) -> str:
     """A ratio: "5.3×", "13×"."""  # noqa: RUF002
-    if not _known(ratio):
-        return NOTHING
-    return f"{ratio:.1f}×" if ratio < 9.95 else f"{ratio:,.0f}×"  # noqa: RUF001  (the multiplication sign)
+    return f"{multiple(ratio)}×" if _known(ratio) else NOTHING  # noqa: RUF001  (the multiplication sign)
+
+
+def multiple(ratio: float) -> str:
+    """A ratio within a sentence, before the word "times": "5.3", "13"."""
+    return f"{ratio:.1f}" if ratio < 9.95 else f"{ratio:,.0f}"
 
 
 def duration(seconds: float | None) -> str:
@@ -93,6 +111,13 @@ def three_figures(value: float) -> str:
     rounded = float(f"{value:.3g}")  # first, so that 9.999 becomes 10.0 and not 10.00
     whole_digits = math.floor(math.log10(abs(rounded))) + 1
     return f"{value:,.{max(0, 3 - whole_digits)}f}"
+
+
+def _percent_figure(share: float, decimals: int) -> str:
+    if 0 < share < 1:
+        while decimals < _MOST_DECIMALS and round(100 * share, decimals) in (0, 100):
+            decimals += 1
+    return f"{100 * share:.{decimals}f}"
 
 
 def _known(value: float | None) -> TypeGuard[float]:

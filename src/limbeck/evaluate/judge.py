@@ -1,0 +1,197 @@
+"""The verdict: what the models answered on held-out texts, weighed against what the user accepts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limbeck.errors import DataError, LabelError, ShapeError
+from limbeck.evaluate import scores
+from limbeck.evaluate.confusion import changed_answers, confusions
+from limbeck.evaluate.gain import Outcomes, distillation_gain
+from limbeck.evaluate.gate import Evidence, check_all, not_checked, refuse_unmeasurable
+from limbeck.evaluate.summary import side, verdict_sentence
+from limbeck.examples import Examples
+from limbeck.recipe import Tolerances
+from limbeck.records import ARTIFACT, BASELINE, STUDENT, DistillationGain, ModelScores, Timing, Verdict
+
+
+@dataclass(frozen=True)
+class ModelAnswers:
+    """What one model said about the held-out texts, and what it takes to run it.
+
+    Args:
+        name: As in `ModelScores.name`.
+        logits: (n, classes), any float dtype, classes in the order of the examples' label names.
+        size_bytes: Bytes on disk of what must ship for it to answer: model and tokenizer.
+        n_parameters: Its parameters.
+    """
+
+    name: str
+    logits: NDArray[np.floating]
+    size_bytes: int
+    n_parameters: int
+
+
+@dataclass(frozen=True)
+class _Doubt:
+    """How intervals are made: confidence, bootstrap resamples, seed."""
+
+    confidence: float
+    samples: int
+    seed: int
+
+
+def judge(
+    artifact: ModelAnswers,
+    teacher: ModelAnswers | None,
+    *,
+    examples: Examples,
+    tolerances: Tolerances,
+    others: Sequence[ModelAnswers] = (),
+    n_truncated: int = 0,
+    confidence: float = 0.95,
+    bootstrap_samples: int = 2000,
+    seed: int = 0,
+    timings: Sequence[Timing] = (),
+) -> Verdict:
+    """Judge an artifact on held-out texts. The same arguments always give the same verdict.
+
+    With labels there is accuracy, with a teacher agreement, with both retention. A student and a no-teacher baseline
+    among `others` show what distillation brought.
+
+    Args:
+        artifact: What the artifact answered, through the runtime that serves it.
+        teacher: What the teacher answered; None where only labels are at hand.
+        examples: The n held-out texts, at least one.
+        tolerances: What the user accepts.
+        others: Further models on the same texts: "student (float32)", "no-teacher baseline".
+        n_truncated: How many of the texts the artifact's tokenizer cut.
+        confidence: Of every interval.
+        bootstrap_samples: Resamples behind each interval of a ratio or difference.
+        seed: Of the resampling.
+        timings: As `time_sides` gives them; the names begin with "artifact" and "teacher".
+
+    Raises:
+        DataError: No text, or neither teacher nor labels.
+        LabelError: A label that is no index into the label names.
+        ShapeError: Logits that are not (n, classes) or not finite, a model without a size, or two of one name.
+        RecipeError: A tolerance was set that nothing here can check; see `refuse_unmeasurable`.
+    """
+    models = [artifact, *others] if teacher is None else [teacher, *others, artifact]
+    _check_examples(examples, has_teacher=teacher is not None)
+    _check_models(models, examples)
+    ours = side(timings, ARTIFACT)
+    evidence = Evidence(
+        has_labels=examples.labels is not None, has_teacher=teacher is not None, has_timings=ours is not None
+    )
+    refuse_unmeasurable(tolerances, evidence)
+
+    doubt = _Doubt(confidence, bootstrap_samples, seed)
+    outcomes = {model.name: _outcomes(model, teacher, examples) for model in models}
+    of_teacher = None if teacher is None else outcomes[teacher.name]
+    scored = {model.name: _scored(model, outcomes[model.name], of_teacher, doubt) for model in models}
+    artifact_scores = scored[artifact.name]
+    teacher_scores = None if teacher is None else scored[teacher.name]
+
+    checks = check_all(tolerances, artifact_scores, None if ours is None else ours.batch_1.p50_ms, evidence=evidence)
+    changed = () if teacher is None else changed_answers(artifact.logits, teacher.logits, examples)
+    return Verdict(
+        passed=all(check.passed for check in checks),
+        sentence=verdict_sentence(artifact_scores, teacher_scores, checks=checks, timings=timings, n=len(examples)),
+        checks=checks,
+        models=tuple(scored.values()),
+        confusions=confusions(changed, examples.label_names),
+        n_changed=len(changed),
+        n_held_out=len(examples),
+        n_truncated=n_truncated,
+        timings=tuple(timings),
+        changed_answers=changed,
+        gain=_gain(outcomes, outcomes[artifact.name], doubt),
+        not_checked=not_checked(tolerances, evidence),
+    )
+
+
+def _outcomes(model: ModelAnswers, teacher: ModelAnswers | None, examples: Examples) -> Outcomes:
+    answers = scores.predicted_labels(model.logits)
+    return Outcomes(
+        name=model.name,
+        agrees=None if teacher is None or model is teacher else answers == scores.predicted_labels(teacher.logits),
+        is_right=None if examples.labels is None else answers == examples.labels,
+    )
+
+
+def _scored(model: ModelAnswers, outcomes: Outcomes, of_teacher: Outcomes | None, doubt: _Doubt) -> ModelScores:
+    retention = None
+    if outcomes is not of_teacher and outcomes.is_right is not None and of_teacher and of_teacher.is_right is not None:
+        retention = scores.retention(
+            outcomes.is_right,
+            of_teacher.is_right,
+            confidence=doubt.confidence,
+            samples=doubt.samples,
+            seed=doubt.seed,
+        )
+    return ModelScores(
+        name=model.name,
+        size_bytes=model.size_bytes,
+        n_parameters=model.n_parameters,
+        accuracy=None if outcomes.is_right is None else scores.share(outcomes.is_right, confidence=doubt.confidence),
+        retention=retention,
+        agreement=None if outcomes.agrees is None else scores.share(outcomes.agrees, confidence=doubt.confidence),
+    )
+
+
+def _gain(outcomes: Mapping[str, Outcomes], of_artifact: Outcomes, doubt: _Doubt) -> DistillationGain | None:
+    baseline = next((outcome for name, outcome in outcomes.items() if name.startswith(BASELINE)), None)
+    if baseline is None:
+        return None
+    student = next((outcome for name, outcome in outcomes.items() if name.startswith(STUDENT)), of_artifact)
+    return distillation_gain(student, baseline, confidence=doubt.confidence, samples=doubt.samples, seed=doubt.seed)
+
+
+def _check_examples(examples: Examples, *, has_teacher: bool) -> None:
+    if len(examples) == 0:
+        raise DataError(
+            "There is no held-out text to judge on.", hint="Give at least one text; several hundred say more."
+        )
+    if examples.labels is None:
+        if not has_teacher:
+            raise DataError(
+                f"The {len(examples)} held-out texts have no labels, and the teacher's answers to them are missing.",
+                hint="Bring labels to measure accuracy, or the teacher's signals to measure agreement.",
+            )
+        return
+    n_classes = len(examples.label_names)
+    outside = np.flatnonzero((examples.labels < 0) | (examples.labels >= n_classes))
+    if len(outside):
+        row = int(outside[0])
+        raise LabelError(
+            f"Expected labels from 0 to {n_classes - 1}, got {examples.labels[row]} at text {row}.",
+            hint="Labels are indices into the label names, in the order of the teacher's logits.",
+        )
+
+
+def _check_models(models: Sequence[ModelAnswers], examples: Examples) -> None:
+    names = [model.name for model in models]
+    for name in names:
+        if names.count(name) > 1:
+            raise ShapeError(f"Two models are called {name!r}.", hint="Give every model a name of its own.")
+    expected = (len(examples), len(examples.label_names))
+    for model in models:
+        if model.size_bytes < 1:
+            raise ShapeError(
+                f"Expected the size of {model.name!r} in bytes, at least 1, got {model.size_bytes}.",
+                hint="Count the files that must ship for it to answer.",
+            )
+        if model.logits.shape != expected:
+            raise ShapeError(
+                f"Expected logits of shape {expected} (texts, classes) from {model.name!r}, got {model.logits.shape}.",
+                hint="Judge every model on the same texts, with the label names of the teacher.",
+            )
+        finite = np.isfinite(model.logits).all(axis=1)
+        if not finite.all():
+            raise ShapeError(
+                f"Expected finite logits from {model.name!r}, got one that is not at text {int(np.argmin(finite))}.",
+                hint="A model that answers NaN or infinity is damaged, or its number format overflows.",
+            )

@@ -1,0 +1,69 @@
+"""The verdict in one sentence: what was kept and won, or which tolerances were missed."""
+
+from collections.abc import Sequence
+
+from limbeck import wording
+from limbeck.records import ARTIFACT, TEACHER, Check, ModelScores, Timing
+
+
+def side(timings: Sequence[Timing], model: str) -> Timing | None:
+    """The timing whose name begins with `model` ("artifact", "teacher"), or None; of several, the first."""
+    return next((timing for timing in timings if timing.name.startswith(model)), None)
+
+
+def verdict_sentence(
+    artifact: ModelScores, teacher: ModelScores | None, *, checks: Sequence[Check], timings: Sequence[Timing], n: int
+) -> str:
+    """What a reader should know who reads nothing else.
+
+    Args:
+        artifact: Its scores.
+        teacher: The teacher's, or None where its answers are not at hand.
+        checks: Every tolerance that was checked.
+        timings: Artifact's and teacher's, where measured.
+        n: Held-out texts.
+    """
+    missed = [check.sentence for check in checks if not check.passed]
+    if missed:
+        return f"The artifact was refused: {'; '.join(missed)}."
+    opening = "The artifact passed: it" if checks else "The artifact was held to no tolerance: it"
+    return f"{opening} {_enumerated(_findings(artifact, teacher, timings, n))}."
+
+
+def _findings(artifact: ModelScores, teacher: ModelScores | None, timings: Sequence[Timing], n: int) -> list[str]:
+    answers, manner = artifact.agreement, "as the teacher does"
+    if answers is None:
+        answers, manner = artifact.accuracy, "as labelled"
+    assert answers is not None, "judge() refuses texts with neither teacher nor labels"
+    interval = answers.interval
+    held_out = wording.counted(n, "held-out text")
+    answered = (
+        f"answers {wording.percent(answers.value)} of {held_out} {manner} "
+        f"({wording.plain(100 * interval.confidence)} % interval {wording.percent_range(interval.low, interval.high)})"
+    )
+    findings = [answered]
+    if artifact.retention is not None:
+        verb = "keeps" if artifact.retention.value <= 1 else "reaches"
+        findings.append(f"{verb} {wording.percent(artifact.retention.value)} of its accuracy")
+    comparisons = []
+    if teacher is not None:
+        comparisons.append(_compared(teacher.size_bytes / artifact.size_bytes, "smaller", "larger", alike="as large"))
+    ours, theirs = side(timings, ARTIFACT), side(timings, TEACHER)
+    if ours is not None and theirs is not None:
+        ratio = theirs.batch_1.p50_ms / ours.batch_1.p50_ms
+        comparisons.append(_compared(ratio, "faster", "slower", alike="as fast") + " at batch 1")
+    if comparisons:
+        findings.append(f"is {' and '.join(comparisons)}")
+    return findings
+
+
+def _compared(ratio: float, better: str, worse: str, *, alike: str) -> str:
+    """A ratio above 1 is told as `better`, one below as `worse`, one that rounds to 1 as `alike`."""
+    if wording.multiple(max(ratio, 1 / ratio)) == "1.0":
+        return f"about {alike}"
+    return f"{wording.multiple(ratio)} times {better}" if ratio > 1 else f"{wording.multiple(1 / ratio)} times {worse}"
+
+
+def _enumerated(findings: Sequence[str]) -> str:
+    # Three are joined by commas alone, because the last may hold an "and" of its own.
+    return " and ".join(findings) if len(findings) == 2 else ", ".join(findings)
