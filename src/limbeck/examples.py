@@ -66,12 +66,14 @@ class LeakReport:
     Args:
         repeats: part -> rows dropped because the same content stood earlier in that part.
         leaks: "held_out in train" and the like -> rows dropped from the first-named part.
-        contradictions: rows whose content stands elsewhere in the data with another label (kept, but counted).
+        contradictions: rows whose content stands earlier in the data with another label; the first label counts.
+        notes: What else a reader should know, in sentences: which part was taken for which, labels that train lacks.
     """
 
     repeats: dict[str, int]
     leaks: dict[str, int]
     contradictions: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

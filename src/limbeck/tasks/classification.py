@@ -7,8 +7,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limbeck.errors import ShapeError
+from limbeck.tasks.columns import KnownNames
 
 METRIC = "accuracy"
+KNOWN_COLUMNS = KnownNames(
+    texts=(
+        "text", "sentence", "utterance", "query", "question", "content", "review", "review_text", "comment",
+        "comment_text", "tweet", "message", "document", "headline", "body", "input", "prompt",
+    ),
+    pairs=(
+        ("text", "text_pair"), ("text", "text2"), ("text1", "text2"), ("text_1", "text_2"), ("text_a", "text_b"),
+        ("sentence", "sentence_pair"), ("sentence1", "sentence2"), ("sentence_1", "sentence_2"),
+        ("sentence_a", "sentence_b"), ("question1", "question2"), ("premise", "hypothesis"), ("question", "answer"),
+        ("question", "sentence"), ("question", "passage"), ("query", "passage"), ("query", "document"),
+        ("query", "text"), ("claim", "evidence"),
+    ),
+    labels=(
+        "label", "labels", "label_text", "label_name", "intent", "category", "class", "sentiment", "target", "topic",
+        "emotion", "gold_label",
+    ),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,150 @@
+"""Rows -> a table: each text and label is checked once, here, with the place where it stands."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from limbeck.data.tables import Piece, RawLabel, Row, Table
+from limbeck.errors import DataError
+from limbeck.tasks.columns import Columns, KnownNames, looks_like_label
+
+MAX_CHARACTERS = 100_000
+_UNLABELLED_NUMBER = -1  # what the data sets of the hub write where labels are withheld
+_MISSING = object()
+
+
+@dataclass
+class Gatherer:
+    """Takes in the rows of one part, file after file."""
+
+    columns: Columns
+    known: KnownNames
+    texts: list[str] = field(default_factory=list)
+    text_pairs: list[str] = field(default_factory=list)
+    labels: list[RawLabel] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    pieces: list[Piece] = field(default_factory=list)
+    _same_labels: dict[tuple[type, RawLabel], RawLabel] = field(default_factory=dict)
+    _first_labelled: str | None = None
+    _first_unlabelled: str | None = None
+
+    def take(self, rows: Iterable[Row], *, name: str, unit: str) -> None:
+        """Check and keep the rows of one file.
+
+        Raises:
+            DataError: A row without text, a text that no model should be given, a label that is neither a name nor a
+                number, or labels at some rows only; the message names the first such row.
+        """
+        self.pieces.append(Piece(name, unit, len(self.texts)))
+        first_keys = None
+        for number, values in rows:
+            place = f"{name}, {unit} {number}"
+            self.texts.append(_text(values, self.columns.text or "", place))
+            if self.columns.text_pair is not None:
+                self.text_pairs.append(_text(values, self.columns.text_pair, place))
+            if self.columns.label is not None:
+                self._take_label(values.get(self.columns.label), place)
+            elif first_keys is None:
+                first_keys = values.keys()
+            elif values.keys() != first_keys:
+                self._check_unlabelled(values, place)
+            self.numbers.append(number)
+
+    def table(self, number_names: tuple[str, ...]) -> Table:
+        """What was taken in; at least one row."""
+        labels = tuple(self.labels) if self._first_labelled else None
+        if labels is not None and all(label == _UNLABELLED_NUMBER for label in self._same_labels.values()):
+            labels = None
+        return Table(
+            texts=tuple(self.texts),
+            text_pairs=None if self.columns.text_pair is None else tuple(self.text_pairs),
+            labels=labels,
+            numbers=np.array(self.numbers, dtype=np.int64),
+            pieces=tuple(self.pieces),
+            columns=self.columns,
+            number_names=number_names,
+        )
+
+    def _take_label(self, value: object, place: str) -> None:
+        label = _label(value, place, self.columns.label)
+        if label is None:
+            self._first_unlabelled = self._first_unlabelled or place
+        else:
+            self._first_labelled = self._first_labelled or place
+            # The same object for the same label: a million labels then cost a million pointers.
+            self.labels.append(self._same_labels.setdefault((type(label), label), label))
+        if self._first_labelled is not None and self._first_unlabelled is not None:
+            raise DataError(
+                f"{self._first_unlabelled}: no label in column {self.columns.label!r}, "
+                f"while {self._first_labelled} has one.",
+                hint="Label all rows of a part, or none; move the others to a file of their own.",
+            )
+
+    def _check_unlabelled(self, values: Mapping[str, Any], place: str) -> None:
+        late = [name for name in values if looks_like_label(name, self.known)]
+        if late:
+            raise DataError(
+                f"{place}: has a label in {late[0]!r}, while {self.pieces[0].name}, {self.pieces[0].unit} "
+                f"{self.numbers[0]} has none.",
+                hint="Label all rows of a part, or none; move the others to a file of their own.",
+            )
+
+
+def _text(values: Mapping[str, Any], column: str, place: str) -> str:
+    text = values.get(column, _MISSING)
+    if not isinstance(text, str) or not text or text.isspace():
+        found = (
+            f"there is no {column!r}" if text is _MISSING
+            else f"{column!r} is null" if text is None
+            else f"{column!r} is blank" if isinstance(text, str)
+            else f"{column!r} holds {_kind(text)}"
+        )  # fmt: skip
+        raise DataError(
+            f"{place}: expected a text, but {found}.", hint="Give every row a text, or remove the rows without one."
+        )
+    if len(text) > MAX_CHARACTERS:
+        raise DataError(
+            f"{place}: the text has {len(text):,} characters; at most {MAX_CHARACTERS:,} are taken.",
+            hint="A model reads the first few hundred words only: cut the text, part it into rows, or remove the row.",
+        )
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise DataError(
+                f"{place}: half a character (U+{ord(text[error.start]):04X}) at position {error.start + 1:,} of it.",
+                hint="An emoji was cut in two where the file was written: write it whole, or remove the half.",
+            ) from None
+    if "\0" in text:
+        raise DataError(
+            f"{place}: a NUL character at position {text.index(chr(0)) + 1:,} of the text.", hint="Remove it."
+        )
+    return text
+
+
+def _label(value: object, place: str, column: str | None) -> RawLabel | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    hints = {
+        bool: "Write the names of both classes, or the numbers 0 and 1.",
+        float: "Classes are names or whole numbers; scores on a scale are no classes.",
+        list: "Classification takes one label a text, not several.",
+    }
+    raise DataError(
+        f"{place}: expected a label, a name or a whole number, but {column!r} holds {_kind(value)}.",
+        hint=hints.get(type(value), "Write a name or a whole number, or name another column with --data.label NAME."),
+    )
+
+
+def _kind(value: object) -> str:
+    written = repr(value)
+    kind = {dict: "an object", list: "a list", bool: "true or false", float: "a number with decimals", int: "a number"}
+    return f"{kind.get(type(value), type(value).__name__)} ({written if len(written) <= 40 else written[:39] + '…'})"

@@ -1,0 +1,226 @@
+"""Train, validation and held-out parts in which no content stands twice, whoever made them.
+
+Where nobody parted the texts, a hash of each text's content decides. So the same text lands in the same part whatever
+the order of the file, and texts that are added later move none of the others.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from limbeck import fingerprint
+from limbeck.data.labelled import GivenExamples
+from limbeck.data.labels import only_one_label
+from limbeck.data.tables import HELD_OUT, TRAIN, VALIDATION, WHOLE
+from limbeck.errors import DataError, LabelError, RecipeError
+from limbeck.examples import Examples, LeakReport, Parts
+from limbeck.recipe import DataTable
+from limbeck.wording import counted
+
+_SHOWN_LABELS = 10
+
+
+def split(given: GivenExamples, *, settings: DataTable | None = None) -> Parts:
+    """Part the examples of one source; see `parts_from` for what happens to given parts.
+
+    Raises:
+        DataError: A part would be empty, or training would see one label only.
+        RecipeError: The shares leave nothing to train on.
+    """
+    parts = given.parts
+    return parts_from(
+        parts[WHOLE] if WHOLE in parts else parts[TRAIN],
+        validation=parts.get(VALIDATION),
+        held_out=parts.get(HELD_OUT),
+        settings=settings,
+        source=given.source,
+    )
+
+
+def parts_from(
+    train: Examples,
+    *,
+    validation: Examples | None = None,
+    held_out: Examples | None = None,
+    settings: DataTable | None = None,
+    source: str = "the data",
+) -> Parts:
+    """Make three clean parts of what is given.
+
+    Repeats within a part are dropped (the first one stays, with its label). A text that stands in train is dropped from
+    validation and from held-out, one that stands in validation from held-out. What is missing is carved out by content:
+
+    - train alone: held-out and validation from it, in the shares of `settings`.
+    - train and validation, as in GLUE, whose test labels are secret: validation becomes held-out, as the labels that it
+      is judged by must not have chosen anything; a new validation part is carved out of train. The same where the
+      held-out part has no labels, but train and validation have.
+    - train and held-out: validation out of train.
+
+    Args:
+        train: Texts to learn from.
+        validation: Texts that choose the best checkpoint.
+        held_out: Texts that nothing reads before `verify`.
+        settings: The shares.
+        source: What the data are called in messages.
+
+    Raises:
+        DataError: Some parts hold pairs and others single texts, a part would be empty, or train has one label only.
+        RecipeError: The shares leave nothing to train on.
+    """
+    shares = settings or DataTable()
+    notes: list[str] = []
+    if held_out is not None and validation is not None and held_out.labels is None and None not in (
+        train.labels, validation.labels,
+    ):  # fmt: skip
+        notes.append(f"The held-out part has no labels and is left out ({counted(len(held_out), 'text')}).")
+        held_out = None
+    if held_out is None and validation is not None:
+        notes.append(
+            "No labelled held-out part was given: validation is held out, and a new validation part comes from train."
+        )
+        held_out, validation = validation, None
+    given = {TRAIN: train, VALIDATION: validation, HELD_OUT: held_out}
+    _check_alike([examples for examples in given.values() if examples is not None], source)
+    cleaner = _Cleaner()
+    clean = {part: cleaner.cleaned(part, examples) for part, examples in given.items() if examples is not None}
+    rest = clean[TRAIN]
+    if HELD_OUT not in clean:
+        clean[HELD_OUT], rest = _carved(rest, HELD_OUT, shares.held_out_share)
+        if VALIDATION not in clean:
+            left = 1 - shares.held_out_share
+            clean[VALIDATION], rest = _carved(rest, VALIDATION, _share_of_rest(shares.validation_share, left))
+    elif VALIDATION not in clean:
+        clean[VALIDATION], rest = _carved(rest, VALIDATION, shares.validation_share)
+    clean[TRAIN] = rest
+    _check_filled(clean, given, source)
+    notes += _absent_labels(clean)
+    leaks = LeakReport(cleaner.repeats, cleaner.leaks, cleaner.contradictions, tuple(notes))
+    return Parts(clean[TRAIN].examples, clean[VALIDATION].examples, clean[HELD_OUT].examples, leaks)
+
+
+def in_sentences(leaks: LeakReport) -> tuple[str, ...]:
+    """What parting the texts found, for the terminal and the report; nothing found gives one sentence that says so."""
+    told = [
+        f"{counted(rows, 'repeated row was', 'repeated rows were')} dropped from {part}."
+        for part, rows in leaks.repeats.items()
+        if rows
+    ]
+    for pair, rows in leaks.leaks.items():
+        part, _, other = pair.partition(" in ")
+        if rows:
+            told.append(f"{counted(rows, 'text', 'texts')} of {part} also stood in {other}: removed from {part}.")
+    if leaks.contradictions:
+        told.append(
+            f"{counted(leaks.contradictions, 'row has', 'rows have')} another label than an earlier row of its text; "
+            "the first one counts."
+        )
+    return (*(told or ["No text stands twice."]), *leaks.notes)
+
+
+@dataclass(frozen=True)
+class _Clean:
+    """Examples with the content fingerprints that were computed for them already."""
+
+    examples: Examples
+    contents: tuple[str, ...]
+
+    def take(self, indices: Sequence[int]) -> "_Clean":
+        return _Clean(self.examples.take(indices), tuple(self.contents[index] for index in indices))
+
+
+@dataclass
+class _Cleaner:
+    """Sees the parts one after the other, the one that wins first: train, validation, held-out."""
+
+    repeats: dict[str, int] = field(default_factory=dict)
+    leaks: dict[str, int] = field(default_factory=dict)
+    contradictions: int = 0
+    _first: dict[str, tuple[str, int | None]] = field(default_factory=dict)
+
+    def cleaned(self, part: str, examples: Examples) -> _Clean:
+        contents = examples.content_fingerprints
+        labels: list[int | None] = [None] * len(examples) if examples.labels is None else examples.labels.tolist()
+        self.repeats[part] = 0
+        self.leaks |= {f"{part} in {earlier}": 0 for earlier in self.repeats if earlier != part}
+        in_part: set[str] = set()
+        kept = []
+        for index, (content, label) in enumerate(zip(contents, labels, strict=True)):
+            earlier, first_label = self._first.setdefault(content, (part, label))
+            if label is not None and first_label is not None and label != first_label:
+                self.contradictions += 1
+            if content in in_part:
+                self.repeats[part] += 1
+                continue
+            in_part.add(content)
+            if earlier != part:
+                self.leaks[f"{part} in {earlier}"] += 1
+                continue
+            kept.append(index)
+        return _Clean(examples, contents) if len(kept) == len(examples) else _Clean(examples, contents).take(kept)
+
+
+def _carved(clean: _Clean, part: str, share: float) -> tuple[_Clean, _Clean]:
+    """The texts that a hash of content and part puts into `part`, and the rest.
+
+    Each part has a hash of its own: train as an earlier run parted it still gives an unbiased validation part.
+    """
+    bound = int(share * 2**64)
+    inside = np.fromiter(
+        (int(fingerprint.of_bytes(f"{part} {content}".encode())[:16], 16) < bound for content in clean.contents),
+        dtype=np.bool_,
+        count=len(clean.contents),
+    )
+    return clean.take(np.flatnonzero(inside).tolist()), clean.take(np.flatnonzero(~inside).tolist())
+
+
+def _share_of_rest(share: float, left: float) -> float:
+    if share >= left:
+        raise RecipeError(
+            f"data.validation_share = {share:g} and data.held_out_share = {1 - left:g} leave nothing to train on.",
+            hint="Together they must be less than 1; 0.1 and 0.2 are the defaults.",
+        )
+    return share / left
+
+
+def _check_alike(parts: Sequence[Examples], source: str) -> None:
+    if len({examples.text_pairs is None for examples in parts}) > 1:
+        raise DataError(
+            f"{source}: some parts hold pairs of texts, others single texts.",
+            hint="Give all parts the same columns, or name them: --data.text NAME --data.text_pair NAME.",
+        )
+    if len({examples.label_names for examples in parts}) > 1:
+        raise LabelError(
+            f"{source}: the parts have different label names.", hint="Give all parts the label names of one teacher."
+        )
+
+
+def _check_filled(clean: dict[str, _Clean], given: dict[str, Examples | None], source: str) -> None:
+    for part, found in clean.items():
+        if len(found.examples):
+            continue
+        if given[part] is not None and part != TRAIN:
+            raise DataError(
+                f"{source}: nothing is left of the {part} part, as each of its texts stands in an earlier part too.",
+                hint="Give other texts for it, or leave it out: then it is carved out of train.",
+            )
+        total = sum(len(other.examples) for other in clean.values())
+        raise DataError(
+            f"{source}: {counted(total, 'different text')} cannot be parted, as the {part} part would be empty.",
+            hint="Give at least a hundred different texts, or a folder with train, validation and test files.",
+        )
+    train = clean[TRAIN].examples
+    if train.labels is not None and len(found_labels := np.unique(train.labels)) == 1:
+        raise only_one_label(source, train.label_names[found_labels[0]])
+
+
+def _absent_labels(clean: dict[str, _Clean]) -> list[str]:
+    train = clean[TRAIN].examples
+    if train.labels is None:
+        return []
+    counts = np.bincount(train.labels, minlength=len(train.label_names))
+    absent = [train.label_names[index] for index in np.flatnonzero(counts == 0)]
+    if not absent:
+        return []
+    shown = ", ".join(map(repr, absent[:_SHOWN_LABELS])) + (" ..." if len(absent) > _SHOWN_LABELS else "")
+    return [f"{len(absent)} of {counted(len(counts), 'label')} have no text in train: {shown}."]

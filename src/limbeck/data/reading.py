@@ -1,0 +1,99 @@
+"""A file, a folder or a data set of the hub -> tables of texts and labels, row by row and never all of it at once."""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from limbeck.data import opening, sources
+from limbeck.data.delimited_rows import read_csv, read_tsv
+from limbeck.data.gathering import Gatherer
+from limbeck.data.hub_rows import HubSplit, open_hub
+from limbeck.data.json_rows import read_json, read_json_lines
+from limbeck.data.parquet_rows import ParquetRows
+from limbeck.data.tables import Row, Table, Tables
+from limbeck.errors import DataError
+from limbeck.recipe import DataTable
+from limbeck.tasks import TASKS
+from limbeck.tasks.columns import Columns, KnownNames, find_columns
+
+_READERS: Mapping[str, Callable[[BinaryIO, str], Iterator[Row]]] = {
+    ".jsonl": read_json_lines,
+    ".ndjson": read_json_lines,
+    ".json": read_json,
+    ".csv": read_csv,
+    ".tsv": read_tsv,
+}
+
+
+def read_table(source: str | Path, *, columns: DataTable | None = None, task: str = "classification") -> Tables:
+    """Read texts, with labels where there are any.
+
+    Args:
+        source: A .jsonl, .json, .csv, .tsv or .parquet file (each also .gz, .zst or .bz2), a folder with
+            train/validation/test files, or a data set of the hub as `owner/name` or `owner/name:configuration`.
+        columns: Which columns to read; those that it does not name are found by their names.
+        task: Which task's column names to look for.
+
+    Raises:
+        DataError: Whatever is wrong with the source, with file and line.
+        MissingExtraError: A data set of the hub is named and `datasets` is not installed.
+    """
+    known = TASKS[task].KNOWN_COLUMNS
+    settings = columns or DataTable()
+    given = Columns(settings.text, settings.text_pair, settings.label)
+    found = sources.find(source)
+    if isinstance(found, sources.HubDataset):
+        parts = {part: _table_of_split(split, known, given) for part, split in open_hub(found).items()}
+    else:
+        parts = {part: _table_of_files(files, known, given) for part, files in found.items()}
+    return Tables(str(source), parts)
+
+
+def _table_of_files(files: Sequence[Path], known: KnownNames, given: Columns) -> Table:
+    gatherer: Gatherer | None = None
+    number_names: tuple[str, ...] = ()
+    for path in files:
+        with opening.opened(path) as stream:
+            if sources.ending(path) == ".parquet":
+                parquet = ParquetRows(stream, str(path))
+                settled = find_columns(parquet.columns, known, given=given, source=str(path))
+                rows, unit = parquet.rows(_names(settled)), "row"
+                number_names = parquet.number_names(settled.label)
+            else:
+                rows, unit = _READERS[sources.ending(path)](stream, str(path)), "line"
+                first = next(rows, None)
+                if first is None:
+                    raise _empty(str(path))
+                settled = find_columns(list(first.values), known, given=given, source=str(path))
+                rows = itertools.chain([first], rows)
+            if gatherer is None:
+                gatherer = Gatherer(settled, known)
+            elif settled != gatherer.columns:
+                raise DataError(
+                    f"{path} has the columns {_names(settled)}, but {files[0]} has {_names(gatherer.columns)}.",
+                    hint="Files of one part must have the same columns.",
+                )
+            gatherer.take(rows, name=str(path), unit=unit)
+    return _filled(gatherer, number_names, str(files[0]))
+
+
+def _table_of_split(split: HubSplit, known: KnownNames, given: Columns) -> Table:
+    settled = find_columns(split.columns, known, given=given, source=f"The {split.name}")
+    gatherer = Gatherer(settled, known)
+    gatherer.take(split.rows(_names(settled)), name=split.name, unit="row")
+    return _filled(gatherer, split.number_names(settled.label), f"The {split.name}")
+
+
+def _filled(gatherer: Gatherer | None, number_names: tuple[str, ...], name: str) -> Table:
+    if gatherer is None or not gatherer.texts:
+        raise _empty(name)
+    return gatherer.table(number_names)
+
+
+def _names(columns: Columns) -> list[str]:
+    return [name for name in (columns.text, columns.text_pair, columns.label) if name is not None]
+
+
+def _empty(name: str) -> DataError:
+    return DataError(f"{name} holds no rows.", hint="Give a file with at least one text; a header alone is not one.")
