@@ -6,7 +6,7 @@ A figure that is not a number (no labels, nothing measured) reads as an en dash.
 import math
 from typing import TypeGuard
 
-NOTHING = "–"  # noqa: RUF001  (an en dash is meant)
+NOTHING = "–"
 _MOST_DECIMALS = 6
 _BYTE_UNITS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 
@@ -43,7 +43,7 @@ def points(difference: float, *, decimals: int = 1) -> str:
 def signed(value: float, *, decimals: int = 1) -> str:
     """A number with its sign, a true minus for negatives, and no sign for what rounds to zero."""
     rounded = round(value, decimals) + 0.0
-    sign = "+" if rounded > 0 else "−" if rounded < 0 else ""  # noqa: RUF001  (the minus sign)
+    sign = "+" if rounded > 0 else "−" if rounded < 0 else ""
     return f"{sign}{abs(rounded):.{decimals}f}"
 
 
@@ -76,7 +76,7 @@ def millions(value: float | None) -> str:
 
 def times(ratio: float | None) -> str:
     """A ratio: "5.3×", "13×"."""  # noqa: RUF002
-    return f"{multiple(ratio)}×" if _known(ratio) else NOTHING  # noqa: RUF001  (the multiplication sign)
+    return f"{multiple(ratio)}×" if _known(ratio) else NOTHING
 
 
 def multiple(ratio: float) -> str:

@@ -96,7 +96,7 @@ def check_all(
         "min_agreement": lambda bound: _least("min_agreement", "agreement", bound, artifact.agreement),
         "min_accuracy": lambda bound: _least("min_accuracy", "accuracy", bound, artifact.accuracy),
         "max_size_mb": lambda bound: _most("max_size_mb", "size", bound, artifact.size_bytes / 1e6, "MB"),
-        "max_latency_ms": lambda bound: _most("max_latency_ms", "latency at batch 1", bound, latency_ms, "ms"),
+        "max_latency_ms": lambda bound: _most("max_latency_ms", "latency (p50 at batch 1)", bound, latency_ms, "ms"),
     }
     return tuple(checks[name](bound) for name, bound in bounds.items())
 
@@ -113,6 +113,8 @@ def _least(tolerance: str, word: str, bound: float, score: Score | None) -> Chec
     told = wording.told_apart(100 * score.value, 100 * bound)
     relation = "is at least" if passed else "is below"
     sentence = f"{word} {told} % {relation} the accepted {wording.plain(100 * bound)} %"
+    if passed and score.interval.low < bound:
+        sentence += f", though its interval reaches down to {wording.percent(score.interval.low)}"
     return Check(tolerance, bound, score.value, passed, sentence)
 
 

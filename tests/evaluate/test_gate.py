@@ -1,0 +1,121 @@
+"""The gate: bounds held, bounds missed, bounds that nobody can check."""
+
+import pytest
+
+from limbeck.errors import RecipeError
+from limbeck.evaluate.gate import Evidence, as_recorded, check_all, not_checked, refuse_unmeasurable
+from limbeck.recipe import Tolerances
+from limbeck.records import Interval, ModelScores, Score
+
+EVERYTHING = Evidence(has_labels=True, has_teacher=True, has_timings=True)
+
+
+def score(value: float) -> Score:
+    """A score on 1,000 texts with an interval of one point to either side."""
+    return Score(value, Interval(value - 0.01, value + 0.01, 0.95, "wilson"), 1000)
+
+
+def measured(*, accuracy: float = 0.9, retention: float | None = 0.99, agreement: float = 0.95) -> ModelScores:
+    """An artifact of 15.4 MB with these scores."""
+    return ModelScores(
+        name="artifact (int8)",
+        size_bytes=15_400_000,
+        n_parameters=15_000_000,
+        accuracy=score(accuracy),
+        retention=None if retention is None else score(retention),
+        agreement=score(agreement),
+    )
+
+
+def test_every_tolerance_is_checked() -> None:
+    """A tolerance that the user sets and no check reads would be a gate without a wall."""
+    tolerances = Tolerances(
+        min_retention=0.98, min_agreement=0.96, min_accuracy=0.88, max_size_mb=15.4, max_latency_ms=2.5
+    )
+    checks = check_all(tolerances, measured(), 3.0, evidence=EVERYTHING)
+    assert {check.tolerance for check in checks} == set(Tolerances.model_fields)
+    assert [(check.passed, check.sentence) for check in checks] == [
+        (True, "retention 99.0 % is at least the accepted 98 %"),
+        (False, "agreement 95.0 % is below the accepted 96 %"),
+        (True, "accuracy 90.0 % is at least the accepted 88 %"),
+        (True, "size 15.4 MB is within the accepted 15.4 MB"),
+        (False, "latency (p50 at batch 1) 3.0 ms is above the accepted 2.5 ms"),
+    ]
+    assert [(check.bound, check.measured) for check in checks] == [
+        (0.98, 0.99),
+        (0.96, 0.95),
+        (0.88, 0.9),
+        (15.4, 15.4),
+        (2.5, 3.0),
+    ]
+
+
+def test_exactly_the_bound_passes() -> None:
+    """A bound of "at least 90 %" includes 90 %."""
+    (check,) = check_all(
+        Tolerances(min_retention=None, min_agreement=0.9), measured(agreement=0.9), None, evidence=EVERYTHING
+    )
+    assert check.passed
+    assert check.sentence == "agreement 90 % is at least the accepted 90 %, though its interval reaches down to 89.0 %"
+
+
+def test_a_near_miss_does_not_read_as_a_contradiction() -> None:
+    """Refused because "90.0 % is below the accepted 90 %": that would look like a bug to whoever reads it."""
+    (check,) = check_all(
+        Tolerances(min_retention=None, min_agreement=0.9), measured(agreement=0.89996), None, evidence=EVERYTHING
+    )
+    assert not check.passed
+    assert check.sentence == "agreement 89.996 % is below the accepted 90 %"
+
+
+def test_tolerances_left_out_are_not_checked() -> None:
+    """What the user does not ask for must not refuse an artifact."""
+    assert check_all(Tolerances(min_retention=None, min_agreement=None), measured(), 3.0, evidence=EVERYTHING) == ()
+
+
+def test_retention_of_a_teacher_that_knows_nothing_fails() -> None:
+    """Where retention cannot exist, a gate that asks for it must say no."""
+    (check,) = check_all(Tolerances(min_agreement=None), measured(retention=None), None, evidence=EVERYTHING)
+    assert (check.passed, check.measured) == (False, 0.0)
+    assert check.sentence == "retention cannot be measured, because the teacher is right on none of the texts"
+
+
+def test_tolerances_that_were_set_and_cannot_be_checked_are_refused() -> None:
+    """Passing them over would let an artifact through a gate that saw nothing."""
+    asked = Tolerances(min_accuracy=0.9, min_retention=0.98, max_latency_ms=5)
+    with pytest.raises(RecipeError) as caught:
+        refuse_unmeasurable(asked, Evidence(has_labels=False, has_teacher=False, has_timings=False))
+    assert str(caught.value) == (
+        "Tolerances were set that these texts cannot check: "
+        "verify.tolerances.min_retention needs labels and the teacher's answers; "
+        "verify.tolerances.min_accuracy needs labels; "
+        "verify.tolerances.max_latency_ms needs timings of the artifact.\n"
+        "Hint: Bring what is missing, or leave the tolerance out: a gate that cannot see must not say yes."
+    )
+
+
+def test_defaults_that_cannot_be_checked_are_told() -> None:
+    """Unlabelled texts must stay usable without thought, and the reader must learn what was left unchecked."""
+    unlabelled = Evidence(has_labels=False, has_teacher=True, has_timings=False)
+    refuse_unmeasurable(Tolerances(), unlabelled)
+    assert not_checked(Tolerances(), unlabelled) == ("min_retention was not checked: it needs labels.",)
+    (check,) = check_all(Tolerances(), measured(), None, evidence=unlabelled)
+    assert check.tolerance == "min_agreement"
+
+
+def test_a_recorded_recipe_is_told_not_refused() -> None:
+    """A recipe read back from an artifact names every key; that must not forbid verifying on unlabelled texts."""
+    recorded = Tolerances.model_validate(Tolerances(min_retention=0.97).model_dump())
+    unlabelled = Evidence(has_labels=False, has_teacher=True, has_timings=False)
+    with pytest.raises(RecipeError):
+        refuse_unmeasurable(recorded, unlabelled)
+    refuse_unmeasurable(as_recorded(recorded), unlabelled)
+    assert as_recorded(recorded).min_retention == 0.97
+
+
+def test_values_of_none_are_never_refused() -> None:
+    """A key written as "not set" asks for nothing."""
+    nothing = Evidence(has_labels=False, has_teacher=False, has_timings=False)
+    empty = Tolerances(min_retention=None, min_agreement=None, min_accuracy=None)
+    refuse_unmeasurable(empty, nothing)
+    assert not_checked(empty, nothing) == ()
