@@ -36,8 +36,9 @@ def _refuse(address: object) -> NoReturn:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _offline() -> Iterator[None]:
-    """Hold every test of the session to this machine."""
+def _offline_and_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Hold every test of the session to this machine, and to a home of its own for signals and taught teachers."""
+    os.environ["LIMBECK_HOME"] = str(tmp_path_factory.mktemp("limbeck-home"))
     socket.socket.connect = _connect_only_here  # type: ignore[method-assign]
     yield
     socket.socket.connect = _connect  # type: ignore[method-assign]

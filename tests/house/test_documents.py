@@ -48,7 +48,7 @@ def test_links_within_the_project_lead_somewhere(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_python_blocks_use_names_that_exist(name: str) -> None:
-    """Code that is copied from a document and fails is worse than none. (Blocks also run: tests/test_documents_run.py.)"""
+    """Code that is copied from a document and fails is worse than none; tests/test_documents_run.py runs it too."""
     import limbeck
 
     for block in _blocks((ROOT / name).read_text(encoding="utf-8"), "python"):
@@ -59,7 +59,9 @@ def test_python_blocks_use_names_that_exist(name: str) -> None:
 
 def test_the_readme_tree_is_the_tree() -> None:
     """A tree that forgets a room sends a new reader the long way round."""
-    block = next(body for body in _blocks((ROOT / "README.md").read_text(encoding="utf-8"), "text") if "src/limbeck/" in body)
+    block = next(
+        body for body in _blocks((ROOT / "README.md").read_text(encoding="utf-8"), "text") if "src/limbeck/" in body
+    )
     lines = block.splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("src/limbeck/"))
     told = []
@@ -69,7 +71,11 @@ def test_the_readme_tree_is_the_tree() -> None:
         if found := re.match(r"^  (\w+(?:\.py|/))  +\S", line):
             told.append(found.group(1))
     package = ROOT / "src" / "limbeck"
-    there = [path.name + ("/" if path.is_dir() else "") for path in package.iterdir() if path.suffix == ".py" or path.is_dir()]
+    there = [
+        path.name + ("/" if path.is_dir() else "")
+        for path in package.iterdir()
+        if path.suffix == ".py" or path.is_dir()
+    ]
     assert sorted(told) == sorted(set(there) - {"__pycache__/"})
     for line in lines[:start]:
         if found := re.match(r"^([\w.-]+(?:/[\w.-]*)*)  +\S", line):
