@@ -66,7 +66,7 @@ def test_the_readme_tree_is_the_tree() -> None:
     start = next(number for number, line in enumerate(lines) if line.startswith("src/limbeck/"))
     told = []
     for line in lines[start + 1 :]:
-        if not line.startswith("  "):
+        if line and not line.startswith("  "):
             break
         if found := re.match(r"^  (\w+(?:\.py|/))  +\S", line):
             told.append(found.group(1))
