@@ -29,12 +29,17 @@ class EncodedTexts:
     Args:
         ids: n lists of token ids, special tokens included.
         type_ids: n lists of segment ids (0 for the first text of a pair, 1 for the second).
-        n_truncated: How many texts were longer than allowed and were cut.
+        truncated: Indices of the texts that were longer than allowed and were cut.
     """
 
     ids: list[list[int]]
     type_ids: list[list[int]]
-    n_truncated: int
+    truncated: tuple[int, ...]
+
+    @property
+    def n_truncated(self) -> int:
+        """How many texts were cut."""
+        return len(self.truncated)
 
     @property
     def lengths(self) -> list[int]:
@@ -98,33 +103,18 @@ class TextEncoder:
             parallel: Over all cores; False keeps to one core at a time.
 
         Raises:
-            DataError: Something is not a text, or holds half of a character; the message names its index. Or there are
-                not as many second texts as first ones.
+            DataError: See `check_texts`.
         """
-        _check_texts(texts, "texts")
-        if text_pairs is None:
-            given: list[str] | list[tuple[str, str]] = list(texts)
+        check_texts(texts, text_pairs)
+        given = list(texts) if text_pairs is None else list(zip(texts, text_pairs, strict=True))
+        if parallel:
+            encodings = self._tokenizer.encode_batch_fast(given)
         else:
-            _check_texts(text_pairs, "text_pairs")
-            if len(text_pairs) != len(texts):
-                raise DataError(
-                    f"Expected one second text for each of {len(texts)} texts, got {len(text_pairs)}.",
-                    hint="Give texts and text_pairs of equal length.",
-                )
-            given = list(zip(texts, text_pairs, strict=True))
-        try:
-            if parallel:
-                encodings = self._tokenizer.encode_batch_fast(given)
-            else:
-                encodings = [self._tokenizer.encode_batch_fast([one])[0] for one in given]
-        except TypeError:  # a text that UTF-8 cannot hold never reaches the tokenizer
-            _refuse_half_characters(texts, "texts")
-            _refuse_half_characters(text_pairs or (), "text_pairs")
-            raise
+            encodings = [self._tokenizer.encode_batch_fast([one])[0] for one in given]
         return EncodedTexts(
             ids=[encoding.ids for encoding in encodings],
             type_ids=[encoding.type_ids for encoding in encodings],
-            n_truncated=sum(self._was_cut(encoding) for encoding in encodings),
+            truncated=tuple(index for index, encoding in enumerate(encodings) if self._was_cut(encoding)),
         )
 
     def pad(self, encoded: EncodedTexts, indices: Sequence[int] | Ids) -> TokenBatch:
@@ -159,6 +149,44 @@ class TextEncoder:
         return int(padding["pad_id"]) if padding else 0
 
 
+def check_texts(texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> None:
+    """Refuse what no tokenizer takes.
+
+    Args:
+        texts: (n,) first texts.
+        text_pairs: (n,) second texts, or None.
+
+    Raises:
+        DataError: Something is not a string, or holds half of a character (a surrogate without its partner); the
+            message names its index. Or there are not as many second texts as first ones.
+    """
+    for name, column in (("texts", texts), ("text_pairs", text_pairs or ())):
+        for index, text in enumerate(column):
+            if not isinstance(text, str):
+                raise DataError(
+                    f"Expected a text (str) at {name}[{index}], got {type(text).__name__}.",
+                    hint="Give a list of strings; leave out rows without a text.",
+                )
+            if not text.isascii():
+                _refuse_half_characters(text, f"{name}[{index}]")
+    if text_pairs is not None and len(text_pairs) != len(texts):
+        raise DataError(
+            f"Expected one second text for each of {len(texts)} texts, got {len(text_pairs)}.",
+            hint="Give texts and text_pairs of equal length.",
+        )
+
+
+def _refuse_half_characters(text: str, place: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{place} holds half of a character (U+{ord(text[error.start]):04X}) at position {error.start}.",
+            hint="A surrogate without its partner comes from broken decoding: read the source as UTF-8, or replace it "
+            "with text.encode('utf-8', 'replace').decode().",
+        ) from None
+
+
 def _flat(rows: Iterable[list[int]], n_tokens: int) -> Ids:
     return np.fromiter(chain.from_iterable(rows), dtype=np.int64, count=n_tokens)
 
@@ -173,28 +201,6 @@ def _read_settings(path: Path) -> dict[str, object]:
             f"{path} is not JSON ({error}).", hint=f"Copy {TOKENIZER_CONFIG_FILE} from the model's own folder."
         ) from None
     return settings if isinstance(settings, dict) else {}
-
-
-def _check_texts(texts: Sequence[str], name: str) -> None:
-    for index, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise DataError(
-                f"Expected a text (str) at {name}[{index}], got {type(text).__name__}.",
-                hint="Give a list of strings; leave out rows without a text.",
-            )
-
-
-def _refuse_half_characters(texts: Sequence[str], name: str) -> None:
-    for index, text in enumerate(texts):
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise DataError(
-                f"{name}[{index}] holds half of a character (U+{ord(text[error.start]):04X}) "
-                f"at position {error.start}.",
-                hint="A surrogate without its partner comes from broken decoding: read the source as UTF-8, or replace "
-                "it with text.encode('utf-8', 'replace').decode().",
-            ) from None
 
 
 def _fork_quietly() -> None:

@@ -1,0 +1,145 @@
+"""Answers to a stream of lines, in its order and in constant memory: what `limbeck predict` does."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, BinaryIO
+
+from limbeck.errors import DataError
+from limbeck.runtime.model import Model
+from limbeck.tasks.classification import Answer
+
+_MAX_LINE_BYTES = 16 << 20
+_MAX_CHUNK_BYTES = 16 << 20
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer to one line.
+
+    Args:
+        line: Its number, from 1.
+        text: What was answered.
+        text_pair: The second text, or None.
+        answer: The answer.
+        is_truncated: Whether the text was cut to the artifact's `max_tokens`.
+    """
+
+    line: int
+    text: str
+    text_pair: str | None
+    answer: Answer
+    is_truncated: bool
+
+    def as_json(self, label_names: tuple[str, ...] | None = None) -> dict[str, Any]:
+        """The row to print; with `label_names` it holds the probability of each of them."""
+        row: dict[str, Any] = {"text": self.text}
+        if self.text_pair is not None:
+            row["text_pair"] = self.text_pair
+        row |= {"label": self.answer.label, "probability": self.answer.probability}
+        if label_names is not None:
+            row["probabilities"] = dict(zip(label_names, self.answer.probabilities, strict=True))
+        return row
+
+
+@dataclass(frozen=True)
+class _Line:
+    number: int
+    text: str
+    text_pair: str | None
+
+
+def predict_lines(
+    model: Model, in_stream: BinaryIO, *, json_lines: bool = False, chunk: int = 1024
+) -> Iterator[Prediction]:
+    """Answer each line of a stream, in order.
+
+    Args:
+        model: The loaded artifact.
+        in_stream: UTF-8, one text a line; a blank line is an empty text, so that answers stay beside their lines.
+        json_lines: Each line is instead a JSON object with "text" and, for pairs, "text_pair"; other keys are passed
+            over, and so are blank lines.
+        chunk: Lines answered at once. More make longer waits and less padding; for a person at a terminal it is 1.
+
+    Raises:
+        DataError: A line is not UTF-8, is longer than 16 MiB, or is not such an object; the message names the line.
+    """
+    for lines in _chunks(in_stream, json_lines=json_lines, chunk=chunk):
+        for is_pair, group in groupby(lines, key=lambda line: line.text_pair is not None):
+            alike = list(group)
+            found = model.answer(
+                [line.text for line in alike], [line.text_pair or "" for line in alike] if is_pair else None
+            )
+            truncated = set(found.truncated)
+            for index, (line, answer) in enumerate(zip(alike, found.answers, strict=True)):
+                yield Prediction(line.number, line.text, line.text_pair, answer, is_truncated=index in truncated)
+
+
+def _chunks(in_stream: BinaryIO, *, json_lines: bool, chunk: int) -> Iterator[list[_Line]]:
+    """Lines by the `chunk`, fewer when they are long, so that a stream of megabyte texts needs no more memory."""
+    lines: list[_Line] = []
+    n_bytes = 0
+    for number, content in _numbered(in_stream):
+        if json_lines and not content.strip():
+            continue
+        text = _decoded(content, number)
+        lines.append(_parsed(text, number) if json_lines else _Line(number, text, None))
+        n_bytes += len(content)
+        if len(lines) >= chunk or n_bytes >= _MAX_CHUNK_BYTES:
+            yield lines
+            lines, n_bytes = [], 0
+    if lines:
+        yield lines
+
+
+def _numbered(in_stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    number = 0
+    while content := in_stream.readline(_MAX_LINE_BYTES):
+        number += 1
+        if len(content) == _MAX_LINE_BYTES:
+            raise DataError(
+                f"Line {number} is longer than {_MAX_LINE_BYTES >> 20} MiB.",
+                hint="Give one text a line, not a whole file.",
+            )
+        text = content.removeprefix(_BYTE_ORDER_MARK) if number == 1 else content
+        yield number, text.rstrip(b"\r\n")
+
+
+def _decoded(content: bytes, number: int) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"Line {number} is not UTF-8: byte 0x{content[error.start]:02x} at position {error.start}.",
+            hint="Convert it first: iconv -f LATIN1 -t UTF-8 texts > texts.utf8",
+        ) from None
+
+
+def _parsed(content: str, number: int) -> _Line:
+    try:
+        row = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"Line {number} is not JSON ({error}).", hint='Each line is like {"text": "wake me at seven"}.'
+        ) from None
+    if not isinstance(row, dict) or not isinstance(row.get("text"), str):
+        raise DataError(
+            f'Line {number} is not a JSON object with a string under "text".',
+            hint='Each line is like {"text": "wake me at seven"}; for plain texts leave the JSON option out.',
+        )
+    text, text_pair = row["text"], row.get("text_pair")
+    if text_pair is not None and not isinstance(text_pair, str):
+        raise DataError(
+            f'Line {number} has no string under "text_pair" but {json.dumps(text_pair)[:40]}.',
+            hint='Each line is like {"text": "a premise", "text_pair": "a hypothesis"}.',
+        )
+    try:
+        (text + (text_pair or "")).encode()
+    except UnicodeEncodeError:
+        raise DataError(
+            f"Line {number} holds half of a character: a \\ud800 to \\udfff without its partner.",
+            hint="Write characters outside the Basic Multilingual Plane as UTF-8, or as both of their escapes.",
+        ) from None
+    return _Line(number, text, text_pair)

@@ -1,0 +1,168 @@
+"""An artifact that answers: texts in, labels with probabilities out, in the order given."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limbeck import machine
+from limbeck.artifact import Artifact, Manifest, open_artifact
+from limbeck.batching import by_length
+from limbeck.errors import ArtifactError, DataError, RecipeError
+from limbeck.runtime.engine import Engine
+from limbeck.tasks.classification import Answer, answers
+from limbeck.tokens import TextEncoder, check_texts
+
+Variant = Literal["quantized", "float"]
+
+_PIECE_TEXTS = 4096  # tokenized at once: bounds the memory of a large call, and is enough to sort by length well
+_BATCH_TEXTS = 32
+_BATCH_TOKENS = 4096
+
+
+@dataclass(frozen=True)
+class Logits:
+    """What the model computed for texts, in their order.
+
+    Args:
+        values: (n, classes) float32.
+        truncated: Indices of the texts that were cut to the artifact's `max_tokens`.
+    """
+
+    values: NDArray[np.float32]
+    truncated: tuple[int, ...]
+
+    @property
+    def n_truncated(self) -> int:
+        """How many texts were cut."""
+        return len(self.truncated)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the model answers to texts, in their order.
+
+    Args:
+        answers: (n,) one for each text.
+        truncated: Indices of the texts that were cut to the artifact's `max_tokens`.
+    """
+
+    answers: list[Answer]
+    truncated: tuple[int, ...]
+
+    @property
+    def n_truncated(self) -> int:
+        """How many texts were cut."""
+        return len(self.truncated)
+
+
+class Model:
+    """A loaded artifact. Made by `load`; may be called from many threads at once.
+
+    Args:
+        artifact: The opened artifact.
+        threads: Threads that one batch is computed with, at least 1.
+        variant: Which of its graphs answers.
+
+    Raises:
+        ArtifactError: The graph or the tokenizer cannot be loaded, or they do not fit the manifest.
+    """
+
+    def __init__(self, artifact: Artifact, *, threads: int, variant: Variant) -> None:
+        manifest = artifact.manifest
+        name = manifest.model_file if variant == "quantized" else manifest.float_model_file
+        if not artifact.path(name).exists():
+            raise ArtifactError(
+                f"{artifact.folder} lacks {name}, the {variant} model.",
+                hint="Copy the whole artifact, or load the variant that is there.",
+            )
+        self.manifest: Manifest = manifest
+        self.label_names: tuple[str, ...] = manifest.label_names
+        self.threads = threads
+        self.size_bytes: int = artifact.running_bytes
+        self._encoder = TextEncoder(artifact.folder, max_tokens=manifest.max_tokens)
+        self._engine = Engine(artifact.path(name), threads=threads)
+        if self._engine.n_classes not in (None, len(self.label_names)):
+            raise ArtifactError(
+                f"{artifact.path(name)} gives {self._engine.n_classes} classes, the manifest names "
+                f"{len(self.label_names)} labels.",
+                hint="Make the artifact anew with `limbeck compress`.",
+            )
+
+    def __call__(self, texts: str | Sequence[str], text_pairs: str | Sequence[str] | None = None) -> list[Answer]:
+        """Answer texts, or pairs of texts.
+
+        Args:
+            texts: (n,) texts, or a single one.
+            text_pairs: (n,) the second text of each pair, or None.
+
+        Returns: (n,) answers in the order of the texts; for a single text a list of one.
+
+        Raises:
+            DataError: Something is not a text; the message names its index.
+        """
+        return self.answer(texts, text_pairs).answers
+
+    def answer(self, texts: str | Sequence[str], text_pairs: str | Sequence[str] | None = None) -> Answers:
+        """As calling the model, and tells which texts were cut."""
+        logits = self.logits(texts, text_pairs)
+        return Answers(answers(logits.values, self.label_names), logits.truncated)
+
+    def logits(self, texts: str | Sequence[str], text_pairs: str | Sequence[str] | None = None) -> Logits:
+        """What the answers are made of; the arguments and errors of calling the model."""
+        texts, text_pairs = _as_lists(texts, text_pairs)
+        check_texts(texts, text_pairs)  # all of them, before the first is computed
+        values = np.empty((len(texts), len(self.label_names)), dtype=np.float32)
+        truncated: list[int] = []
+        for start in range(0, len(texts), _PIECE_TEXTS):
+            stop = start + _PIECE_TEXTS
+            encoded = self._encoder.encode(
+                texts[start:stop],
+                None if text_pairs is None else text_pairs[start:stop],
+                parallel=self.threads > 1,
+            )
+            truncated += [start + index for index in encoded.truncated]
+            for batch in by_length(encoded.lengths, max_tokens=_BATCH_TOKENS, max_texts=_BATCH_TEXTS):
+                values[start + batch] = self._engine.run(self._encoder.pad(encoded, batch))
+        return Logits(values, tuple(truncated))
+
+
+def load(path: str | PathLike[str], *, threads: int = 0, variant: Variant = "quantized", check: bool = True) -> Model:
+    """Load an artifact to answer with.
+
+        model = limbeck.load("runs/a/artifact")
+        model(["play some music", "wake me at seven"])
+
+    Args:
+        path: The folder that ships.
+        threads: Threads that one batch is computed with; 0 takes the physical cores that this process may use.
+        variant: "quantized" answers with the int8 graph, "float" with the float32 one.
+        check: Compare every file with its sealed SHA-256 before anything is loaded.
+
+    Raises:
+        ArtifactError: It is no artifact, or was changed, or cannot be loaded.
+        RecipeError: A variant that does not exist, or a negative number of threads.
+    """
+    if threads < 0:
+        raise RecipeError(f"threads is {threads}.", hint="Give 1 or more, or 0 for the physical cores.")
+    if variant not in get_args(Variant):
+        raise RecipeError(f"variant is {variant!r}.", hint='Give "quantized" or "float".')
+    artifact = open_artifact(Path(path), check=check)
+    return Model(artifact, threads=threads or machine.physical_cores(), variant=variant)
+
+
+def _as_lists(texts: str | Sequence[str], text_pairs: str | Sequence[str] | None) -> tuple[list[str], list[str] | None]:
+    if isinstance(texts, str) and (text_pairs is None or isinstance(text_pairs, str)):
+        return [texts], None if text_pairs is None else [text_pairs]
+    for given in (texts, text_pairs):
+        if given is not None and (isinstance(given, str) or not isinstance(given, Iterable)):
+            raise DataError(
+                f"Expected texts and text_pairs as two lists or two strings, got {type(texts).__name__} "
+                f"and {type(text_pairs).__name__}.",
+                hint='model("one text"), model(["a text", "another"]) or model(texts, text_pairs).',
+            )
+    return list(texts), None if text_pairs is None else list(text_pairs)
