@@ -54,10 +54,13 @@ def read_tsv(stream: BinaryIO, name: str) -> Iterator[Row]:
 
 
 def _read_quoted(first: str, source: Iterator[tuple[int, str]], name: str, delimiter: str) -> Iterator[Row]:
+    latest = first
+
     def texts() -> Iterator[str]:
+        nonlocal latest
         yield first
-        for _, line in source:
-            yield line
+        for _, latest in source:
+            yield latest
 
     reader = csv.reader(texts(), delimiter=delimiter, strict=True)
     header: list[str] | None = None
@@ -68,7 +71,7 @@ def _read_quoted(first: str, source: Iterator[tuple[int, str]], name: str, delim
         except StopIteration:
             return
         except csv.Error as error:
-            raise _fault(error, name, start=start, end=reader.line_num) from None
+            raise _fault(error, latest, name, start=start, end=reader.line_num) from None
         if header is None:
             header = _header(values, name)
         elif values:
@@ -76,16 +79,26 @@ def _read_quoted(first: str, source: Iterator[tuple[int, str]], name: str, delim
         start = reader.line_num + 1
 
 
-def _fault(error: csv.Error, name: str, *, start: int, end: int) -> DataError:
+def _fault(error: csv.Error, line: str, name: str, *, start: int, end: int) -> DataError:
+    limit = csv.field_size_limit()
     if end > start:
         return DataError(
             f"{name}, line {start}: not CSV: this row does not end before line {end:,} ({error}).",
             hint='A quote is opened and never closed. In a quoted value a quote is written twice: "say ""hi"" now".',
         )
+    if len(line) > limit:
+        return DataError(
+            f"{name}, line {start}: a row of {len(line):,} characters; at most {limit:,} are taken for a value.",
+            hint="A model reads the first few hundred words only: cut the text, part it into rows, or remove the row.",
+        )
+    if "\r" in line.rstrip("\r\n"):
+        return DataError(
+            f"{name}, line {start}: not CSV: a carriage return stands alone, as old Macs end lines.",
+            hint=f"Convert it: tr '\\r' '\\n' < {name} > converted",
+        )
     return DataError(
         f"{name}, line {start}: not CSV ({error}).",
-        hint='Put values that hold commas or quotes in quotes and write each quote in them twice: "say ""hi"" now". '
-        f"A value may have at most {csv.field_size_limit():,} characters.",
+        hint='Put values that hold commas or quotes in quotes and write each quote in them twice: "say ""hi"" now".',
     )
 
 

@@ -61,7 +61,8 @@ def _from_lines(lines: Iterable[tuple[int, str]], name: str) -> Iterator[Row]:
         if line.isspace():
             continue
         value, end = _parsed(line, _after_blanks(line, 0), name, line=number)
-        if _after_blanks(line, end) < len(line):
+        end = _after_blanks(line, end)
+        if end < len(line):
             raise _fault(json.JSONDecodeError("Extra data", line, end), name, line=number)
         yield _row(value, number, name)
 

@@ -13,9 +13,11 @@ from limbeck.data.json_rows import read_json, read_json_lines
 from limbeck.data.parquet_rows import ParquetRows
 from limbeck.data.tables import Row, Table, Tables
 from limbeck.errors import DataError
+from limbeck.progress import SILENT, Progress
 from limbeck.recipe import DataTable
 from limbeck.tasks import TASKS
 from limbeck.tasks.columns import Columns, KnownNames, find_columns
+from limbeck.wording import counted
 
 _READERS: Mapping[str, Callable[[BinaryIO, str], Iterator[Row]]] = {
     ".jsonl": read_json_lines,
@@ -26,7 +28,9 @@ _READERS: Mapping[str, Callable[[BinaryIO, str], Iterator[Row]]] = {
 }
 
 
-def read_table(source: str | Path, *, columns: DataTable | None = None, task: str = "classification") -> Tables:
+def read_table(
+    source: str | Path, *, columns: DataTable | None = None, task: str = "classification", progress: Progress = SILENT
+) -> Tables:
     """Read texts, with labels where there are any.
 
     Args:
@@ -34,6 +38,7 @@ def read_table(source: str | Path, *, columns: DataTable | None = None, task: st
             train/validation/test files, or a data set of the hub as `owner/name` or `owner/name:configuration`.
         columns: Which columns to read; those that it does not name are found by their names.
         task: Which task's column names to look for.
+        progress: Told how many texts each part holds, and from which columns.
 
     Raises:
         DataError: Whatever is wrong with the source, with file and line.
@@ -47,6 +52,8 @@ def read_table(source: str | Path, *, columns: DataTable | None = None, task: st
         parts = {part: _table_of_split(split, known, given) for part, split in open_hub(found).items()}
     else:
         parts = {part: _table_of_files(files, known, given) for part, files in found.items()}
+    for part, table in parts.items():
+        progress.say(_told(part, table))
     return Tables(str(source), parts)
 
 
@@ -83,6 +90,15 @@ def _table_of_split(split: HubSplit, known: KnownNames, given: Columns) -> Table
     gatherer = Gatherer(settled, known)
     gatherer.take(split.rows(_names(settled)), name=split.name, unit="row")
     return _filled(gatherer, split.number_names(settled.label), f"The {split.name}")
+
+
+def _told(part: str, table: Table) -> str:
+    """One line on a part: "train: 10,003 texts from 'text', labels from 'intent'."."""
+    columns = table.columns
+    texts = f"{counted(len(table), 'text')} from {columns.text!r}"
+    pairs = f" and {columns.text_pair!r}" if columns.text_pair else ""
+    labels = f"labels from {columns.label!r}" if table.labels else "no labels"
+    return f"{part}: {texts}{pairs}, {labels}."
 
 
 def _filled(gatherer: Gatherer | None, number_names: tuple[str, ...], name: str) -> Table:

@@ -56,12 +56,17 @@ def ending(path: Path) -> str:
     Raises:
         DataError: It is none that limbeck reads.
     """
+    found = _ending(path)
+    if found is None:
+        raise DataError(f"{path} is of no kind that limbeck reads.", hint=f"Give {_KINDS}.")
+    return found
+
+
+def _ending(path: Path) -> str | None:
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in COMPRESSIONS:
         suffixes.pop()
-    if suffixes and suffixes[-1] in ENDINGS:
-        return suffixes[-1]
-    raise DataError(f"{path} is of no kind that limbeck reads.", hint=f"Give {_KINDS}.")
+    return suffixes[-1] if suffixes and suffixes[-1] in ENDINGS else None
 
 
 def _parts_of_folder(folder: Path) -> dict[str, tuple[Path, ...]]:
@@ -70,8 +75,7 @@ def _parts_of_folder(folder: Path) -> dict[str, tuple[Path, ...]]:
     for name in names:
         stem = name.lower().split(".", 1)[0] if "." in name else ""
         part = PART_NAMES.get(_SHARD.sub("", stem))
-        if part is not None:
-            ending(folder / name)
+        if part is not None and _ending(folder / name) is not None:
             files.setdefault(part, []).append(folder / name)
     if TRAIN not in files:
         shown = ", ".join(names[:_SHOWN_FILES]) + (

@@ -53,7 +53,7 @@ def find_columns(found: Sequence[str], known: KnownNames, *, given: Columns, sou
     """
     for flag, name in (("text", given.text), ("text_pair", given.text_pair), ("label", given.label)):
         if name is not None and name not in found:
-            near = difflib.get_close_matches(name, found, n=1, cutoff=0.6)
+            near = difflib.get_close_matches(name, found, n=1, cutoff=0.7)
             raise DataError(
                 f"{source} has no column {name!r} (asked for by data.{flag}); its columns are {_listed(found)}.",
                 hint=f"Did you mean --data.{flag} {near[0]}?" if near else f"Give one of them with --data.{flag} NAME.",
