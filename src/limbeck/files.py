@@ -27,7 +27,7 @@ def disk_faults_told(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise OutputError(
                 f"The disk is full: {path} could not be written.",
                 hint="Free some space and run the same command again: finished stages are kept, it goes on from there.",

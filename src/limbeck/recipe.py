@@ -85,7 +85,7 @@ class LossWeights(_Table):
 class DistillTable(_Table):
     """How the student learns."""
 
-    epochs: int = Field(4, ge=1)
+    epochs: int | None = Field(None, ge=1, description="Default: 4, and more where texts are few (2,500 steps, 60 at most).")
     learning_rate: float = Field(2e-4, gt=0)
     batch_size: int = Field(64, ge=1)
     temperature: float = Field(2.0, gt=0, description="T of the softened distributions.")

@@ -1,0 +1,117 @@
+"""Training with a memory: a model that was trained before is read back, one that was not is trained and kept."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from limbeck import files
+from limbeck.distill.lessons import Lessons
+from limbeck.distill.loop import TrainingPlan, forget, train
+from limbeck.distill.objective import Objective
+from limbeck.progress import SILENT, Progress
+from limbeck.recipe import Recipe
+from limbeck.records import TrainingRecord, from_json, to_json
+from limbeck.student import save_model
+from limbeck.teacher.load import load_model
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+_RECORD_FILE = "training.json"
+_FEWEST_EPOCHS, _MOST_EPOCHS, _USUAL_STEPS = 4, 60, 2500
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A trained model in evaluation mode, and how it was trained."""
+
+    model: "PreTrainedModel"
+    record: TrainingRecord
+
+
+def learn(
+    start: Callable[[], "PreTrainedModel"],
+    lessons: Lessons,
+    *,
+    objective: Objective,
+    plan: TrainingPlan,
+    work: Path,
+    progress: Progress = SILENT,
+) -> Learned:
+    """Train what `start` builds, or read back what an earlier call in the same folder trained.
+
+    Args:
+        start: Builds the untrained model; not called when the trained one is there.
+        lessons: What it reads.
+        objective: What it is pulled to.
+        plan: How; its name names the folder.
+        work: Where trained models and checkpoints lie.
+        progress: Told of each step.
+
+    Raises:
+        OutputError: The disk is full; the same call goes on from the last checkpoint.
+    """
+    folder = work / plan.name
+    if not (folder / _RECORD_FILE).exists():
+        model = start()
+        record = train(model, lessons, objective=objective, plan=plan, work=work, progress=progress)
+        with files.folder_written_whole(folder) as temporary:
+            save_model(model, temporary)
+            files.write_json(temporary / _RECORD_FILE, to_json(record))
+        forget(work, plan.name)
+    told = json.loads((folder / _RECORD_FILE).read_text(encoding="utf-8"))
+    return Learned(load_model(folder).eval(), from_json(TrainingRecord, told))
+
+
+def distillation_plan(recipe: Recipe, *, name: str, n_texts: int, has_teacher: bool) -> TrainingPlan:
+    """How the student, or its no-teacher baseline, is trained: the same steps for both.
+
+    Args:
+        recipe: The recipe.
+        name: What to call it.
+        n_texts: Training texts; where the recipe names no epochs, few texts are read more often.
+        has_teacher: The student is chosen by agreement with the teacher; the baseline by accuracy, and it keeps the
+            dropout of plain fine-tuning, which labels alone need.
+    """
+    table = recipe.distill
+    steps_per_epoch = -(-n_texts // table.batch_size)
+    usual = max(_FEWEST_EPOCHS, min(_MOST_EPOCHS, -(-_USUAL_STEPS // steps_per_epoch)))
+    return TrainingPlan(
+        name=name,
+        epochs=table.epochs or usual,
+        batch_size=table.batch_size,
+        learning_rate=table.learning_rate,
+        warmup_share=table.warmup_share,
+        weight_decay=table.weight_decay,
+        max_gradient_norm=table.max_gradient_norm,
+        train_embeddings=table.train_embeddings,
+        dropout=not has_teacher,
+        evaluations_per_epoch=table.evaluations_per_epoch if (table.epochs or usual) <= _FEWEST_EPOCHS else 1,
+        patience=None,
+        choose_by="agreement" if has_teacher else "accuracy",
+        checkpoint_seconds=table.checkpoint_seconds,
+        seed=recipe.seed,
+    )
+
+
+def teaching_plan(recipe: Recipe, *, name: str) -> TrainingPlan:
+    """How a teacher is fine-tuned: everything trains, with dropout, until validation texts stop getting better."""
+    table = recipe.teach
+    return TrainingPlan(
+        name=name,
+        epochs=table.epochs,
+        batch_size=table.batch_size,
+        learning_rate=table.learning_rate,
+        warmup_share=table.warmup_share,
+        weight_decay=table.weight_decay,
+        max_gradient_norm=table.max_gradient_norm,
+        train_embeddings=True,
+        dropout=True,
+        evaluations_per_epoch=1,
+        patience=table.patience,
+        choose_by="accuracy",
+        checkpoint_seconds=recipe.distill.checkpoint_seconds,
+        seed=recipe.seed,
+    )

@@ -1,0 +1,274 @@
+"""The one training loop: distillation, its no-teacher baseline and the teaching of a teacher differ by objective only."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+
+from limbeck import batching, machine
+from limbeck.distill import checkpoint
+from limbeck.distill.checkpoint import TrainingState, Weights
+from limbeck.distill.lessons import Lessons, Targets
+from limbeck.distill.objective import Objective
+from limbeck.progress import SILENT, Bar, Progress
+from limbeck.records import CurvePoint, TrainingRecord
+from limbeck.teacher.load import model_inputs
+from limbeck.tokens import EncodedTexts
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+_CURVE_POINTS = 60
+_EVALUATION_TOKENS = 8192
+_EVALUATION_TEXTS = 256
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """How a training goes, besides its objective.
+
+    Args:
+        name: What the record and the progress bar call it.
+        epochs: Passes over the texts, at most.
+        batch_size: Texts a step.
+        learning_rate: Peak, after the warm-up; it falls to 0 on a straight line.
+        warmup_share: Share of all steps in which the rate rises from 0.
+        weight_decay: On matrices; biases and norms are left alone.
+        max_gradient_norm: Longer gradients are scaled down to it.
+        train_embeddings: Whether embedding tables are trained too.
+        dropout: Whether the model's dropout is on.
+        evaluations_per_epoch: How often validation texts are answered.
+        patience: Stop after so many epochs without a better score; None goes on to the end.
+        choose_by: What the best checkpoint is best in.
+        checkpoint_seconds: Seconds between checkpoints.
+        seed: Where order and dropout come from.
+    """
+
+    name: str
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    warmup_share: float
+    weight_decay: float
+    max_gradient_norm: float
+    train_embeddings: bool
+    dropout: bool
+    evaluations_per_epoch: int
+    patience: int | None
+    choose_by: Literal["agreement", "accuracy"]
+    checkpoint_seconds: float
+    seed: int
+
+
+def train(
+    student: "PreTrainedModel",
+    lessons: Lessons,
+    *,
+    objective: Objective,
+    plan: TrainingPlan,
+    work: Path,
+    progress: Progress = SILENT,
+) -> TrainingRecord:
+    """Train a model, keep its best weights, and leave a checkpoint every few seconds that the same call goes on from.
+
+    Batches hold texts of like length; the mathematics runs in bfloat16 where the machine has it in hardware, the
+    weights and the optimizer in float32. An interrupted training ends in the same weights as an undisturbed one.
+
+    Args:
+        student: Changed in place; afterwards it holds the weights that were best on validation texts.
+        lessons: What it reads.
+        objective: What it is pulled to.
+        plan: How.
+        work: Folder of the checkpoint.
+        progress: Told of each step.
+
+    Raises:
+        RecipeError: The objective asks for targets that the lessons do not have.
+        OutputError: The disk is full; the last checkpoint stays.
+    """
+    objective.check(lessons.train_targets)
+    return _Training(student, lessons, objective=objective, plan=plan, work=work).run(progress)
+
+
+class _Training:
+    """One training under way: model, optimizer, state."""
+
+    def __init__(
+        self, student: "PreTrainedModel", lessons: Lessons, *, objective: Objective, plan: TrainingPlan, work: Path
+    ) -> None:
+        self.lessons, self.objective, self.plan = lessons, objective, plan
+        self.path = work / f"{plan.name}-{checkpoint.CHECKPOINT_FILE}"
+        self.accelerator = Accelerator(mixed_precision="bf16" if machine.has_fast_bfloat16() else "no")
+        self.plain = student
+        _set_trainable(student, train_embeddings=plan.train_embeddings)
+        if not plan.dropout:
+            _switch_off_dropout(student)
+        self.weights = checkpoint.trained_weights(student)
+        optimizer = torch.optim.AdamW(_decay_groups(self.weights, plan.weight_decay), lr=plan.learning_rate, fused=True)
+        self.optimizer = optimizer
+        self.model, self.stepper = self.accelerator.prepare(student, optimizer)
+        self.state = checkpoint.load(self.path, self.weights, optimizer) if self.path.exists() else TrainingState()
+        self.steps_per_epoch = -(-len(lessons.train.ids) // plan.batch_size)
+        self.n_steps = self.steps_per_epoch * plan.epochs
+
+    def run(self, progress: Progress) -> TrainingRecord:
+        plan, state = self.plan, self.state
+        evaluate_at = self._evaluation_steps()
+        point_at = max(1, self.n_steps // _CURVE_POINTS)
+        last_saved = time.monotonic()
+        with progress.bar(plan.name, total=self.n_steps, unit="steps", done=state.step) as bar:
+            for epoch in range(state.step // self.steps_per_epoch, plan.epochs):
+                if plan.patience is not None and state.worse_epochs >= plan.patience:
+                    break
+                batches = batching.shuffled_by_length(
+                    self.lessons.train.lengths,
+                    batch_size=plan.batch_size,
+                    generator=np.random.default_rng([plan.seed, epoch]),
+                )
+                for batch in batches[state.step - epoch * self.steps_per_epoch :]:
+                    self._step(batch)
+                    compared = (state.step % self.steps_per_epoch) in evaluate_at
+                    if compared:
+                        self._compare(ends_epoch=state.step % self.steps_per_epoch == 0)
+                    elif state.step % point_at == 0:
+                        self._add_point()
+                    if time.monotonic() - last_saved > plan.checkpoint_seconds:
+                        checkpoint.save(self.path, state, self.weights, self.optimizer)
+                        last_saved = time.monotonic()
+                    self._tell(bar)
+        return self._finish()
+
+    def _step(self, batch: batching.Indices) -> None:
+        plan, state = self.plan, self.state
+        for group in self.optimizer.param_groups:
+            group["lr"] = plan.learning_rate * _rate_share(state.step, self.n_steps, plan.warmup_share)
+        torch.manual_seed(plan.seed * 1_000_003 + state.step)
+        self.model.train()
+        output = self.model(
+            **model_inputs(self.plain, self.lessons.encoder.pad(self.lessons.train, batch)),
+            output_hidden_states=self.objective.needs_hidden,
+        )
+        targets = self.lessons.train_targets.take(torch.from_numpy(batch), device=self.accelerator.device)
+        losses = self.objective.losses(output, targets)
+        self.accelerator.backward(losses["total"])
+        self.accelerator.clip_grad_norm_(list(self.weights.values()), plan.max_gradient_norm)
+        self.stepper.step()
+        self.stepper.zero_grad()
+        for name, loss in losses.items():
+            state.sums[name] = state.sums.get(name, 0.0) + float(loss.detach())
+        state.n_summed += 1
+        state.step += 1
+
+    def _compare(self, *, ends_epoch: bool) -> None:
+        """Answer the validation texts; keep the weights when they are the best so far."""
+        state, plan = self.state, self.plan
+        wanted = self.lessons.validation_targets
+        logits = self._answer(self.lessons.validation)
+        answers = logits.argmax(dim=-1)
+        agreement = _share_equal(answers, None if wanted.teacher_logits is None else wanted.teacher_logits.argmax(dim=-1))
+        accuracy = _share_equal(answers, wanted.labels)
+        score = agreement if plan.choose_by == "agreement" else accuracy
+        assert score is not None
+        ranked = (score, -_answer_loss(logits, wanted, choose_by=plan.choose_by))
+        if state.best_score is None or ranked > state.best_score:
+            state.best_score, state.best_step, state.worse_epochs = ranked, state.step, 0
+            state.best = {name: parameter.detach().cpu().clone() for name, parameter in self.weights.items()}
+        elif ends_epoch:
+            state.worse_epochs += 1
+        self._add_point(agreement=agreement, accuracy=accuracy)
+
+    def _answer(self, encoded: EncodedTexts) -> torch.Tensor:
+        """(n, classes) float32 logits, on the processor."""
+        self.model.eval()
+        logits = torch.empty(len(encoded.ids), int(self.plain.config.num_labels))
+        batches = batching.by_length(encoded.lengths, max_tokens=_EVALUATION_TOKENS, max_texts=_EVALUATION_TEXTS)
+        with torch.inference_mode():
+            for batch in batches:
+                output = self.model(**model_inputs(self.plain, self.lessons.encoder.pad(encoded, batch)))
+                logits[torch.from_numpy(batch)] = output.logits.float().cpu()
+        return logits
+
+    def _add_point(self, *, agreement: float | None = None, accuracy: float | None = None) -> None:
+        state = self.state
+        means = {name: total / state.n_summed for name, total in state.sums.items()} if state.n_summed else {}
+        state.curve.append(CurvePoint(state.step, means, agreement, accuracy))
+        state.sums, state.n_summed = {}, 0
+
+    def _evaluation_steps(self) -> set[int]:
+        """Steps within an epoch (0 is its end) at which validation texts are answered."""
+        n = min(self.plan.evaluations_per_epoch, self.steps_per_epoch)
+        return {round(self.steps_per_epoch * (index + 1) / n) % self.steps_per_epoch for index in range(n)}
+
+    def _tell(self, bar: Bar) -> None:
+        best = self.state.best_score
+        bar.advance(1, note="" if best is None else f"{self.plan.choose_by} {best[0]:.1%}")
+
+    def _finish(self) -> TrainingRecord:
+        state, plan = self.state, self.plan
+        self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
+        self.accelerator.free_memory()
+        _put_back(self.plain, state.best)
+        self.plain.eval()
+        return TrainingRecord(
+            name=plan.name,
+            n_texts=len(self.lessons.train.ids),
+            epochs=-(-state.step // self.steps_per_epoch),
+            steps=state.step,
+            best_step=state.best_step,
+            curve=tuple(state.curve),
+        )
+
+
+def forget(work: Path, name: str) -> None:
+    """Remove the checkpoint of a training whose result was stored."""
+    (work / f"{name}-{checkpoint.CHECKPOINT_FILE}").unlink(missing_ok=True)
+
+
+def _rate_share(step: int, n_steps: int, warmup_share: float) -> float:
+    """Share of the peak learning rate at a step: up on a straight line, then down to 0."""
+    n_warmup = max(1, round(warmup_share * n_steps))
+    return min((step + 1) / n_warmup, (n_steps - step) / max(1, n_steps - n_warmup))
+
+
+def _set_trainable(model: torch.nn.Module, *, train_embeddings: bool) -> None:
+    for name, module in model.named_modules():
+        is_table = isinstance(module, torch.nn.Embedding) and "embeddings." in f"{name}."
+        for parameter in module.parameters(recurse=False):
+            parameter.requires_grad_(train_embeddings or not is_table)
+
+
+def _switch_off_dropout(model: torch.nn.Module) -> None:
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+
+
+def _decay_groups(weights: Weights, weight_decay: float) -> list[dict[str, object]]:
+    matrices = [parameter for parameter in weights.values() if parameter.ndim > 1]
+    vectors = [parameter for parameter in weights.values() if parameter.ndim <= 1]
+    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+
+
+def _share_equal(answers: torch.Tensor, wanted: torch.Tensor | None) -> float | None:
+    return None if wanted is None else float((answers == wanted).float().mean())
+
+
+def _answer_loss(logits: torch.Tensor, wanted: Targets, *, choose_by: str) -> float:
+    """What parts equal shares: cross-entropy to the teacher's distribution, or to the labels, in nats."""
+    goal = wanted.labels
+    if choose_by == "agreement":
+        assert wanted.teacher_logits is not None
+        goal = wanted.teacher_logits.softmax(dim=-1)
+    assert goal is not None
+    return float(torch.nn.functional.cross_entropy(logits, goal))
+
+
+def _put_back(model: torch.nn.Module, best: Weights) -> None:
+    parameters = dict(model.named_parameters())
+    with torch.no_grad():
+        for name, tensor in best.items():
+            parameters[name].copy_(tensor)

@@ -1,0 +1,75 @@
+"""The objective: losses combined by the weights of the recipe."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from limbeck.distill.lessons import Targets
+from limbeck.distill.losses import last_hidden_loss, soft_label_loss, true_label_loss
+from limbeck.errors import RecipeError
+
+if TYPE_CHECKING:
+    from transformers.modeling_outputs import SequenceClassifierOutput
+
+
+def _soft_labels(output: "SequenceClassifierOutput", targets: Targets, temperature: float) -> Tensor:
+    assert targets.teacher_logits is not None
+    return soft_label_loss(output.logits, targets.teacher_logits, temperature=temperature)
+
+
+def _true_labels(output: "SequenceClassifierOutput", targets: Targets, temperature: float) -> Tensor:  # noqa: ARG001
+    assert targets.labels is not None
+    return true_label_loss(output.logits, targets.labels)
+
+
+def _last_hidden(output: "SequenceClassifierOutput", targets: Targets, temperature: float) -> Tensor:  # noqa: ARG001
+    assert targets.teacher_hidden is not None
+    return last_hidden_loss(output.hidden_states[-1][:, 0], targets.teacher_hidden)
+
+
+LOSSES: Mapping[str, Callable[["SequenceClassifierOutput", Targets, float], Tensor]] = {
+    "soft_labels": _soft_labels,
+    "true_labels": _true_labels,
+    "last_hidden": _last_hidden,
+}
+_NEEDS = {"soft_labels": "teacher_logits", "true_labels": "labels", "last_hidden": "teacher_hidden"}
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A weighted sum of losses.
+
+    Args:
+        weights: loss -> weight; weights of 0 are left out.
+        temperature: T of the softened distributions.
+    """
+
+    weights: Mapping[str, float]
+    temperature: float = 1.0
+
+    @property
+    def needs_hidden(self) -> bool:
+        """Whether the student's hidden states are looked at."""
+        return self.weights.get("last_hidden", 0) > 0
+
+    def check(self, targets: Targets) -> None:
+        """Refuse weights on losses whose targets are not known.
+
+        Raises:
+            RecipeError: For example `true_labels` on texts without labels.
+        """
+        for name, weight in self.weights.items():
+            if weight > 0 and getattr(targets, _NEEDS[name]) is None:
+                raise RecipeError(
+                    f"distill.weights.{name} = {weight}, but the texts have no {_NEEDS[name].replace('_', ' ')}.",
+                    hint=f"Set distill.weights.{name} = 0, or give texts that have them.",
+                )
+
+    def losses(self, output: "SequenceClassifierOutput", targets: Targets) -> dict[str, Tensor]:
+        """Each loss before weighting, and their weighted sum under "total"."""
+        parts = {name: LOSSES[name](output, targets, self.temperature) for name, weight in self.weights.items() if weight > 0}
+        total = sum(self.weights[name] * loss for name, loss in parts.items())
+        assert isinstance(total, Tensor)
+        return {**parts, "total": total}

@@ -1,0 +1,64 @@
+"""The encoder families that limbeck knows: where their layers live and how a config counts them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Family:
+    """What sets one family's models apart, as far as taking layers over goes.
+
+    Args:
+        model_type: The name in config.json.
+        layers_prefix: Start of a layer's parameter names, before its number; None where all layers share one set.
+        count_field: The config field that counts the layers.
+        keeps_first: The first layer differs from the rest (ModernBERT has no norm there), so a student starts with it.
+    """
+
+    model_type: str
+    layers_prefix: str | None
+    count_field: str = "num_hidden_layers"
+    keeps_first: bool = False
+
+
+FAMILIES: Mapping[str, Family] = {
+    family.model_type: family
+    for family in (
+        Family("bert", "bert.encoder.layer."),
+        Family("distilbert", "distilbert.transformer.layer.", count_field="n_layers"),
+        Family("roberta", "roberta.encoder.layer."),
+        Family("xlm-roberta", "roberta.encoder.layer."),
+        Family("camembert", "roberta.encoder.layer."),
+        Family("electra", "electra.encoder.layer."),
+        Family("mpnet", "mpnet.encoder.layer."),
+        Family("albert", None),
+        Family("deberta-v2", "deberta.encoder.layer."),
+        Family("modernbert", "model.layers.", keeps_first=True),
+    )
+}
+
+REFUSED: Mapping[str, str] = {
+    "deberta": "DeBERTa v1 keeps queries, keys and values in one matrix of another layout; v2 and v3 are supported",
+    "funnel": "it shortens the sequence between its blocks, so its layers cannot be taken over one by one",
+    "longformer": "its attention windows have no counterpart in the exported graph",
+    "big_bird": "its random attention blocks have no counterpart in the exported graph",
+    "xlnet": "it is autoregressive with two streams of attention",
+    "gpt2": "it is a decoder, and limbeck distils encoders",
+    "llama": "it is a decoder, and limbeck distils encoders",
+    "mistral": "it is a decoder, and limbeck distils encoders",
+    "qwen2": "it is a decoder, and limbeck distils encoders",
+    "t5": "it is an encoder with a decoder, and limbeck distils encoders",
+    "bart": "it is an encoder with a decoder, and limbeck distils encoders",
+}
+
+
+def refusal(config: Mapping[str, Any]) -> str | None:
+    """Why a model with this config.json cannot be a teacher, as half a sentence; None when its family is known."""
+    model_type = config.get("model_type")
+    if model_type in FAMILIES:
+        return None
+    known = ", ".join(FAMILIES)
+    if model_type is None:
+        return f"its config.json names no model_type (known are {known})"
+    return f"{REFUSED.get(str(model_type), 'its family is unknown to limbeck')} (known are {known})"

@@ -1,0 +1,359 @@
+"""The whole walk on one page: a teacher and texts go in, a verified artifact and a report come out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from limbeck import extras
+
+extras.need("train", what="Compressing a teacher")
+
+from limbeck import data, evaluate, fingerprint, machine, places, quantize, report, runtime, student, teacher  # noqa: E402
+from limbeck.artifact import seal  # noqa: E402
+from limbeck.distill import Learned, Lessons, Objective, distillation_plan, learn, targets_of  # noqa: E402
+from limbeck.examples import Examples, Parts  # noqa: E402
+from limbeck.export import write_artifact  # noqa: E402
+from limbeck.files import folder_written_whole, write_json, written_whole  # noqa: E402
+from limbeck.manifest import Manifest  # noqa: E402
+from limbeck.progress import SILENT, Progress  # noqa: E402
+from limbeck.quantize import QuantizedStudent  # noqa: E402
+from limbeck.recipe import Recipe  # noqa: E402
+from limbeck.records import LabellingRecord, RunRecord, Timing, TrainingRecord, Verdict, to_json  # noqa: E402
+from limbeck.run_folder import RunFolder, claimed  # noqa: E402
+from limbeck.signals import Signals, SignalStore  # noqa: E402
+from limbeck.teacher import Teacher  # noqa: E402
+
+ARTIFACT, TEACHER, STUDENT, BASELINE = "artifact (int8)", "teacher", "student (float32)", "no-teacher baseline"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run leaves behind.
+
+    Args:
+        folder: The run's folder.
+        artifact: The folder that ships.
+        report: The page for people; run.json beside it is for programs.
+        record: Everything that was found, the verdict included.
+    """
+
+    folder: Path
+    artifact: Path
+    report: Path
+    record: RunRecord
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the artifact passed, with the evidence."""
+        return self.record.verdict
+
+
+def compress(
+    teacher_source: str | Path,
+    data_source: str | Path,
+    *,
+    out: str | Path,
+    recipe: Recipe | None = None,
+    signals: str | Path | None = None,
+    progress: Progress = SILENT,
+    teaching: TrainingRecord | None = None,
+) -> Run:
+    """Take a teacher and texts, and make the small model that answers as the teacher does, with the proof.
+
+    Killed at any point, the same call goes on from there; what is finished is kept.
+
+    Args:
+        teacher_source: A local folder or hub id of a Hugging Face encoder with a classification head.
+        data_source: A file, a folder with train/validation/test files, or a data set of the hub.
+        out: Folder of the run: new, empty, or of this same run.
+        recipe: Every knob; None takes the defaults.
+        signals: Folder of the teacher's answers, shared by runs; None takes the user's cache.
+        progress: Told what goes on.
+        teaching: How the teacher was taught, where that was part of the same job.
+
+    Raises:
+        LimbeckError: Whatever is wrong with what was given; nothing that the user had is lost.
+    """
+    recipe = recipe or Recipe()
+    with claimed(Path(out)) as folder:
+        progress.say("Reading texts and teacher")
+        master = teacher.load_teacher(
+            teacher_source, settings=recipe.teacher, max_tokens=recipe.data.max_tokens, work=folder.work
+        )
+        tables = data.read_table(data_source, columns=recipe.data, task=recipe.task)
+        parts = data.split(
+            data.to_examples(tables, master.label_names, progress=progress), settings=recipe.data
+        )
+        for sentence in data.in_sentences(parts.leaks):
+            progress.say(sentence)
+        folder.settle(_identity(master, parts, recipe))
+        with written_whole(folder.path / "recipe.toml") as temporary:
+            temporary.write_text(recipe.to_toml(), encoding="utf-8")
+
+        root = Path(signals) if signals is not None else places.signals_root()
+        answers, labelling = _ask(master, parts, recipe, root=root, folder=folder, progress=progress)
+        lessons = _lessons(master, parts, answers)
+        with folder.stage("distillation"):
+            learned = _distil(master, lessons, recipe, work=folder.work, progress=progress)
+        baseline = None
+        if recipe.distill.baseline and parts.train.labels is not None:
+            with folder.stage("no-teacher baseline"):
+                baseline = _train_baseline(master, lessons, recipe, work=folder.work, progress=progress)
+
+        progress.say("Quantizing and packaging")
+        with folder.stage("quantization"):
+            quantized = quantize.quantize_student(learned.model, scheme=recipe.quantize.scheme)
+        record = RunRecord(
+            limbeck_version=machine.installed_version("limbeck") or "unknown",
+            teacher={"name": Path(master.name).name if Path(master.name).exists() else master.name}
+            | {"fingerprint": master.fingerprint},
+            shapes={
+                "teacher": student.shape_of(master.model).to_json(),
+                "student": student.shape_of(learned.model).to_json(),
+            },
+            data=_data_told(parts),
+            leaks=tuple(data.in_sentences(parts.leaks)),
+            recipe=recipe.model_dump(mode="json"),
+            labelling=labelling,
+            trainings=tuple(
+                told for told in (teaching, learned.record, baseline and baseline.record) if told is not None
+            ),
+            quantization=quantized.record,
+            verdict=_NO_VERDICT,
+            files={},
+            machine=machine.describe(),
+        )
+        with folder_written_whole(folder.artifact) as temporary:
+            record = _package(
+                record, temporary, master=master, learned=learned, baseline=baseline, quantized=quantized,
+                held_out=parts.held_out, held_out_signals=answers["held_out"], recipe=recipe, folder=folder,
+                progress=progress,
+            )  # fmt: skip
+        return _tell(record, folder)
+
+
+def _identity(master: Teacher, parts: Parts, recipe: Recipe) -> dict[str, Any]:
+    """What makes a run this run; tolerances and timing settings may change, as they change no weight."""
+    return {
+        "teacher": master.fingerprint,
+        "data": {name: examples.fingerprint for name, examples in _named(parts).items()},
+        "recipe": recipe.model_dump(mode="json", exclude={"verify"}),
+    }
+
+
+def _named(parts: Parts) -> dict[str, Examples]:
+    return {"train": parts.train, "validation": parts.validation, "held_out": parts.held_out}
+
+
+def _data_told(parts: Parts) -> dict[str, int | str]:
+    named = _named(parts)
+    return {name: len(examples) for name, examples in named.items()} | {
+        f"{name} fingerprint": examples.fingerprint for name, examples in named.items()
+    }
+
+
+def _ask(
+    master: Teacher, parts: Parts, recipe: Recipe, *, root: Path, folder: RunFolder, progress: Progress
+) -> tuple[dict[str, Signals], LabellingRecord]:
+    """The teacher's answers to every part; what it learns from may be computed faster, what it is judged by is not."""
+    fast = teacher.chosen_precision(recipe.teacher)
+    found: dict[str, Signals] = {}
+    told: list[LabellingRecord] = []
+    with folder.stage("labelling"):
+        for name, examples in _named(parts).items():
+            precision = fast if name == "train" else "float32"
+            store = SignalStore(root, teacher.signals_key(master, precision=precision))
+            told.append(
+                teacher.label(
+                    master, examples, store, settings=recipe.teacher, progress=progress, part_name=f"{name} texts"
+                )
+            )
+            found[name] = store.read(examples.text_fingerprints)
+    return found, LabellingRecord(
+        n_texts=sum(one.n_texts for one in told),
+        n_found=sum(one.n_found for one in told),
+        n_asked=sum(one.n_asked for one in told),
+        n_truncated=sum(one.n_truncated for one in told),
+        folder=str(root),
+    )
+
+
+def _lessons(master: Teacher, parts: Parts, answers: Mapping[str, Signals]) -> Lessons:
+    return Lessons(
+        encoder=master.encoder,
+        train=master.encoder.encode(parts.train.texts, parts.train.text_pairs),
+        train_targets=targets_of(parts.train, answers["train"]),
+        validation=master.encoder.encode(parts.validation.texts, parts.validation.text_pairs),
+        validation_targets=targets_of(parts.validation, answers["validation"]),
+    )
+
+
+def _distil(master: Teacher, lessons: Lessons, recipe: Recipe, *, work: Path, progress: Progress) -> Learned:
+    weights = recipe.distill.weights.model_dump()
+    if lessons.train_targets.labels is None:
+        weights["true_labels"] = 0.0
+    return learn(
+        lambda: student.initialise(master.model, recipe.student),
+        lessons,
+        objective=Objective(weights, temperature=recipe.distill.temperature),
+        plan=distillation_plan(recipe, name="student", n_texts=len(lessons.train.ids), has_teacher=True),
+        work=work,
+        progress=progress,
+    )
+
+
+def _train_baseline(master: Teacher, lessons: Lessons, recipe: Recipe, *, work: Path, progress: Progress) -> Learned:
+    return learn(
+        lambda: student.initialise(master.model, recipe.student),
+        lessons,
+        objective=Objective({"true_labels": 1.0}),
+        plan=distillation_plan(recipe, name="baseline", n_texts=len(lessons.train.ids), has_teacher=False),
+        work=work,
+        progress=progress,
+    )
+
+
+def _package(
+    record: RunRecord,
+    artifact: Path,
+    *,
+    master: Teacher,
+    learned: Learned,
+    baseline: Learned | None,
+    quantized: QuantizedStudent,
+    held_out: Examples,
+    held_out_signals: Signals,
+    recipe: Recipe,
+    folder: RunFolder,
+    progress: Progress,
+) -> RunRecord:
+    """Write the artifact, judge it through the code that serves it, and seal it with its verdict."""
+    with folder.stage("export"):
+        inputs = write_artifact(learned.model, artifact, tokenizer_folder=master.tokenizer_folder, packed=quantized.packed)
+        manifest = _manifest(record, master, recipe, inputs=inputs)
+        seal(artifact, manifest)
+    progress.say(f"Verifying on {len(held_out)} held-out texts")
+    with folder.stage("verification"):
+        answers = _answers(artifact, master=master, baseline=baseline, held_out=held_out, signals=held_out_signals)
+        timings = _timings(artifact, master, held_out, recipe, progress=progress)
+        lasting = _judge(answers, held_out, recipe, timings=())
+        verdict = _judge(answers, held_out, recipe, timings=timings)
+    told = replace(record, verdict=lasting)
+    with written_whole(artifact / "README.md") as temporary:
+        temporary.write_text(report.model_card(told, name=record.teacher["name"]), encoding="utf-8")
+    sealed = seal(artifact, replace(manifest, verdict=_kept(lasting, passed=verdict.passed)))
+    return replace(record, verdict=verdict, files=sealed.files, seconds=folder.seconds())
+
+
+@dataclass(frozen=True)
+class _HeldOutAnswers:
+    teacher: evaluate.ModelAnswers
+    artifact: evaluate.ModelAnswers
+    others: tuple[evaluate.ModelAnswers, ...]
+    n_truncated: int
+
+
+def _answers(
+    artifact: Path, *, master: Teacher, baseline: Learned | None, held_out: Examples, signals: Signals
+) -> _HeldOutAnswers:
+    """Everyone's answers to the held-out texts; artifact and student through the runtime."""
+    texts, pairs = list(held_out.texts), None if held_out.text_pairs is None else list(held_out.text_pairs)
+    int8, float32 = (runtime.load(artifact, variant=variant) for variant in ("quantized", "float"))
+    answered = int8.logits(texts, pairs)
+    n_parameters = int8.manifest.n_parameters
+    tokenizer_bytes = (artifact / "tokenizer.json").stat().st_size
+    float_bytes = (artifact / int8.manifest.float_model_file).stat().st_size + tokenizer_bytes
+    others = [evaluate.ModelAnswers(STUDENT, float32.logits(texts, pairs).values, float_bytes, n_parameters)]
+    if baseline is not None:
+        logits = teacher.float32_logits(baseline.model, master.encoder, texts, pairs)
+        others.insert(0, evaluate.ModelAnswers(BASELINE, logits, float_bytes, n_parameters))
+    return _HeldOutAnswers(
+        teacher=evaluate.ModelAnswers(
+            TEACHER, signals.logits, master.size_bytes, student.shape_of(master.model).parameters
+        ),
+        artifact=evaluate.ModelAnswers(ARTIFACT, answered.values, int8.size_bytes, n_parameters),
+        others=tuple(others),
+        n_truncated=answered.n_truncated,
+    )
+
+
+def _timings(
+    artifact: Path, master: Teacher, held_out: Examples, recipe: Recipe, *, progress: Progress
+) -> tuple[Timing, ...]:
+    """Artifact and teacher on the same real texts with equal threads, in turn."""
+    threads = recipe.verify.threads or machine.physical_cores()
+    model = runtime.load(artifact, threads=threads, check=False)
+    some = held_out.take(range(min(recipe.verify.timing_texts, len(held_out))))
+    with teacher.computing_with(threads):
+        return evaluate.time_sides(
+            (
+                evaluate.Side(ARTIFACT, model.logits, threads),
+                evaluate.Side(f"{TEACHER} (PyTorch float32)", master.logits, threads),
+            ),
+            list(some.texts),
+            None if some.text_pairs is None else list(some.text_pairs),
+            rounds=recipe.verify.timing_rounds,
+            progress=progress,
+        )
+
+
+def _judge(answers: _HeldOutAnswers, held_out: Examples, recipe: Recipe, *, timings: tuple[Timing, ...]) -> Verdict:
+    return evaluate.judge(
+        answers.artifact,
+        answers.teacher,
+        examples=held_out,
+        tolerances=recipe.verify.tolerances,
+        others=answers.others,
+        n_truncated=answers.n_truncated,
+        confidence=recipe.verify.confidence,
+        bootstrap_samples=recipe.verify.bootstrap_samples,
+        seed=recipe.seed,
+        timings=timings,
+    )
+
+
+def _kept(verdict: Verdict, *, passed: bool) -> dict[str, Any]:
+    """The part of a verdict that ships: figures, no texts of the user's, no timings."""
+    told = to_json(verdict)
+    for texts in ("changed_answers", "confusions", "timings"):
+        told.pop(texts, None)
+    return told | {"passed": passed}
+
+
+def _manifest(record: RunRecord, master: Teacher, recipe: Recipe, *, inputs: tuple[str, ...]) -> Manifest:
+    told = machine.describe()
+    return Manifest(
+        limbeck_version=record.limbeck_version,
+        task=recipe.task,
+        label_names=master.label_names,
+        max_tokens=master.encoder.max_tokens,
+        scheme=recipe.quantize.scheme,
+        inputs=inputs,
+        shape=record.shapes["student"],
+        n_parameters=record.shapes["student"]["parameters"],
+        fingerprints={
+            "teacher": master.fingerprint,
+            "tokenizer": master.encoder.fingerprint,
+            **{name: str(record.data[f"{name} fingerprint"]) for name in ("train", "validation", "held_out")},
+            "recipe": fingerprint.of_settings(record.recipe),
+        },
+        recipe=record.recipe,
+        versions={name: version for name, version in told.items() if name in _VERSIONED},
+        instruction_set=told.get("instruction sets", ""),
+    )
+
+
+def _tell(record: RunRecord, folder: RunFolder) -> Run:
+    """Write run.json and the report beside the artifact."""
+    write_json(folder.path / "run.json", record.to_json())
+    page = folder.path / "report.html"
+    with written_whole(page) as temporary:
+        temporary.write_text(report.render(record), encoding="utf-8")
+    return Run(folder.path, folder.artifact, page, record)
+
+
+_VERSIONED = ("limbeck", "onnx", "onnxruntime", "python", "tokenizers", "torch", "transformers")
+_NO_VERDICT = Verdict(
+    passed=False, sentence="Not judged yet.", checks=(), models=(), confusions=(), n_changed=0, n_held_out=0, n_truncated=0
+)

@@ -1,0 +1,130 @@
+"""The folder of a run: claimed before anything is written, never another run's, each finished stage kept in it.
+
+    <out>/limbeck-run.json   what this run is made of; a folder without it is not ours to write in
+    <out>/artifact/          the folder that ships
+    <out>/report.html, run.json, recipe.toml
+    <out>/work/              finished stages and checkpoints, from which a killed run goes on
+"""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from limbeck import files
+from limbeck.errors import OutputError
+
+MARKER_FILE = "limbeck-run.json"
+KIND = "limbeck run"
+_SECONDS_FILE = "seconds.json"
+_LOCK_FILE = ".lock"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A claimed folder."""
+
+    path: Path
+
+    @property
+    def work(self) -> Path:
+        """Where finished stages and checkpoints lie."""
+        return self.path / "work"
+
+    @property
+    def artifact(self) -> Path:
+        """Where the artifact goes."""
+        return self.path / "artifact"
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage; its wall-clock seconds are kept when it ends well."""
+        start = time.monotonic()
+        yield
+        files.write_json(self.work / _SECONDS_FILE, {**self.seconds(), name: round(time.monotonic() - start, 1)})
+
+    def seconds(self) -> dict[str, float]:
+        """Stage -> seconds in the process that finished it."""
+        path = self.work / _SECONDS_FILE
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+    def settle(self, identity: Mapping[str, Any]) -> None:
+        """Write what this run is made of, or check that it is still the same run.
+
+        Args:
+            identity: JSON values by name: fingerprints and the recipe.
+
+        Raises:
+            OutputError: The folder holds the run of another teacher, other data or another recipe.
+        """
+        marker = self.path / MARKER_FILE
+        if not marker.exists():
+            files.write_json(marker, {"kind": KIND, **identity})
+            return
+        before = json.loads(marker.read_text(encoding="utf-8"))
+        if not set(before) - {"kind"}:
+            files.write_json(marker, {"kind": KIND, **identity})
+            return
+        changes = [change for name, value in identity.items() for change in _changes(name, before.get(name), value)]
+        if changes:
+            raise OutputError(
+                f"{self.path} holds another run; since then have changed: {'; '.join(changes)}.",
+                hint="Give another --out folder: a finished run is never overwritten.",
+            )
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[RunFolder]:
+    """Claim a folder for a run, new or going on, and keep other processes out of it meanwhile.
+
+    Raises:
+        OutputError: It holds something else, or another process works in it, or it cannot be written.
+    """
+    if path.exists() and not path.is_dir():
+        raise OutputError(f"{path} is a file, not a folder.", hint="Give another --out folder.")
+    if path.exists() and any(path.iterdir()) and not (path / MARKER_FILE).exists():
+        found = sorted(entry.name for entry in path.iterdir())
+        raise OutputError(
+            f"{path} holds something else ({', '.join(found[:3])}{', …' if len(found) > 3 else ''}).",  # noqa: PLR2004
+            hint="Give an --out folder that is new, empty, or of an earlier run.",
+        )
+    folder = RunFolder(path)
+    with files.disk_faults_told(path):
+        folder.work.mkdir(parents=True, exist_ok=True)
+        if not (path / MARKER_FILE).exists():
+            files.write_json(path / MARKER_FILE, {"kind": KIND})
+        with _locked(folder.work / _LOCK_FILE):
+            yield folder
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock that the operating system lets go when the process ends, however it ends."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: no such locks; two runs in one folder are then the user's to avoid
+        yield
+        return
+    with path.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OutputError(
+                f"Another limbeck is at work in {path.parent.parent}.", hint="Wait for it, or give another --out folder."
+            ) from None
+        yield
+
+
+def _changes(name: str, before: Any, now: Any) -> list[str]:  # noqa: ANN401  (JSON values)
+    if isinstance(before, dict) and isinstance(now, dict):
+        names = sorted({*before, *now})
+        return [change for key in names for change in _changes(f"{name}.{key}", before.get(key), now.get(key))]
+    return [] if before == now else [f"{name} ({_short(before)} -> {_short(now)})"]
+
+
+def _short(value: Any) -> str:  # noqa: ANN401  (JSON values)
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:12]}…"  # noqa: PLR2004

@@ -1,0 +1,190 @@
+"""What the teacher said about texts, kept on disk: Arrow files in a folder that is named by what could change an answer.
+
+    <root>/<fingerprint of teacher, tokenizer and settings>/
+        manifest.json        what the key was made of
+        part-<...>.arrow     rows: text fingerprint, logits, last hidden state; written whole, never changed
+
+A killed labelling leaves the parts that it had finished, and the next one asks only for texts that no part holds. Hidden
+states are kept in half precision: their rounding (2^-11 relative) is far below the differences that a student is taught.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from limbeck import files, fingerprint
+from limbeck.errors import SignalsError
+
+KIND = "limbeck signals"
+FORMAT = 1
+_MANIFEST = "manifest.json"
+_PART_PATTERN = "part-*.arrow"
+
+
+@dataclass(frozen=True)
+class SignalsKey:
+    """All that an answer depends on besides the text.
+
+    Args:
+        teacher: Fingerprint of the teacher's weights and config.
+        tokenizer: Fingerprint of the tokenizer and its length limit.
+        precision: "float32" or "bfloat16": what the teacher computed in.
+        n_classes: Width of the logits.
+        hidden_size: Width of the hidden states.
+    """
+
+    teacher: str
+    tokenizer: str
+    precision: str
+    n_classes: int
+    hidden_size: int
+
+    @property
+    def fingerprint(self) -> str:
+        """The name of the folder."""
+        return fingerprint.of_settings({"format": FORMAT, **asdict(self)})
+
+
+@dataclass(frozen=True)
+class Signals:
+    """The teacher's answers to texts, in the order asked for.
+
+    Args:
+        logits: (n, classes) float32.
+        first_hidden: (n, hidden) float16, the first token's state after the last layer: what the head reads.
+    """
+
+    logits: NDArray[np.float32]
+    first_hidden: NDArray[np.float16]
+
+    def __len__(self) -> int:
+        return len(self.logits)
+
+
+class SignalStore:
+    """The signals of one teacher on disk: look up, append.
+
+    Args:
+        root: Folder of all signals.
+        key: Which teacher, tokenizer and settings.
+
+    Raises:
+        SignalsError: The folder holds something else or a damaged file.
+    """
+
+    def __init__(self, root: Path, key: SignalsKey) -> None:
+        self.key = key
+        self.folder = root / key.fingerprint
+        manifest = self.folder / _MANIFEST
+        if not manifest.exists():
+            files.write_json(manifest, {"kind": KIND, "format": FORMAT, **asdict(key)})
+        self._parts: list[pa.Table] = []
+        self._where: dict[str, tuple[int, int]] = {}
+        for path in sorted(self.folder.glob(_PART_PATTERN)):
+            self._take_in(self._read_part(path))
+
+    def __len__(self) -> int:
+        return len(self._where)
+
+    def missing(self, text_fingerprints: Iterable[str]) -> list[int]:
+        """Positions of the texts that have no answer yet; of equal texts only the first."""
+        seen: set[str] = set()
+        positions = []
+        for position, text in enumerate(text_fingerprints):
+            if text not in self._where and text not in seen:
+                seen.add(text)
+                positions.append(position)
+        return positions
+
+    def append(self, text_fingerprints: Sequence[str], signals: Signals) -> None:
+        """Write answers as one more part, whole or not at all.
+
+        Raises:
+            OutputError: The disk is full; the parts before this one stay.
+        """
+        table = pa.table(
+            {
+                "text": pa.array(text_fingerprints, pa.string()),
+                "logits": _rows(signals.logits.astype(np.float32, copy=False), pa.float32()),
+                "first_hidden": _rows(signals.first_hidden.astype(np.float16, copy=False), pa.float16()),
+            }
+        )
+        name = f"part-{len(self._where):09d}-{fingerprint.of_many(text_fingerprints)[:8]}.arrow"
+        with (
+            files.written_whole(self.folder / name) as temporary,
+            pa.OSFile(os.fspath(temporary), "wb") as sink,
+            pa.ipc.new_file(sink, table.schema) as writer,
+        ):
+            writer.write_table(table)
+        self._take_in(table)
+
+    def read(self, text_fingerprints: Sequence[str]) -> Signals:
+        """The answers to these texts, in this order.
+
+        Raises:
+            SignalsError: A text has no answer yet.
+        """
+        absent = self.missing(text_fingerprints)
+        if absent:
+            raise SignalsError(
+                f"{len(absent)} of {len(text_fingerprints)} texts have no answer of the teacher in {self.folder}.",
+                hint="Label them first: `limbeck compress` does, or give --teacher.",
+            )
+        places = [self._where[text] for text in text_fingerprints]
+        logits = np.empty((len(places), self.key.n_classes), np.float32)
+        hidden = np.empty((len(places), self.key.hidden_size), np.float16)
+        part_numbers = np.array([part for part, _ in places], np.int64)
+        rows = np.array([row for _, row in places], np.int64)
+        for number, part in enumerate(self._parts):
+            here = np.flatnonzero(part_numbers == number)
+            if len(here):
+                logits[here] = _matrix(part, "logits", self.key.n_classes)[rows[here]]
+                hidden[here] = _matrix(part, "first_hidden", self.key.hidden_size)[rows[here]]
+        return Signals(logits, hidden)
+
+    def _read_part(self, path: Path) -> pa.Table:
+        try:
+            with pa.memory_map(os.fspath(path)) as source:
+                table = pa.ipc.open_file(source).read_all()
+        except pa.ArrowInvalid as error:
+            raise SignalsError(
+                f"{path} is no Arrow file ({error}).", hint="Delete this one file; only its texts are asked for again."
+            ) from None
+        if table.column_names != ["text", "logits", "first_hidden"]:
+            raise SignalsError(
+                f"{path} has the columns {table.column_names}.", hint="Delete this one file; limbeck did not write it."
+            )
+        return table
+
+    def _take_in(self, table: pa.Table) -> None:
+        number = len(self._parts)
+        self._parts.append(table)
+        for row, text in enumerate(table.column("text").to_pylist()):
+            self._where[text] = (number, row)
+
+
+def find_stores(root: Path, *, teacher: str | None = None) -> list[SignalStore]:
+    """Every store below `root`, of one teacher or of all: how `verify` finds answers without the teacher."""
+    stores = []
+    for manifest in sorted(root.glob(f"*/{_MANIFEST}")):
+        described = json.loads(manifest.read_text(encoding="utf-8"))
+        if described.pop("kind", None) == KIND and described.pop("format", None) == FORMAT:
+            key = SignalsKey(**described)
+            if teacher in (None, key.teacher):
+                stores.append(SignalStore(root, key))
+    return stores
+
+
+def _rows(matrix: NDArray[np.generic], kind: pa.DataType) -> pa.Array:
+    return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(matrix).reshape(-1), kind), matrix.shape[1])
+
+
+def _matrix(part: pa.Table, column: str, width: int) -> NDArray[np.generic]:
+    flat: NDArray[np.generic] = part.column(column).combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return flat.reshape(-1, width)

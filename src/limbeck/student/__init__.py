@@ -1,0 +1,7 @@
+"""The student: a smaller model of the teacher's family that starts from the teacher's own weights."""
+
+from limbeck.student.initialise import initialise
+from limbeck.student.shape import Shape, choose_layers, shape_of
+from limbeck.student.store import save_model
+
+__all__ = ["Shape", "choose_layers", "initialise", "save_model", "shape_of"]

@@ -1,0 +1,87 @@
+"""A student's shape: which of the teacher's layers it takes over, and what a model's numbers are."""
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from limbeck.errors import RecipeError
+from limbeck.families import FAMILIES
+from limbeck.recipe import StudentTable
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The numbers that make a model large or small."""
+
+    layers: int
+    hidden_size: int
+    heads: int
+    intermediate_size: int
+    vocabulary: int
+    parameters: int
+
+    def to_json(self) -> dict[str, int]:
+        """As the run record keeps it."""
+        return asdict(self)
+
+
+def layer_count(config: "PreTrainedConfig") -> int:
+    """Layers of a model of a known family."""
+    return int(getattr(config, FAMILIES[config.model_type].count_field))
+
+
+def shape_of(model: "PreTrainedModel") -> Shape:
+    """The shape of a model of a known family."""
+    config = model.config
+    return Shape(
+        layers=layer_count(config),
+        hidden_size=int(config.hidden_size),
+        heads=int(config.num_attention_heads),
+        intermediate_size=int(getattr(config, "intermediate_size", 0) or getattr(config, "hidden_dim", 0)),
+        vocabulary=int(config.vocab_size),
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+    )
+
+
+def choose_layers(config: "PreTrainedConfig", wanted: StudentTable) -> tuple[int, ...]:
+    """Which teacher layers become the student's, counted from 0.
+
+    Evenly spaced, the last among them (2 of 6: layers 2 and 5), because the head reads what the last one writes. Where
+    the family's first layer differs from the rest, it stays the first and the others are spaced behind it.
+
+    Args:
+        config: The teacher's.
+        wanted: The recipe's student table.
+
+    Raises:
+        RecipeError: More layers than the teacher has, or a layer that it does not have.
+    """
+    n_teacher = layer_count(config)
+    family = FAMILIES[config.model_type]
+    if wanted.take_layers is not None:
+        if wanted.take_layers[-1] >= n_teacher:
+            raise RecipeError(
+                f"student.take_layers names layer {wanted.take_layers[-1]}, but the teacher's {n_teacher} layers "
+                f"are 0 to {n_teacher - 1}.",
+                hint=f"Name layers from 0 to {n_teacher - 1}.",
+            )
+        if family.keeps_first and wanted.take_layers[0] != 0:
+            raise RecipeError(
+                f"student.take_layers starts with {wanted.take_layers[0]}; in the family {config.model_type!r} the first "
+                "layer differs from the rest and must stay the first.",
+                hint="Put 0 in front.",
+            )
+        return wanted.take_layers
+    n_student = wanted.layers if wanted.layers is not None else (n_teacher + 1) // 2
+    if n_student > n_teacher:
+        raise RecipeError(
+            f"student.layers = {n_student}, but the teacher has only {n_teacher} layers.",
+            hint=f"Choose 1 to {n_teacher}; the default is {(n_teacher + 1) // 2}.",
+        )
+    if family.keeps_first:
+        if n_student == 1:
+            return (0,)
+        return tuple(round(index * (n_teacher - 1) / (n_student - 1)) for index in range(n_student))
+    return tuple(-(-(index + 1) * n_teacher // n_student) - 1 for index in range(n_student))

@@ -1,0 +1,28 @@
+"""A model to and from a folder: config.json and model.safetensors, as `from_pretrained` finds them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safetensors.torch import save
+
+from limbeck import files
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+WEIGHTS_FILE = "model.safetensors"
+
+
+def save_model(model: "PreTrainedModel", folder: Path) -> None:
+    """Write a model's config and weights into an existing folder.
+
+    The bytes are made here and written by us, so that a full disk is an `OSError` like everywhere else.
+
+    Raises:
+        OutputError: The disk is full.
+    """
+    model.config.architectures = [type(model).__name__]
+    model.config.save_pretrained(folder)
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    with files.written_whole(folder / WEIGHTS_FILE) as temporary:
+        temporary.write_bytes(save(weights, {"format": "pt"}))

@@ -1,0 +1,8 @@
+"""The teacher: a trained classifier, frozen, asked once for every text."""
+
+from limbeck.teacher.label import chosen_precision, label, signals_key
+from limbeck.teacher.load import Teacher, computing_with, float32_logits, load_teacher
+
+__all__ = [
+    "Teacher", "chosen_precision", "computing_with", "float32_logits", "label", "load_teacher", "signals_key",
+]  # fmt: skip

@@ -1,0 +1,124 @@
+"""Finding a model's folder, on this disk or on the hub, and refusing what would be unsafe or unfit to load."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from limbeck import families
+from limbeck.errors import TeacherError, UnsafeTeacherError
+
+WANTED_FILES = ("*.json", "*.safetensors", "*.txt", "*.model")
+_PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt")
+
+
+def find_folder(source: str | Path, *, revision: str | None = None) -> Path:
+    """The local folder of a model that is given as a path or as a hub id.
+
+    HF_HOME, HF_TOKEN and HF_HUB_OFFLINE are honoured by huggingface_hub, which does the download.
+
+    Raises:
+        TeacherError: No such folder, and no such model can be reached on the hub.
+    """
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise TeacherError(
+            f"{path} is a file; a model is a folder with config.json and model.safetensors.",
+            hint=f"Give the folder: {path.parent}",
+        )
+    name = str(source)
+    if name.count("/") > 1 or name.startswith((".", "/", "~")):
+        raise TeacherError(f"There is no folder {path}.", hint="Check the path; a hub id looks like 'owner/name'.")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from requests.exceptions import RequestException
+
+    try:
+        return Path(snapshot_download(name, revision=revision, allow_patterns=list(WANTED_FILES)))
+    except (HfHubHTTPError, LocalEntryNotFoundError, HFValidationError, RequestException, OSError) as error:
+        first_line = str(error).strip().splitlines()[0]
+        raise TeacherError(
+            f"{name!r} is no folder here, and the hub gave no such model ({first_line}).",
+            hint="Check the spelling, the connection and HF_TOKEN; with HF_HUB_OFFLINE=1 only downloaded models are found.",
+        ) from None
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """A model folder's config.json.
+
+    Raises:
+        TeacherError: It is not there or not JSON.
+    """
+    path = folder / "config.json"
+    try:
+        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise TeacherError(
+            f"{folder} has no config.json, so it is no Hugging Face model.",
+            hint="Give the folder that save_pretrained wrote.",
+        ) from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise TeacherError(f"{path} is not JSON: {error}.", hint="Download or save the model again.") from None
+    return config
+
+
+def refuse_unsafe(folder: Path, config: Mapping[str, Any], *, name: str, allow_code: Sequence[str]) -> bool:
+    """Refuse code and pickles that came with a model.
+
+    Returns: Whether the model's own code may run: it has some, and the user named it in `teacher.allow_code`.
+
+    Raises:
+        UnsafeTeacherError: It needs its own code without leave, or its weights are pickled only.
+        TeacherError: It has no weights at all.
+    """
+    has_code = "auto_map" in config
+    if has_code and name not in allow_code:
+        raise UnsafeTeacherError(
+            f"{name} can only be loaded by running Python code that came with it ({config['auto_map']}).",
+            hint=f"If you trust that code, allow it by name: --teacher.allow_code '[\"{name}\"]'",
+        )
+    if not any(folder.glob("*.safetensors")):
+        pickles = sorted(path.name for pattern in _PICKLES for path in folder.glob(pattern))
+        if pickles:
+            raise UnsafeTeacherError(
+                f"{folder} holds its weights only as pickle ({', '.join(pickles)}); opening a pickle can run any code.",
+                hint="If you trust its origin, convert it once: python -c \"from transformers import AutoModelForSequenceClassification as M; "
+                f"M.from_pretrained('{folder}').save_pretrained('{folder}-safe')\" and copy the tokenizer files beside it.",
+            )
+        raise TeacherError(
+            f"{folder} has a config.json but no weights (model.safetensors).",
+            hint="Save the model again with save_pretrained, or finish the download.",
+        )
+    return has_code
+
+
+def refuse_unfit(config: Mapping[str, Any], *, name: str) -> None:
+    """Refuse families that limbeck cannot distil, and models without a single-label classification head.
+
+    Raises:
+        TeacherError: The family, or the head.
+    """
+    why = families.refusal(config)
+    if why is not None:
+        raise TeacherError(
+            f"{name} is of the family {config.get('model_type')!r}: {why}.", hint="Give a teacher of a known family."
+        )
+    architectures = config.get("architectures") or []
+    if not any(str(kind).endswith("ForSequenceClassification") for kind in architectures):
+        raise TeacherError(
+            f"{name} has no classification head (its architecture is {', '.join(architectures) or 'not named'}).",
+            hint="Fine-tune it first: limbeck teach --encoder "
+            f"{name} --data texts.jsonl --out my-teacher, then give --teacher my-teacher.",
+        )
+    if config.get("problem_type") == "multi_label_classification":
+        raise TeacherError(
+            f"{name} gives several labels to a text (problem_type multi_label_classification).",
+            hint="This version distils single-label classifiers; give a teacher with one label a text.",
+        )
+    if len(config.get("id2label") or {0: "", 1: ""}) < 2 or config.get("problem_type") == "regression":  # noqa: PLR2004
+        raise TeacherError(
+            f"{name} gives one number, not a label (it is a regression model).",
+            hint="This version distils classifiers; give a teacher with two labels or more.",
+        )

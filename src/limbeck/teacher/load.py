@@ -1,0 +1,202 @@
+"""A teacher from a folder or hub id: checked, loaded in float32, frozen."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from limbeck import batching, files, fingerprint
+from limbeck.errors import TeacherError
+from limbeck.recipe import TeacherTable
+from limbeck.teacher import folder as folders
+from limbeck.tokens import TOKENIZER_FILE, TextEncoder, TokenBatch
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+_TIMING_BATCH_TEXTS = 32
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A frozen classifier.
+
+    Args:
+        name: The folder or hub id as the user gave it.
+        folder: Where its files lie.
+        tokenizer_folder: Where its tokenizer.json lies (its own folder, or a converted copy).
+        model: In float32, in evaluation mode, without gradients.
+        encoder: Texts -> tokens, with its length limit.
+        label_names: The classes in the order of the logits.
+        fingerprint: Names its weights, config and tokenizer.
+    """
+
+    name: str
+    folder: Path
+    tokenizer_folder: Path
+    model: "PreTrainedModel"
+    encoder: TextEncoder
+    label_names: tuple[str, ...]
+    fingerprint: str
+
+    @property
+    def hidden_size(self) -> int:
+        """Width of its hidden states."""
+        return int(self.model.config.hidden_size)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes on disk of its weights and tokenizer."""
+        weights = sum(path.stat().st_size for path in self.folder.glob("*.safetensors"))
+        return weights + files.size_bytes(self.tokenizer_folder / TOKENIZER_FILE)
+
+    def logits(self, texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> NDArray[np.float32]:
+        """Its answers in float32; see `float32_logits`."""
+        return float32_logits(self.model, self.encoder, texts, text_pairs)
+
+
+def float32_logits(
+    model: "PreTrainedModel", encoder: TextEncoder, texts: Sequence[str], text_pairs: Sequence[str] | None = None
+) -> NDArray[np.float32]:
+    """Answer texts in float32, in batches of 32 sorted by length: the side that an artifact's speed is compared with.
+
+    Returns: (n, classes) float32, in the order of `texts`.
+    """
+    encoded = encoder.encode(texts, text_pairs)
+    found = np.empty((len(texts), int(model.config.num_labels)), np.float32)
+    for batch in batching.by_length(encoded.lengths, max_tokens=1 << 30, max_texts=_TIMING_BATCH_TEXTS):
+        with torch.inference_mode():
+            found[batch] = model(**model_inputs(model, encoder.pad(encoded, batch))).logits.cpu().numpy()
+    return found
+
+
+@contextmanager
+def computing_with(threads: int) -> Iterator[None]:
+    """Let PyTorch compute with so many threads inside the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def model_inputs(model: "PreTrainedModel", batch: TokenBatch) -> dict[str, torch.Tensor]:
+    """A `TokenBatch` as the tensors that this model's forward takes, on its device."""
+    takes_segments = getattr(model.config, "type_vocab_size", 0) > 1
+    names = ("input_ids", "attention_mask", *(("token_type_ids",) if takes_segments else ()))
+    return {name: torch.from_numpy(getattr(batch, name)).to(model.device) for name in names}
+
+
+def load_teacher(source: str | Path, *, settings: TeacherTable, max_tokens: int, work: Path) -> Teacher:
+    """Load a teacher, checked for safety and fitness first.
+
+    Args:
+        source: A local folder or a hub id.
+        settings: The recipe's teacher table.
+        max_tokens: Length limit; the teacher's own limit holds when it is smaller.
+        work: Where a converted tokenizer may be put.
+
+    Raises:
+        UnsafeTeacherError: It would run code, or is pickled only.
+        TeacherError: Not found, of an unknown family, without a head, without weights or tokenizer.
+    """
+    name = str(source)
+    folder = folders.find_folder(source, revision=settings.revision)
+    config = folders.read_config(folder)
+    may_run_code = folders.refuse_unsafe(folder, config, name=name, allow_code=settings.allow_code)
+    folders.refuse_unfit(config, name=name)
+
+    model = load_model(folder, trust_code=may_run_code)
+    tokenizer_folder = ready_tokenizer(folder, work=work)
+    encoder = TextEncoder(tokenizer_folder, max_tokens=min(max_tokens, token_limit(model)))
+    names = {int(index): str(label) for index, label in model.config.id2label.items()}
+    weights = sorted(folder.glob("*.safetensors"))
+    return Teacher(
+        name=name,
+        folder=folder,
+        tokenizer_folder=tokenizer_folder,
+        model=model.eval().requires_grad_(requires_grad=False),
+        encoder=encoder,
+        label_names=tuple(names[index] for index in range(len(names))),
+        fingerprint=fingerprint.of_many([fingerprint.of_file(path) for path in (folder / "config.json", *weights)]),
+    )
+
+
+def load_model(folder: Path, *, trust_code: bool = False, attention: str = "sdpa") -> "PreTrainedModel":
+    """A classifier from a folder, in float32 whatever it was stored in.
+
+    Args:
+        folder: Holds config.json and safetensors.
+        trust_code: Whether code in the folder may run.
+        attention: "sdpa" for inference; "eager" for training, where PyTorch's fused attention is several times slower
+            on CPUs (its backward pass takes most of a step).
+
+    Raises:
+        TeacherError: The weights do not fit the config.
+    """
+    from transformers import AutoModelForSequenceClassification
+
+    logging.getLogger("transformers").setLevel(logging.ERROR)
+    try:
+        model, found = AutoModelForSequenceClassification.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            use_safetensors=True,
+            trust_remote_code=trust_code,
+            attn_implementation=attention,
+            output_loading_info=True,
+        )
+    except ValueError as error:
+        if attention == "eager":
+            raise TeacherError(f"{folder} could not be loaded: {error}", hint="Save the model again.") from None
+        return load_model(folder, trust_code=trust_code, attention="eager")
+    except (OSError, RuntimeError) as error:
+        raise TeacherError(f"{folder} could not be loaded: {error}", hint="Save or download the model again.") from None
+    if found["missing_keys"]:
+        absent = sorted(found["missing_keys"])
+        raise TeacherError(
+            f"{folder} lacks {len(absent)} weights that its config names, such as {absent[0]!r}.",
+            hint="Save the whole model again; an encoder alone gets its head from `limbeck teach`.",
+        )
+    return model  # type: ignore[no-any-return]
+
+
+def ready_tokenizer(folder: Path, *, work: Path) -> Path:
+    """The folder that holds this model's tokenizer.json; converted into `work` when the model has only older files.
+
+    Raises:
+        TeacherError: The model has no tokenizer that can be converted.
+    """
+    if (folder / TOKENIZER_FILE).exists():
+        return folder
+    from transformers import AutoTokenizer
+
+    converted = work / "tokenizer"
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        if not tokenizer.is_fast:
+            raise ValueError("it has no fast form")
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise TeacherError(
+            f"{folder} has no tokenizer.json, and none could be made ({str(error).splitlines()[0]}).",
+            hint="Copy tokenizer.json from the model that this one was fine-tuned from.",
+        ) from None
+    with files.folder_written_whole(converted) as temporary:
+        tokenizer.save_pretrained(temporary)
+    return converted
+
+
+def token_limit(model: "PreTrainedModel") -> int:
+    """How many tokens the model's positions allow (RoBERTa's tables start after the padding index)."""
+    positions = int(getattr(model.config, "max_position_embeddings", 0) or 0)
+    if positions <= 0 or getattr(model.config, "position_biased_input", True) is False:
+        return 1 << 20
+    starts_after_padding = model.config.model_type in {"roberta", "xlm-roberta", "camembert", "mpnet"}
+    return positions - (int(model.config.pad_token_id or 0) + 1 if starts_after_padding else 0)
