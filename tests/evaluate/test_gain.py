@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from limbeck.evaluate.gain import Outcomes, distillation_gain
 from limbeck.records import DistillationGain
@@ -64,3 +65,16 @@ def test_without_a_teacher_only_accuracy_is_compared() -> None:
     found = gain((None, 800), (None, 780))
     assert found.agreement is None
     assert found.sentence.startswith("Distillation brought +2.3 points of accuracy (")
+
+
+@pytest.mark.parametrize("n_better", [4, 5, 6, 7])
+def test_a_handful_of_texts_counts_as_the_exact_test_says(n_better: int) -> None:
+    """Five lucky texts of 872 told as a gain would be chance sold as merit.
+
+    The twin is McNemar's exact test on the texts that changed, all for the better: from six on it says that chance does
+    not do that.
+    """
+    told = gain((813 + n_better, None), (813, None)).sentence
+    is_gain = stats.binomtest(n_better, n_better, 0.5).pvalue < 0.05
+    assert is_gain == (n_better >= 6)
+    assert told.startswith("Distillation brought +" if is_gain else "Distillation brought no gain")

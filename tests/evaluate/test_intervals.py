@@ -116,7 +116,8 @@ def test_one_text_gives_a_wide_interval(only: list[tuple[bool, bool]]) -> None:
     if second[0]:
         ratio = intervals.paired_ratio(first, second, confidence=0.95, samples=500, seed=0)
         assert ratio.low <= float(first[0]) <= ratio.high
-        assert np.isfinite([ratio.low, ratio.high]).all()
+        # With the two imaginary texts there are three, so no ratio of whole counts lies above 3 hits for 1.
+        assert 0 <= ratio.low < ratio.high <= 3
 
 
 def test_pairing_makes_intervals_narrow() -> None:

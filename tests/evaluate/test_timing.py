@@ -60,6 +60,17 @@ def test_latency_and_throughput_by_hand() -> None:
     assert (teacher.texts_per_second_batch_32, teacher.spread) == pytest.approx((75, 50 / 75))
 
 
+def test_slowest_calls_make_p99() -> None:
+    """A tail told too mildly would surprise whoever promises it to customers.
+
+    100 calls of 1, 2, ... 100 ms: the 99th percentile lies on the line between the 99th and the 100th, at 99.01 ms.
+    """
+    clock, log = Clock(), []
+    double = Double(clock, "artifact", [call / 1000 for call in range(1, 101)], log)
+    (timing,) = time_sides([Side("artifact", double, threads=1)], ["a"] * 100, rounds=1, warm_up=0, clock=clock)
+    assert (timing.batch_1.p50_ms, timing.batch_1.p99_ms) == pytest.approx((50.5, 99.01))
+
+
 def test_rounds_are_interleaved_and_turn_around() -> None:
     """One side always timed on the warmer or the busier machine would win or lose by that alone."""
     clock, log = Clock(), []
