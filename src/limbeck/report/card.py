@@ -1,0 +1,198 @@
+"""The artifact's model card: README.md with the metadata that model hubs read. The same run gives the same bytes.
+
+That is why nothing in it depends on the machine: no dates, no timings, no paths, no counts of what
+stood on disk already.
+"""
+
+import json
+import re
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from limbeck import wording
+from limbeck.records import RunRecord, Score
+from limbeck.report.answers import printable
+from limbeck.report.measures import tolerances
+from limbeck.report.names import last_name
+from limbeck.report.roles import Side, first_of, sides
+
+# What a model hub takes for a repository: "owner/name" or, for a few old ones, a bare name.
+_HUB_ID = re.compile(r"(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}")
+_LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
+_TAGS = ("limbeck", "distillation", "quantization", "int8", "onnx", "transformers.js", "text-classification")
+
+_CITATIONS = {
+    "soft_labels": (
+        "Soft labels: Hinton, Vinyals, Dean 2015, *Distilling the Knowledge in a Neural Network*, arXiv:1503.02531."
+    ),
+    "last_hidden": (
+        "Hidden states: Jiao et al. 2020, *TinyBERT: Distilling BERT for Natural Language Understanding*, "
+        "arXiv:1909.10351."
+    ),
+    "layers": (
+        "Layers taken over from the teacher: Sanh et al. 2019, *DistilBERT, a distilled version of BERT*, "
+        "arXiv:1910.01108."
+    ),
+    "int8": (
+        "8-bit integers: Jacob et al. 2018, *Quantization and Training of Neural Networks for Efficient "
+        "Integer-Arithmetic-Only Inference*, arXiv:1712.05877."
+    ),
+    "wilson": (
+        "Intervals of shares: Wilson 1927, *Probable Inference, the Law of Succession, and Statistical Inference*."
+    ),
+    "paired percentile bootstrap": (
+        "Intervals of ratios and differences: Efron 1979, *Bootstrap Methods: Another Look at the Jackknife*."
+    ),
+}
+
+
+def model_card(record: RunRecord, *, name: str) -> str:
+    """The model card of a run's artifact, as Markdown with YAML front matter.
+
+    The teacher is named as base model where the record has its "hub_id", a license stands in the metadata where the
+    record has the teacher's "license"; nothing is guessed.
+
+    Args:
+        record: What the run has to tell. Timings, machine, paths and hashes in it are not looked at.
+        name: What the artifact is called: a folder or hub id, also used in the examples of how to load it.
+    """
+    verdict = record.verdict
+    found = sides(verdict)
+    artifact, teacher = first_of("artifact", found), first_of("teacher", found)
+    checks = [check for check in verdict.checks if check.tolerance != "max_latency_ms"]
+    shapes = [record.shapes.get(role, {}) for role in ("teacher", "student")]
+    name = " ".join(printable(name).split())
+    return (
+        _environment()
+        .get_template("card.md")
+        .render(
+            front_matter=_front_matter(record, name, artifact),
+            name=name,
+            quoted_name=json.dumps(name, ensure_ascii=False),
+            teacher_name=last_name(record.teacher.get("name", "the teacher")),
+            sides=found,
+            summary=_summary(artifact, teacher, verdict.n_held_out),
+            tolerances=tolerances(checks),
+            n_held_out=verdict.n_held_out,
+            n_changed=verdict.n_changed,
+            gain=verdict.gain,
+            scheme=record.quantization.scheme,
+            layers=[shape.get("layers") for shape in shapes],
+            data=[(key, value) for key, value in record.data.items() if isinstance(value, int)],
+            max_tokens=record.recipe.get("data", {}).get("max_tokens"),
+            citations=_citations(record),
+            limbeck_version=record.limbeck_version,
+        )
+    )
+
+
+def _front_matter(record: RunRecord, name: str, artifact: Side | None) -> str:
+    lines = ["library_name: transformers", "pipeline_tag: text-classification"]
+    hub_id, license_id = record.teacher.get("hub_id", ""), record.teacher.get("license", "")
+    if _HUB_ID.fullmatch(hub_id):
+        lines.append(f"base_model: {json.dumps(hub_id)}")
+    if _LICENSE.fullmatch(license_id):
+        lines.append(f"license: {json.dumps(license_id)}")
+    lines += ["tags:", *(f"- {tag}" for tag in _TAGS)]
+    metrics = _metrics(artifact)
+    if metrics:
+        if any(kind == "accuracy" for kind, _, _ in metrics):
+            lines += ["metrics:", "- accuracy"]
+        lines += [
+            "model-index:",
+            f"- name: {json.dumps(name, ensure_ascii=False)}",
+            "  results:",
+            "  - task:",
+            "      type: text-classification",
+            "      name: Text Classification",
+            "    dataset:",
+            "      type: held-out",
+            f"      name: {json.dumps(wording.counted(record.verdict.n_held_out, 'held-out text'))}",
+            "    metrics:",
+        ]
+        for kind, words, value in metrics:
+            lines += [f"    - type: {kind}", f"      name: {words}", f"      value: {value:.6f}"]
+    return "\n".join(lines)
+
+
+def _metrics(artifact: Side | None) -> list[tuple[str, str, float]]:
+    if artifact is None:
+        return []
+    scores = artifact.scores
+    told: list[tuple[str, str, Score | None]] = [
+        ("accuracy", "Accuracy", scores.accuracy),
+        ("agreement", "Agreement with the teacher", scores.agreement),
+        ("retention", "Accuracy divided by the teacher's", scores.retention),
+    ]
+    return [(kind, words, score.value) for kind, words, score in told if score is not None]
+
+
+def _summary(artifact: Side | None, teacher: Side | None, n_held_out: int) -> str:
+    """What the verdict says, without anything that depends on the machine."""
+    if artifact is None:
+        return ""
+    clauses = []
+    for score, words in (
+        (artifact.scores.agreement, "as its teacher does"),
+        (artifact.scores.accuracy, "as they are labelled"),
+    ):
+        if score is not None:
+            interval = wording.percent_range(score.interval.low, score.interval.high)
+            confidence = wording.plain(100 * score.interval.confidence)
+            clauses.append(f"answers {wording.percent(score.value)} {words} ({confidence} % interval {interval})")
+    if teacher is not None and 0 < artifact.scores.size_bytes < teacher.scores.size_bytes:
+        clauses.append(f"is {wording.multiple(teacher.scores.size_bytes / artifact.scores.size_bytes)} times smaller")
+    if not clauses:
+        return ""
+    joined = clauses[0] if len(clauses) == 1 else f"{', '.join(clauses[:-1])} and {clauses[-1]}"
+    return f"On {wording.counted(n_held_out, 'held-out text')} it {joined}."
+
+
+def _citations(record: RunRecord) -> list[str]:
+    """Only of methods that this run used."""
+    weights = record.recipe.get("distill", {}).get("weights", {})
+    used = [key for key in ("soft_labels", "last_hidden") if weights.get(key)]
+    used += ["layers", *(["int8"] if record.quantization.scheme.startswith("w8") else [])]
+    scores = [
+        score
+        for model in record.verdict.models
+        for score in (model.agreement, model.retention, model.accuracy)
+        if score
+    ]
+    methods = {score.interval.method for score in scores}
+    return [
+        _CITATIONS[key]
+        for key in (*used, *(method for method in ("wilson", "paired percentile bootstrap") if method in methods))
+    ]
+
+
+def _cell(words: str) -> str:
+    """Words that stand in one cell of a Markdown table."""
+    return " ".join(printable(words).split()).replace("|", "\\|")
+
+
+@cache
+def _environment() -> Environment:
+    # Markdown is no HTML: names go through `cell`, and no text of the data stands in a card.
+    environment = Environment(  # noqa: S701
+        loader=PackageLoader("limbeck.report"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "percent": wording.percent,
+        "size": wording.size,
+        "count": wording.count,
+        "millions": wording.millions,
+        "cell": _cell,
+        "noun": wording.counted,
+        "score": lambda score: (
+            wording.NOTHING
+            if score is None
+            else f"{wording.percent(score.value)} ({wording.percent_range(score.interval.low, score.interval.high)})"
+        ),
+    }
+    return environment

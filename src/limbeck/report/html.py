@@ -1,0 +1,244 @@
+"""A run's records as one HTML page: everything inside it, nothing fetched, complete without JavaScript."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from limbeck import wording
+from limbeck.records import LayerBits, RunRecord
+from limbeck.report import panels
+from limbeck.report.answers import changed_answers, printable
+from limbeck.report.measures import measures, texts_a_second, tolerances
+from limbeck.report.names import last_name
+from limbeck.report.roles import Side, first_of, role_of, sides
+
+_FINGERPRINT = " fingerprint"
+_SECTIONS = {
+    "models": "Side by side",
+    "gain": "What distillation brought",
+    "tolerances": "Tolerances",
+    "sure": "How sure this is",
+    "speed": "Size and speed",
+    "training": "Training",
+    "changed": "Changed answers",
+    "bytes": "Bits and bytes",
+    "data": "Data",
+    "recipe": "Recipe",
+    "provenance": "Provenance",
+}
+_KEY_MEASURES = ("Agreement", "Retention", "Size on disk", "Latency, p50")
+_SHAPE_ORDER = ("layers", "hidden_size", "heads", "intermediate_size", "vocabulary", "parameters")
+
+
+@dataclass(frozen=True)
+class KindRow:
+    """One row of "where the bytes are"; empty words where a column has no meaning."""
+
+    kind: str
+    n_tensors: str
+    bits: str
+    float_size: str
+    stored_size: str
+    share: float
+
+
+def render(record: RunRecord) -> str:
+    """The report of a run, as one HTML page.
+
+    The same record gives the same page. It names no outside address and stays below 2 MB: of more than 2,000 changed
+    answers the first 2,000 are shown, and long texts are cut where all together would be too much; the page says so.
+
+    Args:
+        record: What the run has to tell.
+    """
+    verdict = record.verdict
+    found = sides(verdict)
+    artifact = first_of("artifact", found)
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            record=record,
+            verdict=verdict,
+            subject=printable(last_name(record.teacher.get("name", "teacher"))),
+            sides=found,
+            artifact=artifact,
+            key_measures=_KEY_MEASURES,
+            contents=_contents(record),
+            measures=measures(verdict),
+            tolerances=tolerances(verdict.checks),
+            confidence=_confidence(record),
+            interval_methods=_interval_methods(record),
+            fidelity_panels=panels.fidelity_panels(verdict),
+            gain_panel=None if verdict.gain is None else panels.gain_panel(verdict.gain),
+            speed_panels=panels.size_and_speed_panels(verdict),
+            training_panels=panels.training_panels(record.trainings),
+            changed=changed_answers(verdict),
+            bytes_panel=panels.bytes_panel(record.quantization) if record.quantization.layers else None,
+            kinds=_kind_rows(record, artifact),
+            shapes=_shape_rows(record),
+            parts=_part_rows(record.data),
+            recipe_toml=recipe_toml(record.recipe),
+        )
+    )
+
+
+def _contents(record: RunRecord) -> list[tuple[str, str]]:
+    """(anchor, words) of the sections that this record has."""
+    has = {"gain": record.verdict.gain is not None, "training": bool(record.trainings)}
+    return [(anchor, words) for anchor, words in _SECTIONS.items() if has.get(anchor, True)]
+
+
+def recipe_toml(recipe: Mapping[str, Any]) -> str:
+    """Nested tables as TOML; keys without a value stand as comments, as TOML has no word for nothing."""
+    return "\n".join(_toml_lines(recipe, prefix="")).strip() + "\n"
+
+
+def _toml_lines(table: Mapping[str, Any], *, prefix: str) -> Iterator[str]:
+    for key, value in table.items():
+        if not isinstance(value, Mapping):
+            yield f"# {key} =" if value is None else f"{key} = {_toml_value(value)}"
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from ("", f"[{prefix}{key}]")
+            yield from _toml_lines(value, prefix=f"{prefix}{key}.")
+
+
+def _toml_value(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml_value(item) for item in value) + "]"
+    if isinstance(value, str | bool):
+        return json.dumps(value, ensure_ascii=False)
+    return repr(value)
+
+
+def _confidence(record: RunRecord) -> str:
+    """The confidence of the intervals, as a whole percent where it is one: "95 %"."""
+    for model in record.verdict.models:
+        for score in (model.agreement, model.accuracy):
+            if score is not None:
+                return wording.percent(score.interval.confidence, decimals=1).replace(".0 ", " ")
+    return ""
+
+
+_METHOD_WORDS = {
+    "wilson": "Intervals of shares are Wilson’s.",
+    "paired percentile bootstrap": (
+        "Intervals of retention come from drawing the texts anew, teacher and model together (paired bootstrap)."
+    ),
+    "no change seen": (
+        "Where no text told two models apart, the interval says how many unseen differences these texts cannot rule out."
+    ),
+}
+
+
+def _interval_methods(record: RunRecord) -> str:
+    """How the intervals were made, in sentences."""
+    scores = [
+        score
+        for model in record.verdict.models
+        for score in (model.agreement, model.retention, model.accuracy)
+        if score
+    ]
+    methods = dict.fromkeys(score.interval.method for score in scores)
+    return " ".join(_METHOD_WORDS.get(method, f"Intervals: {method}.") for method in methods)
+
+
+def _kind_rows(record: RunRecord, artifact: Side | None) -> list[KindRow]:
+    """The weights by kind, then what else ships, each with its share of the whole."""
+    layers = record.quantization.layers
+    weights_bytes = sum(layer.stored_bytes for layer in layers)
+    rest_bytes = max(0, artifact.scores.size_bytes - weights_bytes) if artifact and layers else 0
+    whole_bytes = (weights_bytes + rest_bytes) or 1
+    rows = []
+    for kind in panels.kinds_of(record.quantization):
+        of_kind = [layer for layer in layers if layer.kind == kind]
+        stored_bytes = sum(layer.stored_bytes for layer in of_kind)
+        bits = ", ".join(str(bits) for bits in sorted({layer.weight_bits for layer in of_kind}))
+        float_bytes = wording.size(sum(layer.float_bytes for layer in of_kind))
+        rows.append(
+            KindRow(
+                kind,
+                wording.count(len(of_kind)),
+                bits,
+                float_bytes,
+                wording.size(stored_bytes),
+                stored_bytes / whole_bytes,
+            )
+        )
+    if rest_bytes:
+        rows.append(KindRow("rest", "", "", "", wording.size(rest_bytes), rest_bytes / whole_bytes))
+    return rows
+
+
+def _shape_rows(record: RunRecord) -> list[tuple[str, list[str]]]:
+    keys = dict.fromkeys(key for shape in record.shapes.values() for key in shape)
+    ordered = sorted(keys, key=lambda key: _SHAPE_ORDER.index(key) if key in _SHAPE_ORDER else len(_SHAPE_ORDER))
+    return [
+        (key.replace("_", " ").capitalize(), [wording.count(shape.get(key)) for shape in record.shapes.values()])
+        for key in ordered
+    ]
+
+
+def _part_rows(data: Mapping[str, int | str]) -> list[tuple[str, str, str]]:
+    """(part, number of texts or what else is told, fingerprint)."""
+    return [
+        (
+            key.replace("_", "-"),
+            wording.count(value) if isinstance(value, int) else value,
+            str(data.get(key + _FINGERPRINT, "")),
+        )
+        for key, value in data.items()
+        if not key.endswith(_FINGERPRINT) or key.removesuffix(_FINGERPRINT) not in data
+    ]
+
+
+def _shape_words(layer: LayerBits) -> str:
+    return " × ".join(wording.count(side) for side in layer.shape)
+
+
+def _unbroken(words: str) -> Markup:
+    """A sentence in which no figure is parted from its unit, and no range in its middle, at the end of a line."""
+    figure = r"[+−]?\d[\d.,]*(?:–[\d.,]*\d)? (?:%|[kMG]B|ms|points|times|texts)"
+    return Markup(re.sub(figure, r'<span class="unbroken">\g<0></span>', str(escape(words))))  # noqa: S704
+
+
+def _breakable(label: str) -> Markup:
+    """A label that may be broken after an underscore, as long ones must be on a phone."""
+    return Markup("_<wbr>").join(label.split("_"))
+
+
+@cache
+def _environment() -> Environment:
+    loader = PackageLoader("limbeck.report")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {
+        "percent": wording.percent,
+        "size": wording.size,
+        "milliseconds": wording.milliseconds,
+        "count": wording.count,
+        "points": wording.points,
+        "points_range": panels.points_range,
+        "duration": wording.duration,
+        "texts_a_second": texts_a_second,
+        "three_figures": wording.three_figures,
+        "printable": printable,
+        "role": role_of,
+        "shape_words": _shape_words,
+        "thinned": panels.thinned,
+        "objective": lambda key: panels.OBJECTIVE_NAMES.get(key, key.replace("_", " ")),
+        "unbroken": _unbroken,
+        "breakable": _breakable,
+        "noun": lambda number, one, many=None: wording.counted(number, one, many),
+    }
+    # The style sheet and the script are ours, not the record's: they go in as they are.
+    environment.globals["asset"] = lambda name: Markup(loader.get_source(environment, name)[0])  # noqa: S704
+    return environment

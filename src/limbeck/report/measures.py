@@ -1,0 +1,156 @@
+"""The rows of the comparison: each measure in plain words, with one cell a model."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from limbeck import wording
+from limbeck.records import Check, Score, Verdict
+from limbeck.report.roles import Role, Side, first_of, sides
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One figure of one model, and the small print beneath it (its interval, or how it compares with the teacher)."""
+
+    role: Role
+    model: str
+    figure: str
+    small_print: str = ""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One row: what is measured, what that means, and a cell for every model."""
+
+    name: str
+    meaning: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """One check in words."""
+
+    name: str
+    accepted: str
+    measured: str
+    held: bool
+    sentence: str
+
+
+_Figure = Callable[[Side], tuple[str, str]]
+
+
+def measures(verdict: Verdict) -> tuple[Measure, ...]:
+    """The rows of the comparison; a measure that no model has is left out."""
+    found = sides(verdict)
+    teacher = first_of("teacher", found)
+    rows: list[tuple[str, str, _Figure]] = [
+        (
+            "Accuracy",
+            "Share of held-out texts answered as they are labelled.",
+            lambda side: _score(side.scores.accuracy),
+        ),
+        ("Retention", "The model’s accuracy divided by the teacher’s.", lambda side: _score(side.scores.retention)),
+        (
+            "Agreement",
+            "Share of held-out texts answered as the teacher answers, right or wrong.",
+            lambda side: _score(side.scores.agreement),
+        ),
+        ("Size on disk", "What must ship for it to answer: model and tokenizer.", lambda side: _size(side, teacher)),
+        ("Parameters", "Numbers that were learned.", lambda side: (wording.millions(side.scores.n_parameters), "")),
+        (
+            "Latency, p50",
+            "Half of single texts are answered within this time, tokenization included.",
+            lambda side: _latency(side, teacher),
+        ),
+        ("Latency, p99", "99 of 100 single texts are answered within this time.", _slow_latency),
+        ("Texts a second", "Throughput in batches of 32.", lambda side: _throughput(side, teacher)),
+    ]
+    table = []
+    for name, meaning, figure in rows:
+        cells = tuple(Cell(side.role, side.name, *figure(side)) for side in found)
+        if any(cell.figure != wording.NOTHING for cell in cells):
+            table.append(Measure(name, meaning, cells))
+    return tuple(table)
+
+
+def tolerances(checks: Sequence[Check]) -> tuple[Tolerance, ...]:
+    """The checks in words."""
+    return tuple(
+        Tolerance(tolerance_name(check), _bound(check), _measured(check), check.passed, check.sentence)
+        for check in checks
+    )
+
+
+def tolerance_name(check: Check) -> str:
+    """What a check is about: "min_agreement" reads "Agreement"; units and the direction stand with the figures."""
+    name = check.tolerance.removeprefix("min_").removeprefix("max_")
+    name = name.removesuffix("_mb").removesuffix("_ms").replace("_", " ")
+    return {"size": "Size on disk", "latency": "Latency, p50"}.get(name, name.capitalize())
+
+
+def _bound(check: Check) -> str:
+    side = "at least" if check.tolerance.startswith("min_") else "at most"
+    factor, unit = _unit(check.tolerance)
+    return f"{side} {wording.plain(factor * check.bound)} {unit}"
+
+
+def _measured(check: Check) -> str:
+    """With as many decimals as show on which side of the bound it lies."""
+    factor, unit = _unit(check.tolerance)
+    figure = wording.told_apart(factor * check.measured, factor * check.bound, decimals=2 if unit == "ms" else 1)
+    return f"{figure} {unit}"
+
+
+def _unit(tolerance: str) -> tuple[float, str]:
+    if tolerance.endswith("_mb"):
+        return 1.0, "MB"
+    return (1.0, "ms") if tolerance.endswith("_ms") else (100.0, "%")
+
+
+def _score(score: Score | None) -> tuple[str, str]:
+    if score is None:
+        return wording.NOTHING, ""
+    return wording.percent(score.value), wording.percent_range(score.interval.low, score.interval.high)
+
+
+def _size(side: Side, teacher: Side | None) -> tuple[str, str]:
+    n_bytes = side.scores.size_bytes
+    print_small = ""
+    if teacher is not None and side is not teacher and 0 < n_bytes < teacher.scores.size_bytes:
+        print_small = f"{wording.times(teacher.scores.size_bytes / n_bytes)} smaller"
+    return wording.size(n_bytes), print_small
+
+
+def _latency(side: Side, teacher: Side | None) -> tuple[str, str]:
+    if side.timing is None:
+        return wording.NOTHING, ""
+    p50_ms = side.timing.batch_1.p50_ms
+    print_small = ""
+    if teacher is not None and teacher.timing is not None and side is not teacher and p50_ms > 0:
+        print_small = _compared(teacher.timing.batch_1.p50_ms / p50_ms)
+    return wording.milliseconds(p50_ms), print_small
+
+
+def _slow_latency(side: Side) -> tuple[str, str]:
+    return (wording.NOTHING if side.timing is None else wording.milliseconds(side.timing.batch_1.p99_ms)), ""
+
+
+def _throughput(side: Side, teacher: Side | None) -> tuple[str, str]:
+    if side.timing is None:
+        return wording.NOTHING, ""
+    rate = side.timing.texts_per_second_batch_32
+    print_small = ""
+    if teacher is not None and teacher.timing is not None and side is not teacher:
+        print_small = _compared(rate / teacher.timing.texts_per_second_batch_32)
+    return texts_a_second(rate), print_small
+
+
+def texts_a_second(rate: float) -> str:
+    """Throughput with three figures at least: "1,044", "128", "9.31"."""
+    return wording.three_figures(rate)
+
+
+def _compared(ratio: float) -> str:
+    return f"{wording.times(ratio)} faster" if ratio >= 1 else f"{wording.times(1 / ratio)} slower"
