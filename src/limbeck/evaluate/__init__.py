@@ -1,7 +1,10 @@
 """Evaluate: the artifact against the teacher's signals on held-out texts -> Verdict. Needs no torch."""
 
-from limbeck.evaluate.gate import as_recorded, refuse_unmeasurable
-from limbeck.evaluate.judge import ModelAnswers, judge
+from limbeck.evaluate.gate import Evidence, as_recorded, refuse_unmeasurable
+from limbeck.evaluate.shipping import lasting
 from limbeck.evaluate.timing import Side, time_sides
+from limbeck.evaluate.verdict import ModelAnswers, judge
 
-__all__ = ["ModelAnswers", "Side", "as_recorded", "judge", "refuse_unmeasurable", "time_sides"]
+__all__ = [
+    "Evidence", "ModelAnswers", "Side", "as_recorded", "judge", "lasting", "refuse_unmeasurable", "time_sides",
+]  # fmt: skip
