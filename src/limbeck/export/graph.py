@@ -1,0 +1,79 @@
+"""An ONNX graph while it is being written: nodes in order, constants by name, equal constants once."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET = 20
+"""The first with Gelu; onnxruntime reads it since 1.17."""
+IR_VERSION = 9
+"""The one that came with opset 20; a higher one would shut out older engines for nothing."""
+
+Value = str
+"""The name of a tensor in the graph."""
+
+
+class Graph:
+    """Collects nodes and constants, and turns them into a model.
+
+    Names are counted up in the order of writing, so that the same student gives the same bytes.
+    """
+
+    def __init__(self) -> None:
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: dict[str, onnx.TensorProto] = {}
+        self._quantized: dict[Value, tuple[Value, ...]] = {}
+
+    def node(self, operator: str, *inputs: Value, **attributes: Any) -> Value:  # noqa: ANN401  (whatever ONNX takes)
+        """Add an operator with one output; gives the output's name."""
+        return self.nodes(operator, *inputs, n_outputs=1, **attributes)[0]
+
+    def nodes(self, operator: str, *inputs: Value, n_outputs: int, **attributes: Any) -> tuple[Value, ...]:  # noqa: ANN401
+        """Add an operator with several outputs; gives their names."""
+        name = f"{operator}_{len(self._nodes)}"
+        outputs = tuple(name if n_outputs == 1 else f"{name}_{index}" for index in range(n_outputs))
+        self._nodes.append(helper.make_node(operator, inputs, outputs, name=name, **attributes))
+        return outputs
+
+    def constant(self, name: str, values: NDArray[Any]) -> Value:
+        """A named constant; asking again with the same name and values gives the one that is there."""
+        tensor = numpy_helper.from_array(np.asarray(values, order="C"), name)
+        assert self._constants.setdefault(name, tensor) == tensor, f"two constants are named {name}"
+        return name
+
+    def integers(self, values: Sequence[int] | int) -> Value:
+        """A constant of int64 numbers, or a single one without dimensions."""
+        return self._unnamed(np.asarray(values, dtype=np.int64))
+
+    def floats(self, values: Sequence[float] | float) -> Value:
+        """A constant of float32 numbers, or a single one without dimensions."""
+        return self._unnamed(np.asarray(values, dtype=np.float32))
+
+    def dynamically_quantized(self, value: Value) -> tuple[Value, ...]:
+        """8-bit codes, scale and zero point of a tensor, computed as it runs; once for all who ask."""
+        if value not in self._quantized:
+            self._quantized[value] = self.nodes("DynamicQuantizeLinear", value, n_outputs=3)
+        return self._quantized[value]
+
+    def model(self, *, inputs: Sequence[str], output: Value, n_classes: int) -> onnx.ModelProto:
+        """The whole as a model with int64 inputs (batch, sequence) and one output `logits` (batch, classes)."""
+        self._nodes.append(helper.make_node("Identity", [output], ["logits"], name="logits"))
+        graph = helper.make_graph(
+            self._nodes,
+            "classifier",
+            [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "sequence"]) for name in inputs],
+            [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", n_classes])],
+            [self._constants[name] for name in sorted(self._constants)],
+        )
+        opsets = [helper.make_opsetid("", OPSET)]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="limbeck")
+
+    def _unnamed(self, values: NDArray[Any]) -> Value:
+        content = hashlib.blake2b(values.tobytes(), digest_size=6).hexdigest()
+        shape = "x".join(str(size) for size in values.shape) or "scalar"
+        return self.constant(f"{values.dtype.name}_{shape}_{content}", values)

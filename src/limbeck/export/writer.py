@@ -1,0 +1,116 @@
+"""From a student to the ONNX file that ships: which families can be written, and the writing."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedConfig, PreTrainedModel
+
+from limbeck import families as known_families
+from limbeck import files
+from limbeck.errors import TeacherError
+from limbeck.export.families import albert, bert, deberta_v2, distilbert, electra, modernbert, mpnet, roberta
+from limbeck.export.graph import Graph, Value
+from limbeck.export.layers import ACTIVATIONS
+from limbeck.export.weights import Weights
+from limbeck.packing import PackedTensor
+
+
+@dataclass(frozen=True)
+class Writer:
+    """How a family is written.
+
+    Args:
+        write: Adds the whole classifier to a graph and gives its logits.
+        inputs: A config's inputs, in the order of the file.
+    """
+
+    write: Callable[[Graph, Weights, Any], Value]
+    inputs: Callable[[Any], tuple[str, ...]]
+
+
+def _always(*names: str) -> Callable[[Any], tuple[str, ...]]:
+    return lambda _config: names
+
+
+_ROBERTA = Writer(roberta.write, _always(*roberta.INPUTS))
+SUPPORTED_FAMILIES: Mapping[str, Writer] = {
+    "albert": Writer(albert.write, _always(*albert.INPUTS)),
+    "bert": Writer(bert.write, _always(*bert.INPUTS)),
+    "camembert": _ROBERTA,
+    "deberta-v2": Writer(deberta_v2.write, deberta_v2.inputs),
+    "distilbert": Writer(distilbert.write, _always(*distilbert.INPUTS)),
+    "electra": Writer(electra.write, _always(*electra.INPUTS)),
+    "modernbert": Writer(modernbert.write, _always(*modernbert.INPUTS)),
+    "mpnet": Writer(mpnet.write, _always(*mpnet.INPUTS)),
+    "roberta": _ROBERTA,
+    "xlm-roberta": _ROBERTA,
+}
+"""model_type in config.json -> how it is written."""
+
+
+def write_onnx(model: PreTrainedModel, path: Path, *, packed: Mapping[str, PackedTensor] | None) -> tuple[str, ...]:
+    """Write a classifier as an ONNX file of standard operators.
+
+    Inputs are `input_ids`, `attention_mask` and, where the family reads them, `token_type_ids`: int64 (batch,
+    sequence), both free. The output is `logits`: float32 (batch, classes). The same model gives the same bytes.
+
+    Args:
+        model: A student (or teacher) with a classification head.
+        path: The file; whole, or as it was before.
+        packed: 8-bit weights by parameter name, from `limbeck.quantize`; None writes a float32 graph.
+
+    Returns: The names of the graph's inputs.
+
+    Raises:
+        TeacherError: The family, or a setting of this model, cannot be written.
+        SchemeError: Packed weights that do not fit the model or could saturate.
+        OutputError: No space, or a forbidden folder.
+    """
+    refuse_unsupported(model.config)
+    graph = Graph()
+    writer = SUPPORTED_FAMILIES[model.config.model_type]
+    logits = writer.write(graph, Weights.of(model, packed=packed), model.config)
+    inputs = writer.inputs(model.config)
+    content = graph.model(inputs=inputs, output=logits, n_classes=len(model.config.id2label))
+    with files.written_whole(path) as temporary:
+        temporary.write_bytes(content.SerializeToString(deterministic=True))
+    return inputs
+
+
+def refuse_unsupported(config: PreTrainedConfig) -> None:
+    """Tell at once whether a model can be written, before anything is spent on it.
+
+    Raises:
+        TeacherError: Names the family or setting, why it cannot be written, and what can.
+    """
+    settings = config.to_dict()
+    refusal = known_families.refusal(settings)
+    if refusal is None:
+        refusal = _refused_setting(settings)
+    if refusal is not None:
+        raise TeacherError(
+            f"A '{settings.get('model_type')}' model cannot be written as ONNX: {refusal}.",
+            hint=f"Take a teacher of one of these families: {', '.join(SUPPORTED_FAMILIES)}.",
+        )
+
+
+def _refused_setting(settings: Mapping[str, Any]) -> str | None:
+    """Why this model of a known family cannot be written; None when it can."""
+    activation = next(
+        (settings[key] for key in ("hidden_act", "activation", "hidden_activation") if settings.get(key)), None
+    )
+    if activation is not None and activation not in ACTIVATIONS:
+        return f"its activation '{activation}' has no counterpart here (known: {', '.join(ACTIVATIONS)})"
+    if settings.get("position_embedding_type", "absolute") != "absolute":
+        return f"its position_embedding_type '{settings['position_embedding_type']}' is not 'absolute'"
+    if settings.get("is_decoder"):
+        return "it is a decoder (is_decoder is set)"
+    if settings.get("conv_kernel_size", 0):
+        return "its convolution layer (conv_kernel_size) is not supported"
+    rotations = (settings.get("rope_parameters") or {}).values()
+    scaled = [rotation for rotation in rotations if isinstance(rotation, dict) and rotation["rope_type"] != "default"]
+    if scaled:
+        return f"its rotary positions are of type '{scaled[0]['rope_type']}', not 'default'"
+    return None
