@@ -26,6 +26,9 @@ VALUES = (
     "in a .tsv no value may hold a tab."
 )
 CUT = "A model reads the first few hundred words only: cut the text, part it into rows, or remove the row."
+NAME_FILES = (
+    "Name the files train.jsonl, validation.jsonl and test.jsonl (or .json, .csv, .tsv, .parquet), or give one file."
+)
 EMPTY = "Give a file with at least one text; a header alone is not one."
 
 CASES: dict[str, tuple[str, bytes, str, str]] = {
@@ -163,7 +166,12 @@ CASES: dict[str, tuple[str, bytes, str, str]] = {
         "a.csv, line 3: expected 2 values as in the header, got 3.",
         VALUES,
     ),
-    "too few values": ("a.tsv", b"text\tlabel\nx\n", "a.tsv, line 2: expected 2 values as in the header, got 1.", VALUES),
+    "too few values": (
+        "a.tsv",
+        b"text\tlabel\nx\n",
+        "a.tsv, line 2: expected 2 values as in the header, got 1.",
+        VALUES,
+    ),
     "open quote": (
         "a.csv",
         b'text,label\n"x,1\ny,0\nz,0\n',
@@ -215,8 +223,10 @@ CASES: dict[str, tuple[str, bytes, str, str]] = {
     "no parquet": (
         "a.parquet",
         b"text,label\nx,1\n",
-        "a.parquet cannot be read as Parquet (Parquet magic bytes not found in footer. Either the file is corrupted or "
-        "this is not a parquet file.).",
+        (
+            "a.parquet cannot be read as Parquet (Parquet magic bytes not found in footer. Either the file is "
+            "corrupted or this is not a parquet file.)."
+        ),
         "It may be cut short or be of another kind; a file's ending must say what it is.",
     ),
     "true as a label": (
@@ -279,7 +289,9 @@ def test_bad_files_are_refused_with_line_and_hint(case: str) -> None:
     assert str(caught.value) == f"{message}\nHint: {hint}"
 
 
-@pytest.mark.parametrize("name", ["missing.jsonl", "/no/such/folder", "no/such/nested/folder", "gone.csv.gz", "un named"])
+@pytest.mark.parametrize(
+    "name", ["missing.jsonl", "/no/such/folder", "no/such/nested/folder", "gone.csv.gz", "un named"]
+)
 def test_what_is_not_there_is_said_to_be_missing(name: str) -> None:
     """A mistyped path must not be looked up on the network."""
     with pytest.raises(DataError) as caught:
@@ -321,18 +333,20 @@ def test_a_row_of_a_parquet_file_without_text() -> None:
         (
             [],
             "The folder texts.jsonl has no train file; it holds no files.",
-            "Name the files train.jsonl, validation.jsonl and test.jsonl (or .json, .csv, .tsv, .parquet), or give one file.",
+            NAME_FILES,
         ),
         (
             ["test.jsonl", "train.txt", "untrained.csv"],
             "The folder texts.jsonl has no train file; it holds test.jsonl, train.txt, untrained.csv.",
-            "Name the files train.jsonl, validation.jsonl and test.jsonl (or .json, .csv, .tsv, .parquet), or give one file.",
+            NAME_FILES,
         ),
         (
             [f"{index:02}.csv" for index in range(12)],
-            "The folder texts.jsonl has no train file; it holds 00.csv, 01.csv, 02.csv, 03.csv, 04.csv, 05.csv, 06.csv, "
-            "07.csv, 08.csv, 09.csv and 2 more.",
-            "Name the files train.jsonl, validation.jsonl and test.jsonl (or .json, .csv, .tsv, .parquet), or give one file.",
+            (
+                "The folder texts.jsonl has no train file; it holds 00.csv, 01.csv, 02.csv, 03.csv, 04.csv, 05.csv, "
+                "06.csv, 07.csv, 08.csv, 09.csv and 2 more."
+            ),
+            NAME_FILES,
         ),
         (
             ["train.csv", "dev.csv", "valid.csv"],

@@ -20,15 +20,18 @@ ROWS = [{"text": text, "label": label} for text, label in zip(TEXTS, LABELS, str
 
 
 def json_lines() -> bytes:
+    """The rows, one object a line."""
     return "".join(json.dumps(row) + "\n" for row in ROWS).encode()
 
 
 def parquet(path: Path) -> bytes:
+    """The rows as Parquet."""
     pq.write_table(pa.Table.from_pylist(ROWS), path)
     return path.read_bytes()
 
 
 def csv_text(path: Path, **form: str) -> bytes:
+    """The rows as Python's own CSV writer has them."""
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, ["text", "label"], **form)
         writer.writeheader()

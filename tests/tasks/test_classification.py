@@ -59,18 +59,24 @@ def test_accuracy_by_hand() -> None:
     [
         (
             lambda: probabilities(np.zeros(3)),
-            "Expected logits of shape (texts, classes) with at least one class, got (3,).\n"
-            "Hint: Give one row of logits for each text; for a single text, logits[None, :].",
+            (
+                "Expected logits of shape (texts, classes) with at least one class, got (3,).\n"
+                "Hint: Give one row of logits for each text; for a single text, logits[None, :]."
+            ),
         ),
         (
             lambda: answers(np.zeros((2, 3)), ["no", "yes"]),
-            "Expected logits with one column for each of the 2 label names, got 3 columns.\n"
-            "Hint: Give the label names of the model that made these logits.",
+            (
+                "Expected logits with one column for each of the 2 label names, got 3 columns.\n"
+                "Hint: Give the label names of the model that made these logits."
+            ),
         ),
         (
             lambda: accuracy(np.zeros((2, 3)), np.zeros(1, dtype=np.int64)),
-            "Expected one label for each of at least one row of logits, got 2 rows and labels of shape (1,).\n"
-            "Hint: Score logits and labels of the same texts, in the same order.",
+            (
+                "Expected one label for each of at least one row of logits, got 2 rows and labels of shape (1,).\n"
+                "Hint: Score logits and labels of the same texts, in the same order."
+            ),
         ),
     ],
 )

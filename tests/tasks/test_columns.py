@@ -45,7 +45,9 @@ def test_columns_are_found_by_name(found: list[str], expected: Columns) -> None:
 )
 def test_given_columns_win(given: Columns, expected: Columns) -> None:
     """A flag that is not obeyed is worse than no flag: one text of a pair could not be asked for alone."""
-    assert find_columns(["question", "answer", "label", "notes"], KNOWN_COLUMNS, given=given, source="t.csv") == expected
+    assert (
+        find_columns(["question", "answer", "label", "notes"], KNOWN_COLUMNS, given=given, source="t.csv") == expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,52 +56,68 @@ def test_given_columns_win(given: Columns, expected: Columns) -> None:
         (
             ["body_en", "label"],
             NONE_GIVEN,
-            "t.csv has no column that is known to hold text; its columns are 'body_en', 'label'.\n"
-            "Hint: Say which one it is: --data.text NAME (for pairs also --data.text_pair NAME). "
-            "A table without a header line needs one.",
+            (
+                "t.csv has no column that is known to hold text; its columns are 'body_en', 'label'.\n"
+                "Hint: Say which one it is: --data.text NAME (for pairs also --data.text_pair NAME). "
+                "A table without a header line needs one."
+            ),
         ),
         (
             ["tweet", "comment", "label"],
             NONE_GIVEN,
-            "t.csv has several columns that could hold the text; its columns are 'tweet', 'comment', 'label'.\n"
-            "Hint: Say which one it is: --data.text comment; --data.text tweet.",
+            (
+                "t.csv has several columns that could hold the text; its columns are 'tweet', 'comment', 'label'.\n"
+                "Hint: Say which one it is: --data.text comment; --data.text tweet."
+            ),
         ),
         (
             ["text", "question", "answer"],
             NONE_GIVEN,
-            "t.csv has several columns that could hold the text; its columns are 'text', 'question', 'answer'.\n"
-            "Hint: Say which one it is: --data.text question --data.text_pair answer; --data.text text.",
+            (
+                "t.csv has several columns that could hold the text; its columns are 'text', 'question', 'answer'.\n"
+                "Hint: Say which one it is: --data.text question --data.text_pair answer; --data.text text."
+            ),
         ),
         (
             ["text", "intent", "category"],
             NONE_GIVEN,
-            "t.csv has several columns that could hold the label: 'intent', 'category'.\n"
-            "Hint: Say which one it is: --data.label intent; --data.label category.",
+            (
+                "t.csv has several columns that could hold the label: 'intent', 'category'.\n"
+                "Hint: Say which one it is: --data.label intent; --data.label category."
+            ),
         ),
         (
             ["utterance", "label"],
             Columns("uterance", None, None),
-            "t.csv has no column 'uterance' (asked for by data.text); its columns are 'utterance', 'label'.\n"
-            "Hint: Did you mean --data.text utterance?",
+            (
+                "t.csv has no column 'uterance' (asked for by data.text); its columns are 'utterance', 'label'.\n"
+                "Hint: Did you mean --data.text utterance?"
+            ),
         ),
         (
             ["text", "label"],
             Columns(None, None, "klass"),
-            "t.csv has no column 'klass' (asked for by data.label); its columns are 'text', 'label'.\n"
-            "Hint: Give one of them with --data.label NAME.",
+            (
+                "t.csv has no column 'klass' (asked for by data.label); its columns are 'text', 'label'.\n"
+                "Hint: Give one of them with --data.label NAME."
+            ),
         ),
         (
             ["text", "label"],
             Columns("text", "text", None),
-            "data.text, data.text_pair and data.label must name different columns; got 'text', 'text'.\n"
-            "Hint: Give each of them its own column, or leave out what the data does not have.",
+            (
+                "data.text, data.text_pair and data.label must name different columns; got 'text', 'text'.\n"
+                "Hint: Give each of them its own column, or leave out what the data does not have."
+            ),
         ),
         (
             ["Text", "TEXT", "label"],
             NONE_GIVEN,
-            "t.csv has no column that is known to hold text; its columns are 'Text', 'TEXT', 'label'.\n"
-            "Hint: Say which one it is: --data.text NAME (for pairs also --data.text_pair NAME). "
-            "A table without a header line needs one.",
+            (
+                "t.csv has no column that is known to hold text; its columns are 'Text', 'TEXT', 'label'.\n"
+                "Hint: Say which one it is: --data.text NAME (for pairs also --data.text_pair NAME). "
+                "A table without a header line needs one."
+            ),
         ),
     ],
 )

@@ -75,7 +75,7 @@ def match(tables: Tables, label_names: Sequence[str], *, progress: Progress = SI
     if None not in by_number.values():
         return {label: index for label, index in by_number.items() if index is not None}
     fewest = min((by_name, by_number), key=lambda matched: sum(found[k] for k, i in matched.items() if i is None))
-    raise _unknown(tables, [label for label, index in fewest.items() if index is None], found, label_names)
+    raise _unknown(tables, [label for label, index in fewest.items() if index is None], label_names, data_names)
 
 
 def only_one_label(source: str, name: str) -> LabelError:
@@ -113,25 +113,27 @@ def _index_by_number(label: RawLabel, n_labels: int) -> int | None:
 
 
 def _unknown(
-    tables: Tables, unknown: Sequence[RawLabel], found: Counter[RawLabel], label_names: Sequence[str]
+    tables: Tables, unknown: Sequence[RawLabel], label_names: Sequence[str], data_names: Sequence[str]
 ) -> LabelError:
     """Each unknown label with its count, its first place and text, and the nearest name that the teacher knows."""
+    found = _counts(tables)
     told = []
     for label in unknown[:_SHOWN_LABELS]:
         table, index = _first(tables, label)
         text = table.texts[index]
         shown = text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
-        near = difflib.get_close_matches(str(label), label_names, n=1, cutoff=0.5)
+        written = _written(label, data_names)
+        near = difflib.get_close_matches(written, label_names, n=1, cutoff=0.5)
         nearest = f"; did you mean {near[0]!r}?" if near else ""
-        told.append(
-            f"  - {label!r} in {counted(found[label], 'row')}, first in {table.place(index)}: {shown!r}{nearest}"
-        )
+        name = repr(written) if data_names else repr(label)
+        rows = counted(found[label], "row")
+        told.append(f"  - {name} in {rows}, first in {table.place(index)}: {shown!r}{nearest}")
     if len(unknown) > _SHOWN_LABELS:
         told.append(f"  - and {counted(len(unknown) - _SHOWN_LABELS, 'more label')}")
-    rows = sum(found[label] for label in unknown)
+    n_rows = sum(found[label] for label in unknown)
     more = f" and {count(len(label_names) - _SHOWN_NAMES)} more" if len(label_names) > _SHOWN_NAMES else ""
     return LabelError(
-        f"{tables.source}: {counted(rows, 'row has', 'rows have')} a label that the teacher does not know:\n"
+        f"{tables.source}: {counted(n_rows, 'row has', 'rows have')} a label that the teacher does not know:\n"
         + "\n".join(told),
         hint=f"The teacher knows {', '.join(map(repr, label_names[:_SHOWN_NAMES]))}{more}. Write these names, "
         f"or their numbers 0 to {len(label_names) - 1} in this order.",

@@ -19,6 +19,7 @@ from limbeck.recipe import DataTable
 from limbeck.wording import counted
 
 _SHOWN_LABELS = 10
+_ATTEMPTS = 8
 
 
 def split(given: GivenExamples, *, settings: DataTable | None = None) -> Parts:
@@ -70,9 +71,8 @@ def parts_from(
     """
     shares = settings or DataTable()
     notes: list[str] = []
-    if held_out is not None and validation is not None and held_out.labels is None and None not in (
-        train.labels, validation.labels,
-    ):  # fmt: skip
+    may_judge = validation is not None and validation.labels is not None and train.labels is not None
+    if held_out is not None and held_out.labels is None and may_judge:
         notes.append(f"The held-out part has no labels and is left out ({counted(len(held_out), 'text')}).")
         held_out = None
     if held_out is None and validation is not None:
@@ -97,6 +97,15 @@ def parts_from(
     notes += _absent_labels(clean)
     leaks = LeakReport(cleaner.repeats, cleaner.leaks, cleaner.contradictions, tuple(notes))
     return Parts(clean[TRAIN].examples, clean[VALIDATION].examples, clean[HELD_OUT].examples, leaks)
+
+
+def held_out_of(given: GivenExamples, *, settings: DataTable | None = None) -> Examples:
+    """What to judge an artifact by: all of a single file, else the held-out part that `split` gives.
+
+    Raises:
+        DataError: The held-out part would be empty, or what else `split` refuses.
+    """
+    return given.parts[WHOLE] if WHOLE in given.parts else split(given, settings=settings).held_out
 
 
 def in_sentences(leaks: LeakReport) -> tuple[str, ...]:
@@ -163,14 +172,18 @@ class _Cleaner:
 def _carved(clean: _Clean, part: str, share: float) -> tuple[_Clean, _Clean]:
     """The texts that a hash of content and part puts into `part`, and the rest.
 
-    Each part has a hash of its own: train as an earlier run parted it still gives an unbiased validation part.
+    Where the hash puts none there, another one is tried: so train as an earlier run parted it, which holds none of the
+    texts that the same hash would choose, can be parted again, and so can very few texts.
     """
     bound = int(share * 2**64)
-    inside = np.fromiter(
-        (int(fingerprint.of_bytes(f"{part} {content}".encode())[:16], 16) < bound for content in clean.contents),
-        dtype=np.bool_,
-        count=len(clean.contents),
-    )
+    inside = np.zeros(len(clean.contents), dtype=np.bool_)
+    for attempt in range(_ATTEMPTS):
+        salt = f"{part} {attempt} " if attempt else f"{part} "
+        inside[:] = [
+            int(fingerprint.of_bytes((salt + content).encode())[:16], 16) < bound for content in clean.contents
+        ]
+        if inside.any():
+            break
     return clean.take(np.flatnonzero(inside).tolist()), clean.take(np.flatnonzero(~inside).tolist())
 
 
@@ -196,22 +209,24 @@ def _check_alike(parts: Sequence[Examples], source: str) -> None:
 
 
 def _check_filled(clean: dict[str, _Clean], given: dict[str, Examples | None], source: str) -> None:
-    for part, found in clean.items():
-        if len(found.examples):
-            continue
-        if given[part] is not None and part != TRAIN:
-            raise DataError(
-                f"{source}: nothing is left of the {part} part, as each of its texts stands in an earlier part too.",
-                hint="Give other texts for it, or leave it out: then it is carved out of train.",
-            )
-        total = sum(len(other.examples) for other in clean.values())
+    before, train = given[TRAIN], clean[TRAIN].examples
+    if before is not None and before.labels is not None and len(found := np.unique(before.labels)) == 1:
+        raise only_one_label(source, before.label_names[found[0]])
+    emptied = [part for part, found in clean.items() if not found.examples.texts and part != TRAIN and given[part]]
+    if emptied:
         raise DataError(
-            f"{source}: {counted(total, 'different text')} cannot be parted, as the {part} part would be empty.",
+            f"{source}: nothing is left of the {emptied[0]} part, as each of its texts stands in an earlier part too.",
+            hint="Give other texts for it, or leave it out: then it is carved out of train.",
+        )
+    faults = [f"the {part} part would be empty" for part, found in clean.items() if not found.examples.texts]
+    if not faults and train.labels is not None and len(np.unique(train.labels)) == 1:
+        faults.append("train would hold one label only")
+    if faults:
+        total = sum(len(found.examples) for found in clean.values())
+        raise DataError(
+            f"{source}: {counted(total, 'different text')} cannot be parted, as {faults[0]}.",
             hint="Give at least a hundred different texts, or a folder with train, validation and test files.",
         )
-    train = clean[TRAIN].examples
-    if train.labels is not None and len(found_labels := np.unique(train.labels)) == 1:
-        raise only_one_label(source, train.label_names[found_labels[0]])
 
 
 def _absent_labels(clean: dict[str, _Clean]) -> list[str]:
