@@ -160,7 +160,7 @@ def check_texts(texts: Sequence[str], text_pairs: Sequence[str] | None = None) -
         DataError: Something is not a string, or holds half of a character (a surrogate without its partner); the
             message names its index. Or there are not as many second texts as first ones.
     """
-    for name, column in (("texts", texts), ("text_pairs", text_pairs or ())):
+    for name, column in (("texts", texts), ("text_pairs", () if text_pairs is None else text_pairs)):
         for index, text in enumerate(column):
             if not isinstance(text, str):
                 raise DataError(

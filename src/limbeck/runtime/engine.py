@@ -18,7 +18,7 @@ _ERRORS_ONLY = 3  # of ORT_LOGGING_LEVEL: a user can do nothing about its warnin
 class Engine:
     """One graph, loaded for the CPU.
 
-    May be called from many threads at once, but not in a forked child: the threads of ONNX Runtime do not live on there,
+    May be called from many threads at once, but not in a forked child: ONNX Runtime's threads do not live on there,
     and a batch would wait for them for ever.
 
     Args:
