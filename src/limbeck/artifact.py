@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 ARTIFACT_FOLDER: Final = "artifact"
+_RUN_MARKS: Final = ("limbeck-run.json", "run.json", f"{ARTIFACT_FOLDER}/{MANIFEST_FILE}")
 _SMALL_RUNNING_FILES: Final = ("config.json", "tokenizer.json", "tokenizer_config.json")
 _CODE: Final = (".bat", ".cmd", ".dll", ".dylib", ".exe", ".jar", ".ps1", ".py", ".pyc", ".pyd", ".sh", ".so")
 _PICKLES: Final = (".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth")
@@ -100,7 +101,7 @@ def folder_kind(path: Path) -> FolderKind:
         return FolderKind.ONNX_FILE if path.suffix == ".onnx" else FolderKind.FILE
     marks = (
         (FolderKind.ARTIFACT, (path / MANIFEST_FILE).exists()),
-        (FolderKind.RUN, (path / ARTIFACT_FOLDER / MANIFEST_FILE).exists() or (path / "run.json").exists()),
+        (FolderKind.RUN, any((path / name).exists() for name in _RUN_MARKS)),
         (FolderKind.SIGNALS, any(path.glob("part-*.arrow"))),
         (FolderKind.SIGNALS_ROOT, any(path.glob("*/part-*.arrow"))),
         (FolderKind.MODEL, (path / "config.json").exists()),
