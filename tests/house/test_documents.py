@@ -106,7 +106,7 @@ def test_the_version_stands_in_one_place() -> None:
 def test_the_recipe_reference_is_the_recipe() -> None:
     """A key that the reference does not know cannot be found; a default that it tells wrongly misleads."""
     reference = (ROOT / "docs" / "reference" / "recipe.md").read_text(encoding="utf-8")
-    assert f"```toml\n{Recipe().to_toml()}```" in reference
+    assert f"```toml\n{Recipe().to_toml()}```" in reference, "put what `limbeck recipe` prints into recipe.md"
     for key, table in known_keys().items():
         if table is None:
             assert re.search(rf"^(# )?{key.split('.')[-1]} =", reference, flags=re.MULTILINE), key
