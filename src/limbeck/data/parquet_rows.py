@@ -61,7 +61,7 @@ class ParquetRows:
 
         try:
             yield
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:  # ValueError: a value that is not UTF-8
             raise DataError(
                 f"{self._name} cannot be read as Parquet ({str(error).splitlines()[0]}).",
                 hint="It may be cut short or be of another kind; a file's ending must say what it is.",

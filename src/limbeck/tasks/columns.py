@@ -1,6 +1,5 @@
 """Which column of a table holds the text, the second text of a pair, and the label: given by name, or found by name."""
 
-import difflib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,6 +52,8 @@ def find_columns(found: Sequence[str], known: KnownNames, *, given: Columns, sou
     """
     for flag, name in (("text", given.text), ("text_pair", given.text_pair), ("label", given.label)):
         if name is not None and name not in found:
+            import difflib  # here, as the runtime loads this file with the answers and must start fast
+
             near = difflib.get_close_matches(name, found, n=1, cutoff=0.7)
             raise DataError(
                 f"{source} has no column {name!r} (asked for by data.{flag}); its columns are {_listed(found)}.",
