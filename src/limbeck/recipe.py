@@ -22,7 +22,7 @@ class DataTable(_Table):
     """Which columns hold what, and how the texts are parted where no parts are given."""
 
     text: str | None = Field(None, description="Column of the text. Found by name when not given.")
-    text_pair: str | None = Field(None, description="Column of the second text of a pair. Found by name when `text` is not given either.")
+    text_pair: str | None = Field(None, description="Column of the second text of a pair. Found by name when not given.")
     label: str | None = Field(None, description="Column of the label. Found by name when not given.")
     validation_share: float = Field(0.1, gt=0, lt=0.5, description="Share of texts that chooses the best checkpoint.")
     held_out_share: float = Field(0.2, gt=0, lt=0.9, description="Share of texts that nothing reads before verify.")
