@@ -4,12 +4,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from limbeck.pipeline import compress, teach, verify
+    from limbeck.pipeline import compress
     from limbeck.recipe import Recipe
     from limbeck.runtime import load
+    from limbeck.teaching import teach
+    from limbeck.verification import verify
 
 __all__ = ["Recipe", "compress", "load", "teach", "verify"]
-_ROOMS = {"Recipe": "recipe", "load": "runtime"} | dict.fromkeys(("compress", "teach", "verify"), "pipeline")
+_ROOMS = {"Recipe": "recipe", "compress": "pipeline", "load": "runtime", "teach": "teaching", "verify": "verification"}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  (loads a room when its name is first asked for)
