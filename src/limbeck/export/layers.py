@@ -129,11 +129,11 @@ def look_up(graph: Graph, ids: Value, weights: Weights, name: str) -> Value:
 
     Args:
         graph: The graph written to.
-        ids: (tokens,) int64.
+        ids: (batch, tokens) int64.
         weights: Holds `name`.
         name: The table's parameter name.
 
-    Returns: (tokens, columns).
+    Returns: (batch, tokens, columns).
     """
     packed = weights.packed.get(name)
     if packed is None:
@@ -145,10 +145,15 @@ def look_up(graph: Graph, ids: Value, weights: Weights, name: str) -> Value:
 
 def small_table(graph: Graph, weights: Weights, name: str) -> Value:
     """A table as a constant: 8-bit on disk, turned to float once by the engine when it loads."""
+    return cut_table(graph, weights, name, cut=weights.floats[name].shape[:1])
+
+
+def cut_table(graph: Graph, weights: Weights, name: str, *, cut: tuple[int, ...]) -> Value:
+    """The same with its rows cut into a grid: (rows, columns) -> (*cut, columns)."""
     packed = weights.packed.get(name)
     if packed is None:
-        return graph.constant(name, weights.array(name))
-    return stored_8_bit(graph, name, packed.codes, packed.scale[:, None])
+        return graph.constant(name, weights.array(name).reshape(*cut, -1))
+    return stored_8_bit(graph, name, packed.codes.reshape(*cut, -1), packed.scale.reshape(*cut, 1))
 
 
 def packed_rows(graph: Graph, name: str, table: Floats) -> Value:

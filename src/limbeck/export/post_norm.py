@@ -7,7 +7,19 @@ since the head reads nothing else: keys and values are made for all tokens, ever
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from limbeck.export.attention import Heads, Rescore, Tokens, attend, first_tokens, flat, read_tokens
+from onnx import TensorProto
+
+from limbeck.export.attention import (
+    Heads,
+    Rescore,
+    Tokens,
+    attend,
+    attend_from_first,
+    by_text,
+    by_token,
+    first_tokens,
+    read_tokens,
+)
 from limbeck.export.graph import Graph, Value
 from limbeck.export.layers import Part, activation, layer_norm, linear, look_up, small_table
 from limbeck.export.weights import Weights
@@ -21,7 +33,7 @@ class Embeddings:
         prefix: Start of their parameter names, with the dot.
         positions: "from zero", "skipping padding" (RoBERTa's way: counted over tokens that are not padding, starting
             after `pad_id`), or "none".
-        segments: "input" (`token_type_ids` chooses the row), "first row", or "none".
+        segments: "input" (`token_type_ids` chooses the row), "first row" (needs positions), or "none".
         pad_id: Padding token's id; read by "skipping padding".
         projection: Linear layer that widens the embeddings, or None.
     """
@@ -85,18 +97,28 @@ def write_post_norm(
     """
     tokens = tokens or read_tokens(graph)
     hidden = write_embeddings(graph, weights, encoder, tokens)
+    shares_weights = len({block.heads.key.name for block in encoder.blocks}) < len(encoder.blocks)
     for index, block in enumerate(encoder.blocks):
-        is_last = index == len(encoder.blocks) - 1
-        asking = first_tokens(graph, hidden, tokens, encoder.hidden_size) if is_last else hidden
-        context = attend(
-            graph,
-            hidden,
-            weights,
-            block.heads,
-            tokens=tokens,
-            asking=asking if is_last else None,
-            rescore=rescore[index] if rescore else None,
-        )
+        asking = hidden
+        if index < len(encoder.blocks) - 1:
+            context = attend(
+                graph, hidden, weights, block.heads, tokens=tokens, rescore=rescore[index] if rescore else None
+            )
+        else:
+            texts = by_text(graph, hidden, tokens, encoder.hidden_size)
+            asking = first_tokens(graph, texts)
+            if rescore or shares_weights:
+                context = attend(
+                    graph,
+                    hidden,
+                    weights,
+                    block.heads,
+                    tokens=tokens,
+                    asking=asking,
+                    rescore=rescore[index] if rescore else None,
+                )
+            else:
+                context = attend_from_first(graph, asking, weights, block.heads, tokens=tokens, texts=texts)
         attended = linear(graph, context, weights, [Part(block.attention_output)])
         attended = graph.node("Add", attended, asking)
         attended = layer_norm(graph, attended, weights, block.attention_norm, epsilon=encoder.epsilon)
@@ -108,36 +130,30 @@ def write_post_norm(
 
 
 def write_embeddings(graph: Graph, weights: Weights, encoder: PostNormEncoder, tokens: Tokens) -> Value:
-    """Words + positions + segments, normalised, widened: (B * S, hidden)."""
+    """Words + segments + positions, normalised, widened: (B * S, hidden)."""
     places = encoder.embeddings
-    hidden = look_up(graph, tokens.ids, weights, f"{places.prefix}word_embeddings.weight")
+    word_table, segment_table = f"{places.prefix}word_embeddings.weight", f"{places.prefix}token_type_embeddings.weight"
+    hidden = look_up(graph, "input_ids", weights, word_table)
     if places.segments == "input":
-        segments = small_table(graph, weights, f"{places.prefix}token_type_embeddings.weight")
-        rows = graph.node("Gather", segments, flat(graph, "token_type_ids"), axis=0)
+        rows = graph.node("Gather", small_table(graph, weights, segment_table), "token_type_ids", axis=0)
         hidden = graph.node("Add", hidden, rows)
     if places.positions != "none":
-        hidden = _add_positions(graph, weights, places, tokens, hidden)
-    elif places.segments == "first row":
-        first = weights.array(f"{places.prefix}token_type_embeddings.weight")[0]
-        hidden = graph.node("Add", hidden, graph.constant(f"{places.prefix}token_type_embeddings.first", first))
+        hidden = graph.node("Add", hidden, _positions(graph, weights, places, tokens))
+    hidden = by_token(graph, hidden, weights.floats[word_table].shape[1])
     hidden = layer_norm(graph, hidden, weights, f"{places.prefix}LayerNorm", epsilon=encoder.epsilon)
     return hidden if places.projection is None else linear(graph, hidden, weights, [Part(places.projection)])
 
 
-def _add_positions(graph: Graph, weights: Weights, places: Embeddings, tokens: Tokens, hidden: Value) -> Value:
-    table_name = f"{places.prefix}position_embeddings.weight"
-    table = small_table(graph, weights, table_name)
+def _positions(graph: Graph, weights: Weights, places: Embeddings, tokens: Tokens) -> Value:
+    """A row for each place: (S, columns), or (B, S, columns) where padding is skipped."""
+    table = small_table(graph, weights, f"{places.prefix}position_embeddings.weight")
     if places.segments == "first row":
         # Two constants: the engine adds them once, when it loads.
         first = weights.array(f"{places.prefix}token_type_embeddings.weight")[0]
         table = graph.node("Add", table, graph.constant(f"{places.prefix}token_type_embeddings.first", first))
-    size = weights.floats[table_name].shape[1]
-    if places.positions == "skipping padding":
-        is_token = graph.node("Not", graph.node("Equal", "input_ids", graph.integers(places.pad_id)))
-        counted = graph.node("Cast", is_token, to=7)
-        positions = graph.node("Mul", graph.node("CumSum", counted, graph.integers(1)), counted)
-        positions = graph.node("Add", flat(graph, positions), graph.integers(places.pad_id))
-        return graph.node("Add", hidden, graph.node("Gather", table, positions, axis=0))
-    rows = graph.node("Slice", table, graph.integers([0]), tokens.length, graph.integers([0]))
-    by_text = graph.node("Reshape", hidden, graph.node("Concat", tokens.shape, graph.integers([size]), axis=0))
-    return graph.node("Reshape", graph.node("Add", by_text, rows), graph.integers([-1, size]))
+    if places.positions == "from zero":
+        return graph.node("Slice", table, graph.integers([0]), tokens.length, graph.integers([0]))
+    is_token = graph.node("Not", graph.node("Equal", "input_ids", graph.integers(places.pad_id)))
+    counted = graph.node("Cast", is_token, to=TensorProto.INT64)
+    positions = graph.node("Mul", graph.node("CumSum", counted, graph.integers(1)), counted)
+    return graph.node("Gather", table, graph.node("Add", positions, graph.integers(places.pad_id)), axis=0)

@@ -73,7 +73,8 @@ def write_onnx(model: PreTrainedModel, path: Path, *, packed: Mapping[str, Packe
     writer = SUPPORTED_FAMILIES[model.config.model_type]
     logits = writer.write(graph, Weights.of(model, packed=packed), model.config)
     inputs = writer.inputs(model.config)
-    content = graph.model(inputs=inputs, output=logits, n_classes=len(model.config.id2label))
+    assert model.config.num_labels is not None
+    content = graph.model(inputs=inputs, output=logits, n_classes=model.config.num_labels)
     with files.written_whole(path) as temporary:
         temporary.write_bytes(content.SerializeToString(deterministic=True))
     return inputs

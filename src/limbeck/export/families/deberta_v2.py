@@ -88,7 +88,7 @@ class _Distances:
         from_first: (S,) buckets of 0 down to -(S - 1): what the first token sees.
         shift: (1,) S - 1.
         stop: (1,) S - 1 + S (2 S - 1).
-        shifted: (5,) the shape 1, B, N, S, 2 S - 1.
+        shifted: (4,) the shape B, N, S, 2 S - 1.
         length: (1,) S.
     """
 
@@ -174,7 +174,7 @@ def _distances(graph: Graph, config: Any, tokens: Tokens, *, n_buckets: int) -> 
         from_first=bucket_of(graph.node("Neg", places(graph, tokens))),
         shift=shift,
         stop=graph.node("Add", shift, graph.node("Mul", length, width)),
-        shifted=graph.node("Concat", one, graph.integers([-1, config.num_attention_heads]), length, width, axis=0),
+        shifted=graph.node("Concat", graph.integers([-1, config.num_attention_heads]), length, width, axis=0),
         length=length,
     )
 
@@ -193,24 +193,24 @@ def _rescore(seen: _Distances, tables: dict[str, Value]) -> Rescore:
             about_content = graph.node(
                 "ReduceSum", graph.node("Mul", moved.key, queries), graph.integers([-1]), keepdims=0
             )
-            scores = graph.node("Add", scores, graph.node("Unsqueeze", about_content, graph.integers([3])))
+            scores = graph.node("Add", scores, graph.node("Unsqueeze", about_content, graph.integers([2])))
         elif "p2c" in tables:
             queries = graph.node("Gather", tables["p2c"], seen.rising, axis=1)
             about_content = graph.node("MatMul", moved.key, graph.node("Transpose", queries, perm=[0, 2, 1]))
             by_key = _shift(graph, about_content, seen)
-            scores = graph.node("Add", scores, graph.node("Transpose", by_key, perm=[0, 1, 2, 4, 3]))
+            scores = graph.node("Add", scores, graph.node("Transpose", by_key, perm=[0, 1, 3, 2]))
         return scores
 
     return rescore
 
 
 def _shift(graph: Graph, product: Value, seen: _Distances) -> Value:
-    """(1, B, N, S, 2 S) -> (1, B, N, S, S): row r starts at column S - 1 - r.
+    """(B, N, S, 2 S) -> (B, N, S, S): row r starts at column S - 1 - r.
 
     Laid out flat, row r's first wanted number stands at 2 S r + S - 1 - r = (2 S - 1) r + (S - 1): drop S - 1 numbers,
     read rows of 2 S - 1, and each row begins where it should.
     """
-    flat = graph.node("Reshape", product, graph.integers([1, 0, 0, -1]))
-    dropped = graph.node("Slice", flat, seen.shift, seen.stop, graph.integers([3]))
+    flat = graph.node("Reshape", product, graph.integers([0, 0, -1]))
+    dropped = graph.node("Slice", flat, seen.shift, seen.stop, graph.integers([2]))
     rows = graph.node("Reshape", dropped, seen.shifted)
-    return graph.node("Slice", rows, graph.integers([0]), seen.length, graph.integers([4]))
+    return graph.node("Slice", rows, graph.integers([0]), seen.length, graph.integers([3]))

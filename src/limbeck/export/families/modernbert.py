@@ -7,8 +7,21 @@ import dataclasses
 from typing import Any
 
 import numpy as np
+from onnx import TensorProto
 
-from limbeck.export.attention import NEVER, Heads, Tokens, Turn, attend, distances, first_tokens, places, read_tokens
+from limbeck.export.attention import (
+    NEVER,
+    Heads,
+    Tokens,
+    Turn,
+    attend,
+    by_text,
+    by_token,
+    distances,
+    first_tokens,
+    places,
+    read_tokens,
+)
 from limbeck.export.graph import Graph, Value
 from limbeck.export.layers import Part, activation, layer_norm, linear, look_up
 from limbeck.export.weights import Weights
@@ -23,7 +36,8 @@ def write(graph: Graph, weights: Weights, config: Any) -> Value:  # noqa: ANN401
     if "sliding_attention" in config.layer_types:
         masked["sliding_attention"] = _windowed(graph, tokens, reach=config.sliding_window)
     turns = {kind: _turn(graph, tokens, config, kind) for kind in sorted(set(config.layer_types))}
-    hidden = look_up(graph, tokens.ids, weights, "model.embeddings.tok_embeddings.weight")
+    size = config.hidden_size
+    hidden = by_token(graph, look_up(graph, "input_ids", weights, "model.embeddings.tok_embeddings.weight"), size)
     hidden = layer_norm(graph, hidden, weights, "model.embeddings.norm", epsilon=config.norm_eps)
     reads_first = config.classifier_pooling == "cls"
     for index, kind in enumerate(config.layer_types):
@@ -33,21 +47,21 @@ def write(graph: Graph, weights: Weights, config: Any) -> Value:  # noqa: ANN401
         if index > 0:
             normed = layer_norm(graph, hidden, weights, f"{layer}attn_norm", epsilon=config.norm_eps)
         if only_first:
-            hidden = first_tokens(graph, hidden, tokens, config.hidden_size)
+            hidden = first_tokens(graph, by_text(graph, hidden, tokens, size))
         context = attend(
             graph,
             normed,
             weights,
             _heads(config, f"{layer}attn.Wqkv"),
             tokens=masked[kind],
-            asking=first_tokens(graph, normed, tokens, config.hidden_size) if only_first else None,
+            asking=first_tokens(graph, by_text(graph, normed, tokens, size)) if only_first else None,
             turn=turns[kind],
         )
         hidden = graph.node("Add", hidden, linear(graph, context, weights, [Part(f"{layer}attn.Wo")]))
         normed = layer_norm(graph, hidden, weights, f"{layer}mlp_norm", epsilon=config.norm_eps)
         hidden = graph.node("Add", hidden, _gated(graph, normed, weights, config, layer))
     hidden = layer_norm(graph, hidden, weights, "model.final_norm", epsilon=config.norm_eps)
-    pooled = hidden if reads_first else _mean(graph, hidden, tokens, config.hidden_size)
+    pooled = hidden if reads_first else _mean(graph, by_text(graph, hidden, tokens, size))
     pooled = activation(graph, linear(graph, pooled, weights, [Part("head.dense")]), config.classifier_activation)
     pooled = layer_norm(graph, pooled, weights, "head.norm", epsilon=config.norm_eps)
     return linear(graph, pooled, weights, [Part("classifier")])
@@ -84,7 +98,7 @@ def _turn(graph: Graph, tokens: Tokens, config: Any, kind: str) -> Turn:  # noqa
     half = config.hidden_size // config.num_attention_heads // 2
     exponents = np.arange(half, dtype=np.float32) / np.float32(half)
     frequencies = (1.0 / config.rope_parameters[kind]["rope_theta"] ** exponents).astype(np.float32)
-    place = graph.node("Cast", places(graph, tokens), to=1)
+    place = graph.node("Cast", places(graph, tokens), to=TensorProto.FLOAT)
     column = graph.node("Unsqueeze", place, graph.integers([1]))
     angles = graph.node("Mul", column, graph.constant(f"{kind}.frequencies", np.tile(frequencies, 2)))
     cosines = graph.node("Cos", angles)
@@ -107,9 +121,8 @@ def _gated(graph: Graph, normed: Value, weights: Weights, config: Any, layer: st
     return linear(graph, gated, weights, [Part(f"{layer}mlp.Wo")])
 
 
-def _mean(graph: Graph, hidden: Value, tokens: Tokens, size: int) -> Value:
-    """(B * S, hidden) -> (B, hidden): the mean over tokens that are not padding."""
-    texts = graph.node("Reshape", hidden, graph.node("Concat", tokens.shape, graph.integers([size]), axis=0))
-    mask = graph.node("Unsqueeze", graph.node("Cast", "attention_mask", to=1), graph.integers([2]))
+def _mean(graph: Graph, texts: Value) -> Value:
+    """(B, S, hidden) -> (B, hidden): the mean over tokens that are not padding."""
+    mask = graph.node("Unsqueeze", graph.node("Cast", "attention_mask", to=TensorProto.FLOAT), graph.integers([2]))
     total = graph.node("ReduceSum", graph.node("Mul", texts, mask), graph.integers([1]), keepdims=0)
     return graph.node("Div", total, graph.node("ReduceSum", mask, graph.integers([1]), keepdims=0))
