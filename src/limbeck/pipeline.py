@@ -1,7 +1,7 @@
 """The whole walk on one page: a teacher and texts go in, a verified artifact and a report come out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,22 +9,18 @@ from limbeck import extras
 
 extras.need("train", what="Compressing a teacher")
 
-from limbeck import data, evaluate, fingerprint, machine, places, quantize, report, runtime, student, teacher  # noqa: E402
-from limbeck.artifact import seal  # noqa: E402
+from limbeck import data, machine, places, quantize, report, student, teacher  # noqa: E402
 from limbeck.distill import Learned, Lessons, Objective, distillation_plan, learn, targets_of  # noqa: E402
+from limbeck.evaluate import Evidence, refuse_unmeasurable  # noqa: E402
 from limbeck.examples import Examples, Parts  # noqa: E402
-from limbeck.export import write_artifact  # noqa: E402
 from limbeck.files import folder_written_whole, write_json, written_whole  # noqa: E402
-from limbeck.manifest import Manifest  # noqa: E402
+from limbeck.packaging import Package, package  # noqa: E402
 from limbeck.progress import SILENT, Progress  # noqa: E402
-from limbeck.quantize import QuantizedStudent  # noqa: E402
 from limbeck.recipe import Recipe  # noqa: E402
-from limbeck.records import LabellingRecord, RunRecord, Timing, TrainingRecord, Verdict, to_json  # noqa: E402
+from limbeck.records import NOT_JUDGED, LabellingRecord, RunRecord, TrainingRecord, Verdict  # noqa: E402
 from limbeck.run_folder import RunFolder, claimed  # noqa: E402
 from limbeck.signals import Signals, SignalStore  # noqa: E402
 from limbeck.teacher import Teacher  # noqa: E402
-
-ARTIFACT, TEACHER, STUDENT, BASELINE = "artifact (int8)", "teacher", "student (float32)", "no-teacher baseline"
 
 
 @dataclass(frozen=True)
@@ -82,11 +78,13 @@ def compress(
             teacher_source, settings=recipe.teacher, max_tokens=recipe.data.max_tokens, work=folder.work
         )
         tables = data.read_table(data_source, columns=recipe.data, task=recipe.task)
-        parts = data.split(
-            data.to_examples(tables, master.label_names, progress=progress), settings=recipe.data
-        )
+        parts = data.split(data.to_examples(tables, master.label_names, progress=progress), settings=recipe.data)
         for sentence in data.in_sentences(parts.leaks):
             progress.say(sentence)
+        refuse_unmeasurable(
+            recipe.verify.tolerances,
+            Evidence(has_labels=parts.held_out.labels is not None, has_teacher=True, has_timings=True),
+        )
         folder.settle(_identity(master, parts, recipe))
         with written_whole(folder.path / "recipe.toml") as temporary:
             temporary.write_text(recipe.to_toml(), encoding="utf-8")
@@ -120,16 +118,21 @@ def compress(
                 told for told in (teaching, learned.record, baseline and baseline.record) if told is not None
             ),
             quantization=quantized.record,
-            verdict=_NO_VERDICT,
+            verdict=NOT_JUDGED,
             files={},
             machine=machine.describe(),
         )
         with folder_written_whole(folder.artifact) as temporary:
-            record = _package(
-                record, temporary, master=master, learned=learned, baseline=baseline, quantized=quantized,
-                held_out=parts.held_out, held_out_signals=answers["held_out"], recipe=recipe, folder=folder,
+            record = package(
+                record,
+                temporary,
+                Package(
+                    master, learned.model, baseline and baseline.model, quantized, parts.held_out, answers["held_out"]
+                ),
+                recipe=recipe,
+                folder=folder,
                 progress=progress,
-            )  # fmt: skip
+            )
         return _tell(record, folder)
 
 
@@ -214,136 +217,6 @@ def _train_baseline(master: Teacher, lessons: Lessons, recipe: Recipe, *, work: 
     )
 
 
-def _package(
-    record: RunRecord,
-    artifact: Path,
-    *,
-    master: Teacher,
-    learned: Learned,
-    baseline: Learned | None,
-    quantized: QuantizedStudent,
-    held_out: Examples,
-    held_out_signals: Signals,
-    recipe: Recipe,
-    folder: RunFolder,
-    progress: Progress,
-) -> RunRecord:
-    """Write the artifact, judge it through the code that serves it, and seal it with its verdict."""
-    with folder.stage("export"):
-        inputs = write_artifact(learned.model, artifact, tokenizer_folder=master.tokenizer_folder, packed=quantized.packed)
-        manifest = _manifest(record, master, recipe, inputs=inputs)
-        seal(artifact, manifest)
-    progress.say(f"Verifying on {len(held_out)} held-out texts")
-    with folder.stage("verification"):
-        answers = _answers(artifact, master=master, baseline=baseline, held_out=held_out, signals=held_out_signals)
-        timings = _timings(artifact, master, held_out, recipe, progress=progress)
-        lasting = _judge(answers, held_out, recipe, timings=())
-        verdict = _judge(answers, held_out, recipe, timings=timings)
-    told = replace(record, verdict=lasting)
-    with written_whole(artifact / "README.md") as temporary:
-        temporary.write_text(report.model_card(told, name=record.teacher["name"]), encoding="utf-8")
-    sealed = seal(artifact, replace(manifest, verdict=_kept(lasting, passed=verdict.passed)))
-    return replace(record, verdict=verdict, files=sealed.files, seconds=folder.seconds())
-
-
-@dataclass(frozen=True)
-class _HeldOutAnswers:
-    teacher: evaluate.ModelAnswers
-    artifact: evaluate.ModelAnswers
-    others: tuple[evaluate.ModelAnswers, ...]
-    n_truncated: int
-
-
-def _answers(
-    artifact: Path, *, master: Teacher, baseline: Learned | None, held_out: Examples, signals: Signals
-) -> _HeldOutAnswers:
-    """Everyone's answers to the held-out texts; artifact and student through the runtime."""
-    texts, pairs = list(held_out.texts), None if held_out.text_pairs is None else list(held_out.text_pairs)
-    int8, float32 = (runtime.load(artifact, variant=variant) for variant in ("quantized", "float"))
-    answered = int8.logits(texts, pairs)
-    n_parameters = int8.manifest.n_parameters
-    tokenizer_bytes = (artifact / "tokenizer.json").stat().st_size
-    float_bytes = (artifact / int8.manifest.float_model_file).stat().st_size + tokenizer_bytes
-    others = [evaluate.ModelAnswers(STUDENT, float32.logits(texts, pairs).values, float_bytes, n_parameters)]
-    if baseline is not None:
-        logits = teacher.float32_logits(baseline.model, master.encoder, texts, pairs)
-        others.insert(0, evaluate.ModelAnswers(BASELINE, logits, float_bytes, n_parameters))
-    return _HeldOutAnswers(
-        teacher=evaluate.ModelAnswers(
-            TEACHER, signals.logits, master.size_bytes, student.shape_of(master.model).parameters
-        ),
-        artifact=evaluate.ModelAnswers(ARTIFACT, answered.values, int8.size_bytes, n_parameters),
-        others=tuple(others),
-        n_truncated=answered.n_truncated,
-    )
-
-
-def _timings(
-    artifact: Path, master: Teacher, held_out: Examples, recipe: Recipe, *, progress: Progress
-) -> tuple[Timing, ...]:
-    """Artifact and teacher on the same real texts with equal threads, in turn."""
-    threads = recipe.verify.threads or machine.physical_cores()
-    model = runtime.load(artifact, threads=threads, check=False)
-    some = held_out.take(range(min(recipe.verify.timing_texts, len(held_out))))
-    with teacher.computing_with(threads):
-        return evaluate.time_sides(
-            (
-                evaluate.Side(ARTIFACT, model.logits, threads),
-                evaluate.Side(f"{TEACHER} (PyTorch float32)", master.logits, threads),
-            ),
-            list(some.texts),
-            None if some.text_pairs is None else list(some.text_pairs),
-            rounds=recipe.verify.timing_rounds,
-            progress=progress,
-        )
-
-
-def _judge(answers: _HeldOutAnswers, held_out: Examples, recipe: Recipe, *, timings: tuple[Timing, ...]) -> Verdict:
-    return evaluate.judge(
-        answers.artifact,
-        answers.teacher,
-        examples=held_out,
-        tolerances=recipe.verify.tolerances,
-        others=answers.others,
-        n_truncated=answers.n_truncated,
-        confidence=recipe.verify.confidence,
-        bootstrap_samples=recipe.verify.bootstrap_samples,
-        seed=recipe.seed,
-        timings=timings,
-    )
-
-
-def _kept(verdict: Verdict, *, passed: bool) -> dict[str, Any]:
-    """The part of a verdict that ships: figures, no texts of the user's, no timings."""
-    told = to_json(verdict)
-    for texts in ("changed_answers", "confusions", "timings"):
-        told.pop(texts, None)
-    return told | {"passed": passed}
-
-
-def _manifest(record: RunRecord, master: Teacher, recipe: Recipe, *, inputs: tuple[str, ...]) -> Manifest:
-    told = machine.describe()
-    return Manifest(
-        limbeck_version=record.limbeck_version,
-        task=recipe.task,
-        label_names=master.label_names,
-        max_tokens=master.encoder.max_tokens,
-        scheme=recipe.quantize.scheme,
-        inputs=inputs,
-        shape=record.shapes["student"],
-        n_parameters=record.shapes["student"]["parameters"],
-        fingerprints={
-            "teacher": master.fingerprint,
-            "tokenizer": master.encoder.fingerprint,
-            **{name: str(record.data[f"{name} fingerprint"]) for name in ("train", "validation", "held_out")},
-            "recipe": fingerprint.of_settings(record.recipe),
-        },
-        recipe=record.recipe,
-        versions={name: version for name, version in told.items() if name in _VERSIONED},
-        instruction_set=told.get("instruction sets", ""),
-    )
-
-
 def _tell(record: RunRecord, folder: RunFolder) -> Run:
     """Write run.json and the report beside the artifact."""
     write_json(folder.path / "run.json", record.to_json())
@@ -351,9 +224,3 @@ def _tell(record: RunRecord, folder: RunFolder) -> Run:
     with written_whole(page) as temporary:
         temporary.write_text(report.render(record), encoding="utf-8")
     return Run(folder.path, folder.artifact, page, record)
-
-
-_VERSIONED = ("limbeck", "onnx", "onnxruntime", "python", "tokenizers", "torch", "transformers")
-_NO_VERDICT = Verdict(
-    passed=False, sentence="Not judged yet.", checks=(), models=(), confusions=(), n_changed=0, n_held_out=0, n_truncated=0
-)

@@ -255,6 +255,18 @@ class Verdict:
     not_checked: tuple[str, ...] = ()
 
 
+NOT_JUDGED = Verdict(
+    passed=False,
+    sentence="Not judged yet.",
+    checks=(),
+    models=(),
+    confusions=(),
+    n_changed=0,
+    n_held_out=0,
+    n_truncated=0,
+)
+
+
 @dataclass(frozen=True)
 class RunRecord:
     """Everything a run has to tell: the source of the report, the model card and run.json.

@@ -1,11 +1,11 @@
-"""What the teacher said about texts, kept on disk: Arrow files in a folder that is named by what could change an answer.
+"""What the teacher said about texts, on disk: Arrow files in a folder that is named by what could change an answer.
 
     <root>/<fingerprint of teacher, tokenizer and settings>/
         manifest.json        what the key was made of
         part-<...>.arrow     rows: text fingerprint, logits, last hidden state; written whole, never changed
 
-A killed labelling leaves the parts that it had finished, and the next one asks only for texts that no part holds. Hidden
-states are kept in half precision: their rounding (2^-11 relative) is far below the differences that a student is taught.
+A killed labelling leaves the parts that it had finished, and the next one asks only for texts that no part holds.
+Hidden states are kept in half precision: the rounding (2^-11 relative) is far below what a student is taught.
 """
 
 import json

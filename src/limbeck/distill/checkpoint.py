@@ -1,7 +1,7 @@
 """Checkpoints of a training: all that it needs to go on to the same final weights, in one safetensors file.
 
-Nothing here is pickled. The order of the texts and the dropout masks are functions of the seed and the step, so that the
-step is the only state of chance.
+Nothing here is pickled. The order of the texts and the dropout masks are functions of the seed and the step, so that
+the step is the only state of chance.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The one training loop: distillation, its no-teacher baseline and the teaching of a teacher differ by objective only."""
+"""The one training loop: distillation, its baseline and the teaching of a teacher differ by objective only."""
 
 import time
 from dataclasses import dataclass
@@ -169,7 +169,9 @@ class _Training:
         wanted = self.lessons.validation_targets
         logits = self._answer(self.lessons.validation)
         answers = logits.argmax(dim=-1)
-        agreement = _share_equal(answers, None if wanted.teacher_logits is None else wanted.teacher_logits.argmax(dim=-1))
+        agreement = _share_equal(
+            answers, None if wanted.teacher_logits is None else wanted.teacher_logits.argmax(dim=-1)
+        )
         accuracy = _share_equal(answers, wanted.labels)
         score = agreement if plan.choose_by == "agreement" else accuracy
         assert score is not None
@@ -184,7 +186,7 @@ class _Training:
     def _answer(self, encoded: EncodedTexts) -> torch.Tensor:
         """(n, classes) float32 logits, on the processor."""
         self.model.eval()
-        logits = torch.empty(len(encoded.ids), int(self.plain.config.num_labels))
+        logits = torch.empty(len(encoded.ids), len(self.plain.config.id2label or {}))
         batches = batching.by_length(encoded.lengths, max_tokens=_EVALUATION_TOKENS, max_texts=_EVALUATION_TEXTS)
         with torch.inference_mode():
             for batch in batches:
@@ -236,7 +238,7 @@ def _rate_share(step: int, n_steps: int, warmup_share: float) -> float:
 
 def _set_trainable(model: torch.nn.Module, *, train_embeddings: bool) -> None:
     for name, module in model.named_modules():
-        is_table = isinstance(module, torch.nn.Embedding) and "embeddings." in f"{name}."
+        is_table = isinstance(module, torch.nn.Embedding) and name.split(".")[-2:-1] == ["embeddings"]
         for parameter in module.parameters(recurse=False):
             parameter.requires_grad_(train_embeddings or not is_table)
 

@@ -69,7 +69,9 @@ class Objective:
 
     def losses(self, output: "SequenceClassifierOutput", targets: Targets) -> dict[str, Tensor]:
         """Each loss before weighting, and their weighted sum under "total"."""
-        parts = {name: LOSSES[name](output, targets, self.temperature) for name, weight in self.weights.items() if weight > 0}
+        parts = {
+            name: LOSSES[name](output, targets, self.temperature) for name, weight in self.weights.items() if weight > 0
+        }
         total = sum(self.weights[name] * loss for name, loss in parts.items())
         assert isinstance(total, Tensor)
         return {**parts, "total": total}

@@ -69,8 +69,8 @@ def choose_layers(config: "PreTrainedConfig", wanted: StudentTable) -> tuple[int
             )
         if family.keeps_first and wanted.take_layers[0] != 0:
             raise RecipeError(
-                f"student.take_layers starts with {wanted.take_layers[0]}; in the family {config.model_type!r} the first "
-                "layer differs from the rest and must stay the first.",
+                f"student.take_layers starts with {wanted.take_layers[0]}; in the family {config.model_type!r} the "
+                "first layer differs from the rest and must stay the first.",
                 hint="Put 0 in front.",
             )
         return wanted.take_layers

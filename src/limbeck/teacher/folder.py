@@ -33,15 +33,14 @@ def find_folder(source: str | Path, *, revision: str | None = None) -> Path:
         raise TeacherError(f"There is no folder {path}.", hint="Check the path; a hub id looks like 'owner/name'.")
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-    from requests.exceptions import RequestException
 
     try:
         return Path(snapshot_download(name, revision=revision, allow_patterns=list(WANTED_FILES)))
-    except (HfHubHTTPError, LocalEntryNotFoundError, HFValidationError, RequestException, OSError) as error:
+    except (HfHubHTTPError, LocalEntryNotFoundError, HFValidationError, OSError) as error:
         first_line = str(error).strip().splitlines()[0]
         raise TeacherError(
             f"{name!r} is no folder here, and the hub gave no such model ({first_line}).",
-            hint="Check the spelling, the connection and HF_TOKEN; with HF_HUB_OFFLINE=1 only downloaded models are found.",
+            hint="Check the spelling, the connection and HF_TOKEN; HF_HUB_OFFLINE=1 finds downloaded models only.",
         ) from None
 
 
@@ -84,8 +83,10 @@ def refuse_unsafe(folder: Path, config: Mapping[str, Any], *, name: str, allow_c
         if pickles:
             raise UnsafeTeacherError(
                 f"{folder} holds its weights only as pickle ({', '.join(pickles)}); opening a pickle can run any code.",
-                hint="If you trust its origin, convert it once: python -c \"from transformers import AutoModelForSequenceClassification as M; "
-                f"M.from_pretrained('{folder}').save_pretrained('{folder}-safe')\" and copy the tokenizer files beside it.",
+                hint="If you trust its origin, convert it once, then give the new folder:\n  "
+                'python -c "from transformers import AutoModelForSequenceClassification as M, AutoTokenizer as T; '
+                f"d = '{folder}'; M.from_pretrained(d).save_pretrained(d + '-safe'); "
+                "T.from_pretrained(d).save_pretrained(d + '-safe')\"",
             )
         raise TeacherError(
             f"{folder} has a config.json but no weights (model.safetensors).",
@@ -117,7 +118,7 @@ def refuse_unfit(config: Mapping[str, Any], *, name: str) -> None:
             f"{name} gives several labels to a text (problem_type multi_label_classification).",
             hint="This version distils single-label classifiers; give a teacher with one label a text.",
         )
-    if len(config.get("id2label") or {0: "", 1: ""}) < 2 or config.get("problem_type") == "regression":  # noqa: PLR2004
+    if len(config.get("id2label") or {0: "", 1: ""}) < 2 or config.get("problem_type") == "regression":
         raise TeacherError(
             f"{name} gives one number, not a label (it is a regression model).",
             hint="This version distils classifiers; give a teacher with two labels or more.",

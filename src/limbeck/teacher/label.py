@@ -8,8 +8,8 @@ import torch
 from limbeck import batching, machine
 from limbeck.examples import Examples
 from limbeck.progress import SILENT, Progress
-from limbeck.records import LabellingRecord
 from limbeck.recipe import TeacherTable
+from limbeck.records import LabellingRecord
 from limbeck.signals import Signals, SignalsKey, SignalStore
 from limbeck.teacher.load import Teacher, model_inputs
 

@@ -1,6 +1,5 @@
 """A teacher from a folder or hub id: checked, loaded in float32, frozen."""
 
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from limbeck.teacher import folder as folders
 from limbeck.tokens import TOKENIZER_FILE, TextEncoder, TokenBatch
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 _TIMING_BATCH_TEXTS = 32
 
@@ -48,7 +47,7 @@ class Teacher:
     @property
     def hidden_size(self) -> int:
         """Width of its hidden states."""
-        return int(self.model.config.hidden_size)
+        return int(self.model.config.hidden_size or 0)
 
     @property
     def size_bytes(self) -> int:
@@ -115,7 +114,7 @@ def load_teacher(source: str | Path, *, settings: TeacherTable, max_tokens: int,
 
     model = load_model(folder, trust_code=may_run_code)
     tokenizer_folder = ready_tokenizer(folder, work=work)
-    encoder = TextEncoder(tokenizer_folder, max_tokens=min(max_tokens, token_limit(model)))
+    encoder = TextEncoder(tokenizer_folder, max_tokens=min(max_tokens, token_limit(model.config)))
     names = {int(index): str(label) for index, label in model.config.id2label.items()}
     weights = sorted(folder.glob("*.safetensors"))
     return Teacher(
@@ -143,16 +142,16 @@ def load_model(folder: Path, *, trust_code: bool = False, attention: str = "sdpa
     """
     from transformers import AutoModelForSequenceClassification
 
-    logging.getLogger("transformers").setLevel(logging.ERROR)
     try:
-        model, found = AutoModelForSequenceClassification.from_pretrained(
-            folder,
-            dtype=torch.float32,
-            use_safetensors=True,
-            trust_remote_code=trust_code,
-            attn_implementation=attention,
-            output_loading_info=True,
-        )
+        with quiet():
+            model, found = AutoModelForSequenceClassification.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                use_safetensors=True,
+                trust_remote_code=trust_code,
+                attn_implementation=attention,
+                output_loading_info=True,
+            )
     except ValueError as error:
         if attention == "eager":
             raise TeacherError(f"{folder} could not be loaded: {error}", hint="Save the model again.") from None
@@ -168,6 +167,22 @@ def load_model(folder: Path, *, trust_code: bool = False, attention: str = "sdpa
     return model  # type: ignore[no-any-return]
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers' own bars and remarks off the user's screen; what matters of them, limbeck says itself."""
+    from transformers.utils import logging as their_logging
+
+    level, had_bars = their_logging.get_verbosity(), their_logging.is_progress_bar_enabled()
+    their_logging.set_verbosity_error()
+    their_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        their_logging.set_verbosity(level)
+        if had_bars:
+            their_logging.enable_progress_bar()
+
+
 def ready_tokenizer(folder: Path, *, work: Path) -> Path:
     """The folder that holds this model's tokenizer.json; converted into `work` when the model has only older files.
 
@@ -181,8 +196,6 @@ def ready_tokenizer(folder: Path, *, work: Path) -> Path:
     converted = work / "tokenizer"
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        if not tokenizer.is_fast:
-            raise ValueError("it has no fast form")
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise TeacherError(
             f"{folder} has no tokenizer.json, and none could be made ({str(error).splitlines()[0]}).",
@@ -193,10 +206,10 @@ def ready_tokenizer(folder: Path, *, work: Path) -> Path:
     return converted
 
 
-def token_limit(model: "PreTrainedModel") -> int:
+def token_limit(config: "PreTrainedConfig") -> int:
     """How many tokens the model's positions allow (RoBERTa's tables start after the padding index)."""
-    positions = int(getattr(model.config, "max_position_embeddings", 0) or 0)
-    if positions <= 0 or getattr(model.config, "position_biased_input", True) is False:
+    positions = int(getattr(config, "max_position_embeddings", 0) or 0)
+    if positions <= 0 or getattr(config, "position_biased_input", True) is False:
         return 1 << 20
-    starts_after_padding = model.config.model_type in {"roberta", "xlm-roberta", "camembert", "mpnet"}
-    return positions - (int(model.config.pad_token_id or 0) + 1 if starts_after_padding else 0)
+    starts_after_padding = config.model_type in {"roberta", "xlm-roberta", "camembert", "mpnet"}
+    return positions - (int(config.pad_token_id or 0) + 1 if starts_after_padding else 0)

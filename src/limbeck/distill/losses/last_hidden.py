@@ -7,7 +7,9 @@ from limbeck.errors import ShapeError
 
 
 def last_hidden_loss(student_hidden: Tensor, teacher_hidden: Tensor) -> Tensor:
-    """Mean squared difference between the first token's states after the last layer: what the heads read.
+    """Mean squared difference between the first token's states after the last layer: what most heads read.
+
+    Heads that pool by mean (ModernBERT can) read it among the others.
 
     Args:
         student_hidden: (batch, hidden), any float dtype.

@@ -1,0 +1,213 @@
+"""The commands: each reads its options, calls one function of the package, and says what came of it."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+_Teacher = Annotated[str, typer.Option("--teacher", help="Folder or hub id of a model with a classification head.")]
+_Data = Annotated[str, typer.Option("--data", help="File, folder with train/validation/test files, or hub data set.")]
+_Out = Annotated[Path, typer.Option("--out", help="Folder of the run: new, empty, or of this same run.")]
+_RecipeFile = Annotated[Path | None, typer.Option("--recipe", help="Recipe file (TOML); `limbeck recipe` prints one.")]
+_Signals = Annotated[
+    Path | None, typer.Option("--signals", help="Folder of the teacher's answers. Default: the cache.")
+]
+_Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+
+
+def demo(
+    context: typer.Context,
+    out: _Out = Path("limbeck-demo"),
+    as_json: _Json = False,
+) -> None:
+    """Run the whole walk on the bundled example: teach, distil, quantize, verify, report.
+
+    The example is Pocket: 1,728 utterances to a phone assistant, 24 intents. Any recipe key is an option too.
+
+    [bold]Example:[/bold] limbeck demo
+    """
+    from limbeck.cli import console
+    from limbeck.cli.demo import run_demo
+
+    progress = console.ConsoleProgress()
+    progress.say("limbeck demo: teach, distil, quantize and verify a model on Pocket, 24 intents of a phone assistant")
+    console.silence_libraries()
+    _finish(run_demo(out, flags=context.args, progress=progress), as_json=as_json)
+
+
+def teach(
+    context: typer.Context,
+    encoder: Annotated[str, typer.Option("--encoder", help="Folder or hub id of a pretrained encoder.")],
+    data: _Data,
+    out: _Out,
+    recipe: _RecipeFile = None,
+    as_json: _Json = False,
+) -> None:
+    """Fine-tune a pretrained encoder on labelled texts, for those who have no teacher yet.
+
+    Any recipe key is an option too, as in --teach.epochs 5. The teacher is the folder OUT/teacher.
+
+    [bold]Example:[/bold] limbeck teach --encoder my-encoder --data intents.jsonl --out runs/teacher
+    """
+    from limbeck.cli import console
+    from limbeck.cli.flags import recipe_from
+
+    console.silence_libraries()
+    settings = recipe_from(recipe, context.args, options=("--encoder", "--data", "--out", "--recipe", "--json"))
+    progress = console.ConsoleProgress()
+    progress.say("Loading")
+    from limbeck import wording
+    from limbeck.teaching import teach as teach_it
+
+    taught = teach_it(encoder, data, out=out, recipe=settings, progress=progress)
+    if as_json:
+        _print_json({"teacher": str(taught.folder), "validation_accuracy": taught.validation_accuracy})
+    progress.say(
+        f"[bold]Taught:[/bold] {taught.folder}, accuracy on validation texts {wording.percent(taught.validation_accuracy)}"
+    )
+
+
+def compress(
+    context: typer.Context,
+    teacher: _Teacher,
+    data: _Data,
+    out: _Out,
+    recipe: _RecipeFile = None,
+    signals: _Signals = None,
+    as_json: _Json = False,
+) -> None:
+    """Make the small model that answers as the teacher does, with the proof.
+
+    Any recipe key is an option too, as in --student.layers 2. Killed at any point, the same command goes on from there.
+    Exit code 0 when the artifact passed, 1 when it was refused, 2 for bad input.
+
+    [bold]Example:[/bold] limbeck compress --teacher my-teacher --data texts.jsonl --out runs/a
+    """
+    from limbeck.cli import console
+    from limbeck.cli.flags import recipe_from
+
+    console.silence_libraries()
+    options = ("--teacher", "--data", "--out", "--recipe", "--signals", "--json")
+    settings = recipe_from(recipe, context.args, options=options)
+    progress = console.ConsoleProgress()
+    progress.say("Loading")
+    from limbeck.pipeline import compress as compress_it
+
+    _finish(compress_it(teacher, data, out=out, recipe=settings, signals=signals, progress=progress), as_json=as_json)
+
+
+def verify(
+    context: typer.Context,
+    artifact: Annotated[Path, typer.Argument(help="The folder that ships.")],
+    data: _Data,
+    teacher: Annotated[str | None, typer.Option("--teacher", help="The teacher; needs limbeck\\[train].")] = None,
+    recipe: _RecipeFile = None,
+    signals: _Signals = None,
+    as_json: _Json = False,
+) -> None:
+    """Judge an artifact on other texts or another machine; needs no torch.
+
+    Without --recipe the tolerances are those that the artifact was made with; any recipe key is an option too, as in
+    --verify.tolerances.min_accuracy 0.9. Exit code 0 when it passed, 1 when it was refused, 2 for bad input.
+
+    [bold]Example:[/bold] limbeck verify runs/a/artifact --data new.jsonl
+    """
+    from limbeck.cli import console
+    from limbeck.cli.flags import recipe_from
+    from limbeck.cli.tables import print_verdict
+    from limbeck.records import to_json
+    from limbeck.verification import verify as verify_it
+
+    console.silence_libraries()
+    options = ("--data", "--teacher", "--recipe", "--signals", "--json")
+    settings = recipe_from(recipe, context.args, options=options) if recipe or context.args else None
+    progress = console.ConsoleProgress()
+    verdict = verify_it(artifact, data, teacher_source=teacher, recipe=settings, signals=signals, progress=progress)
+    print_verdict(verdict)
+    if as_json:
+        _print_json(to_json(verdict))
+    raise typer.Exit(0 if verdict.passed else 1)
+
+
+def predict(
+    artifact: Annotated[Path, typer.Argument(help="The folder that ships.")],
+    json_lines: Annotated[
+        bool, typer.Option("--json-lines", help='Lines are JSON objects with "text" and, for pairs, "text_pair".')
+    ] = False,
+    probabilities: Annotated[bool, typer.Option("--probabilities", help="Give every label's probability.")] = False,
+    threads: Annotated[int, typer.Option("--threads", min=0, help="0 takes the physical cores.")] = 0,
+) -> None:
+    """Answer texts from stdin, one a line, as JSON lines on stdout.
+
+    [bold]Example:[/bold] limbeck predict runs/a/artifact < texts.txt > answers.jsonl
+    """
+    import json
+
+    from limbeck.cli import console
+    from limbeck.runtime import load, predict_lines
+
+    model = load(artifact, threads=threads)
+    n_texts = n_truncated = 0
+    chunk = 1 if sys.stdin.isatty() else 1024
+    for prediction in predict_lines(model, sys.stdin.buffer, json_lines=json_lines, chunk=chunk):
+        row = prediction.as_json(model.label_names if probabilities else None)
+        sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+        if chunk == 1:
+            sys.stdout.flush()
+        n_texts += 1
+        n_truncated += prediction.is_truncated
+    if n_truncated:
+        console.stderr.print(
+            f"{n_truncated} of {n_texts} texts were longer than {model.manifest.max_tokens} tokens and were cut."
+        )
+
+
+def inspect(
+    path: Annotated[Path, typer.Argument(help="An artifact, a teacher, a signals folder or a run.")],
+    as_json: _Json = False,
+) -> None:
+    """Say in a screenful what a path is; an artifact's hashes are checked.
+
+    [bold]Example:[/bold] limbeck inspect runs/a/artifact
+    """
+    from limbeck.cli.tables import print_inspection
+    from limbeck.records import to_json
+    from limbeck.runtime.inspection import describe_path
+
+    found = describe_path(path)
+    if as_json:
+        _print_json(to_json(found))
+    else:
+        print_inspection(found)
+
+
+def recipe(
+    context: typer.Context,
+    file: Annotated[Path | None, typer.Argument(help="A recipe file to check and complete.")] = None,
+) -> None:
+    """Print a whole recipe as TOML: every key with its value and meaning.
+
+    [bold]Example:[/bold] limbeck recipe > recipe.toml
+    """
+    from limbeck.cli.flags import recipe_from
+
+    sys.stdout.write(recipe_from(file, context.args).to_toml())
+
+
+def _finish(run: Any, *, as_json: bool) -> None:  # noqa: ANN401  (pipeline.Run, whose module needs torch)
+    """Print the verdict, name the report, and exit with the code that the verdict deserves."""
+    from limbeck.cli import console
+    from limbeck.cli.tables import print_verdict
+
+    print_verdict(run.verdict)
+    console.stderr.print(f"Artifact: {run.artifact}\nReport:   {run.report}", markup=False)
+    if as_json:
+        _print_json(run.record.to_json())
+    raise typer.Exit(0 if run.verdict.passed else 1)
+
+
+def _print_json(value: Any) -> None:  # noqa: ANN401  (anything that JSON can hold)
+    import json
+
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")

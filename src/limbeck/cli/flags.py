@@ -1,0 +1,72 @@
+"""Recipe keys as flags: `--distill.epochs 3` on the command line wins over the recipe file."""
+
+import difflib
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from limbeck.errors import RecipeError
+from limbeck.recipe import Recipe, known_keys, with_overrides
+
+
+def recipe_from(path: Path | None, flags: Sequence[str], *, options: Sequence[str] = ()) -> Recipe:
+    """The recipe of a command: the file, if any, with the flags on top.
+
+    Args:
+        path: A TOML file, or None for the defaults.
+        flags: What the command line held besides the command's own options.
+        options: The command's own options, for the nearest known one when a flag is misspelt.
+
+    Raises:
+        RecipeError: The file or a flag is wrong; all faults in one message.
+    """
+    overrides = _parsed(flags, options)
+    if path is not None:
+        return Recipe.from_toml(path, overrides=overrides)
+    return Recipe.from_dict(with_overrides({}, overrides), source="the command line")
+
+
+def _parsed(flags: Sequence[str], options: Sequence[str]) -> dict[str, Any]:
+    settable = [key for key, table in known_keys().items() if table is None]
+    found: dict[str, Any] = {}
+    faults: list[str] = []
+    waiting = list(flags)
+    while waiting:
+        flag = waiting.pop(0)
+        if not flag.startswith("--"):
+            faults.append(f"{flag!r} belongs to no option")
+            continue
+        name, equals, value = flag[2:].partition("=")
+        key = name.replace("-", "_")
+        if key not in settable:
+            known = [*(f"--{one}" for one in settable), *options]
+            faults.append(f"unknown option {flag!r}; did you mean {_nearest(f'--{key}', known)!r}?")
+            if waiting and not waiting[0].startswith("--"):
+                waiting.pop(0)
+            continue
+        if not equals:
+            if not waiting:
+                faults.append(f"{flag!r} has no value")
+                break
+            value = waiting.pop(0)
+        found[key] = _value(value)
+    if faults:
+        raise RecipeError(
+            f"The command line has {len(faults)} fault{'s' if len(faults) > 1 else ''}:\n"
+            + "\n".join(f"  - {fault}" for fault in faults),
+            hint="`limbeck recipe` prints every key; each is also an option, as in --distill.epochs 3.",
+        )
+    return found
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    return difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+
+
+def _value(text: str) -> Any:  # noqa: ANN401  (any TOML value)
+    """A flag's value as TOML where it is TOML (3, true, [1, 3]), else as the words it is."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

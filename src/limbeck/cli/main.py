@@ -1,0 +1,70 @@
+"""`limbeck`: the commands, their errors and exit codes (0 fine, 1 the verdict is no, 2 bad input)."""
+
+import sys
+from typing import NoReturn
+
+import click
+import typer
+
+from limbeck.cli import commands
+from limbeck.errors import LimbeckError
+
+app = typer.Typer(
+    name="limbeck",
+    help="A teacher and texts go in; a small, verified, torch-free int8 model comes out.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_RECIPE_FLAGS = {"allow_extra_args": True, "ignore_unknown_options": True}
+app.command("demo", context_settings=_RECIPE_FLAGS)(commands.demo)
+app.command("teach", context_settings=_RECIPE_FLAGS)(commands.teach)
+app.command("compress", context_settings=_RECIPE_FLAGS)(commands.compress)
+app.command("verify", context_settings=_RECIPE_FLAGS)(commands.verify)
+app.command("predict")(commands.predict)
+app.command("inspect")(commands.inspect)
+app.command("recipe", context_settings=_RECIPE_FLAGS)(commands.recipe)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
+) -> None:
+    if version:
+        from limbeck.machine import installed_version
+
+        typer.echo(f"limbeck {installed_version('limbeck')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def run() -> NoReturn:
+    """Run the command line; every fault of the input becomes one message on stderr and exit code 2."""
+    try:
+        code = app(standalone_mode=False)
+    except LimbeckError as error:
+        _tell(f"{error.message}", error.hint)
+        code = 2
+    except click.ClickException as error:
+        _tell(error.format_message(), "`limbeck --help` lists the commands, `limbeck COMMAND --help` their options.")
+        code = 2
+    except (KeyboardInterrupt, click.Abort):
+        sys.stderr.write("\nStopped. The same command goes on from here.\n")
+        code = 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 0
+    sys.exit(code or 0)
+
+
+def _tell(message: str, hint: str) -> None:
+    from limbeck.cli.console import stderr
+
+    stderr.print("[bold red]error:[/bold red] ", end="")
+    stderr.print(message, markup=False)
+    stderr.print("[bold]hint:[/bold]  ", end="")
+    stderr.print(hint, markup=False)

@@ -1,0 +1,53 @@
+"""The student's files, laid out as the ecosystem expects them: for transformers, onnxruntime and transformers.js."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from limbeck import files
+from limbeck.artifact import FLOAT_MODEL_FILE, QUANTIZED_MODEL_FILE
+from limbeck.export.writer import write_onnx
+from limbeck.packing import PackedTensor
+from limbeck.student import save_model
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
+_SPECIAL_TOKENS_FILE = "special_tokens_map.json"
+
+
+def write_artifact(
+    student: "PreTrainedModel", folder: Path, *, tokenizer_folder: Path, packed: Mapping[str, PackedTensor]
+) -> tuple[str, ...]:
+    """Write everything of an artifact but its card and manifest into an existing folder.
+
+    Args:
+        student: In float32.
+        folder: Where to.
+        tokenizer_folder: Holds the teacher's tokenizer files, which are copied as they are.
+        packed: The student's quantized tensors by parameter name.
+
+    Returns: Names of the graphs' inputs.
+
+    Raises:
+        OutputError: The disk is full.
+    """
+    save_model(student, folder)
+    for name in _TOKENIZER_FILES:
+        if (tokenizer_folder / name).exists():
+            shutil.copyfile(tokenizer_folder / name, folder / name)
+    if not (folder / _SPECIAL_TOKENS_FILE).exists():
+        files.write_json(folder / _SPECIAL_TOKENS_FILE, _special_tokens(folder))
+    write_onnx(student, folder / FLOAT_MODEL_FILE, packed=None)
+    return write_onnx(student, folder / QUANTIZED_MODEL_FILE, packed=packed)
+
+
+def _special_tokens(folder: Path) -> dict[str, str]:
+    """Role -> token ("pad_token": "[PAD]"), which newer tokenizer folders name in tokenizer_config.json only."""
+    path = folder / "tokenizer_config.json"
+    config = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    roles = sorted(name for name in config if name.endswith("_token") and config[name])
+    return {role: config[role]["content"] if isinstance(config[role], dict) else config[role] for role in roles}

@@ -1,0 +1,164 @@
+"""The last station of the walk: the student's files are written, judged through the code that serves them, and sealed."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from limbeck import evaluate, fingerprint, machine, report, runtime, student, teacher
+from limbeck.artifact import seal
+from limbeck.examples import Examples
+from limbeck.export import write_artifact
+from limbeck.files import written_whole
+from limbeck.manifest import Manifest
+from limbeck.progress import Progress
+from limbeck.quantize import QuantizedStudent
+from limbeck.recipe import Recipe
+from limbeck.records import ARTIFACT, BASELINE, STUDENT, TEACHER, RunRecord, Timing, Verdict, to_json
+from limbeck.run_folder import RunFolder
+from limbeck.signals import Signals
+from limbeck.teacher import Teacher
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+_VERSIONED = ("limbeck", "onnx", "onnxruntime", "python", "tokenizers", "torch", "transformers")
+
+
+@dataclass(frozen=True)
+class Package:
+    """What goes into an artifact and its judgement.
+
+    Args:
+        master: The teacher.
+        student: The distilled student, in float32.
+        baseline: The same shape trained on labels alone, or None.
+        quantized: The student's packed tensors.
+        held_out: The texts that decide.
+        signals: The teacher's answers to them, computed in float32.
+    """
+
+    master: Teacher
+    student: "PreTrainedModel"
+    baseline: "PreTrainedModel | None"
+    quantized: QuantizedStudent
+    held_out: Examples
+    signals: Signals
+
+
+def package(
+    record: RunRecord, artifact: Path, content: Package, *, recipe: Recipe, folder: RunFolder, progress: Progress
+) -> RunRecord:
+    """Write the artifact, judge it through the runtime, and seal it with its verdict.
+
+    Args:
+        record: What the run found so far.
+        artifact: An existing empty folder.
+        content: What goes in.
+        recipe: Tolerances and timing.
+        folder: Keeps the seconds of the stages.
+        progress: Told what goes on.
+
+    Returns: The record with verdict, files and seconds.
+
+    Raises:
+        OutputError: The disk is full.
+    """
+    with folder.stage("export"):
+        inputs = write_artifact(
+            content.student,
+            artifact,
+            tokenizer_folder=content.master.tokenizer_folder,
+            packed=content.quantized.packed,
+        )
+        manifest = _manifest(record, content.master, recipe, inputs=inputs)
+        seal(artifact, manifest)
+    progress.say(f"Verifying on {len(content.held_out)} held-out texts")
+    with folder.stage("verification"):
+        verdict = _judge(artifact, content, recipe, timings=_timings(artifact, content, recipe, progress=progress))
+    lasting = evaluate.lasting(verdict)
+    with written_whole(artifact / "README.md") as temporary:
+        card = report.model_card(replace(record, verdict=lasting), name=record.teacher["name"])
+        temporary.write_text(card, encoding="utf-8")
+    sealed = seal(artifact, replace(manifest, verdict=_shipped(lasting)))
+    return replace(record, verdict=verdict, files=sealed.files, seconds=folder.seconds())
+
+
+def _timings(artifact: Path, content: Package, recipe: Recipe, *, progress: Progress) -> tuple[Timing, ...]:
+    """Artifact and teacher on the same real texts with equal threads, in turn."""
+    threads = recipe.verify.threads or machine.physical_cores()
+    model = runtime.load(artifact, threads=threads, check=False)
+    some = content.held_out.take(range(min(recipe.verify.timing_texts, len(content.held_out))))
+    with teacher.computing_with(threads):
+        return evaluate.time_sides(
+            (
+                evaluate.Side(f"{ARTIFACT} (int8)", model.logits, threads),
+                evaluate.Side(f"{TEACHER} (PyTorch float32)", content.master.logits, threads),
+            ),
+            some.texts,
+            some.text_pairs,
+            rounds=recipe.verify.timing_rounds,
+            progress=progress,
+        )
+
+
+def _judge(artifact: Path, content: Package, recipe: Recipe, *, timings: tuple[Timing, ...]) -> Verdict:
+    """Everyone's answers to the held-out texts; artifact and student through the runtime."""
+    texts, pairs = content.held_out.texts, content.held_out.text_pairs
+    int8, float32 = runtime.load(artifact), runtime.load(artifact, variant="float", check=False)
+    answered = int8.logits(texts, pairs)
+    n_parameters = int8.manifest.n_parameters
+    float_bytes = sum((artifact / name).stat().st_size for name in (int8.manifest.float_model_file, "tokenizer.json"))
+    others = [
+        evaluate.ModelAnswers(f"{STUDENT} (float32)", float32.logits(texts, pairs).values, float_bytes, n_parameters)
+    ]
+    if content.baseline is not None:
+        logits = teacher.float32_logits(content.baseline, content.master.encoder, texts, pairs)
+        others.insert(0, evaluate.ModelAnswers(BASELINE, logits, float_bytes, n_parameters))
+    return evaluate.judge(
+        evaluate.ModelAnswers(f"{ARTIFACT} (int8)", answered.values, int8.size_bytes, n_parameters),
+        evaluate.ModelAnswers(
+            TEACHER,
+            content.signals.logits,
+            content.master.size_bytes,
+            student.shape_of(content.master.model).parameters,
+        ),
+        examples=content.held_out,
+        tolerances=recipe.verify.tolerances,
+        others=others,
+        n_truncated=answered.n_truncated,
+        confidence=recipe.verify.confidence,
+        bootstrap_samples=recipe.verify.bootstrap_samples,
+        seed=recipe.seed,
+        timings=timings,
+    )
+
+
+def _shipped(verdict: Verdict) -> dict[str, Any]:
+    """The part of a verdict that ships: figures, none of the user's texts."""
+    told = to_json(verdict)
+    for quoting in ("changed_answers", "confusions"):
+        told.pop(quoting, None)
+    return told
+
+
+def _manifest(record: RunRecord, master: Teacher, recipe: Recipe, *, inputs: tuple[str, ...]) -> Manifest:
+    told = machine.describe()
+    return Manifest(
+        limbeck_version=record.limbeck_version,
+        task=recipe.task,
+        label_names=master.label_names,
+        max_tokens=master.encoder.max_tokens,
+        scheme=recipe.quantize.scheme,
+        inputs=inputs,
+        shape=record.shapes["student"],
+        n_parameters=record.shapes["student"]["parameters"],
+        fingerprints={
+            "teacher": master.fingerprint,
+            "tokenizer": master.encoder.fingerprint,
+            **{name: str(record.data[f"{name} fingerprint"]) for name in ("train", "validation", "held_out")},
+            "recipe": fingerprint.of_settings(record.recipe),
+        },
+        recipe=record.recipe,
+        versions={name: version for name, version in told.items() if name in _VERSIONED},
+        instruction_set=told["instruction sets"],
+    )

@@ -1,0 +1,90 @@
+"""A pretrained encoder that is to become a teacher: found, checked, given a new head."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from limbeck import families, fingerprint
+from limbeck.errors import TeacherError
+from limbeck.recipe import TeacherTable
+from limbeck.teacher import folder as folders
+from limbeck.teacher.load import quiet, ready_tokenizer, token_limit
+from limbeck.tokens import TextEncoder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A pretrained encoder on disk.
+
+    Args:
+        folder: Where its files lie.
+        tokenizer_folder: Where its tokenizer.json lies.
+        tokens: Texts -> tokens, with its length limit.
+        fingerprint: Names its weights, config and tokenizer.
+        may_run_code: Whether code that came with it may run.
+    """
+
+    folder: Path
+    tokenizer_folder: Path
+    tokens: TextEncoder
+    fingerprint: str
+    may_run_code: bool
+
+    def with_head(self, label_names: Sequence[str]) -> "PreTrainedModel":
+        """The encoder with a classification head over these labels, in float32, ready to train.
+
+        What the folder does not hold (the head, at times the pooler) starts from PyTorch's current random state.
+        """
+        from transformers import AutoModelForSequenceClassification
+
+        with quiet():
+            model = AutoModelForSequenceClassification.from_pretrained(
+                self.folder,
+                dtype=torch.float32,
+                use_safetensors=True,
+                trust_remote_code=self.may_run_code,
+                attn_implementation="eager",
+                ignore_mismatched_sizes=True,
+                num_labels=len(label_names),
+                id2label=dict(enumerate(label_names)),
+                label2id={name: index for index, name in enumerate(label_names)},
+            )
+        model.config.problem_type = "single_label_classification"
+        return model.train()  # type: ignore[no-any-return]
+
+
+def load_encoder(source: str | Path, *, settings: TeacherTable, max_tokens: int, work: Path) -> Encoder:
+    """Find an encoder and check that it can become a teacher.
+
+    Args:
+        source: A local folder or a hub id.
+        settings: The recipe's teacher table.
+        max_tokens: Length limit; the encoder's own limit holds when it is smaller.
+        work: Where a converted tokenizer may be put.
+
+    Raises:
+        UnsafeTeacherError: It would run code, or is pickled only.
+        TeacherError: Not found, of an unknown family, without weights or tokenizer.
+    """
+    from transformers import AutoConfig
+
+    folder = folders.find_folder(source, revision=settings.revision)
+    config = folders.read_config(folder)
+    may_run_code = folders.refuse_unsafe(folder, config, name=str(source), allow_code=settings.allow_code)
+    why = families.refusal(config)
+    if why is not None:
+        raise TeacherError(
+            f"{source} is of the family {config.get('model_type')!r}: {why}.", hint="Give an encoder of a known family."
+        )
+    tokenizer_folder = ready_tokenizer(folder, work=work)
+    limit = token_limit(AutoConfig.from_pretrained(folder, trust_remote_code=may_run_code))
+    tokens = TextEncoder(tokenizer_folder, max_tokens=min(max_tokens, limit))
+    weights = sorted(folder.glob("*.safetensors"))
+    named = [fingerprint.of_file(path) for path in (folder / "config.json", *weights)]
+    return Encoder(folder, tokenizer_folder, tokens, fingerprint.of_many([*named, tokens.fingerprint]), may_run_code)

@@ -1,0 +1,128 @@
+"""From a pretrained encoder and labelled texts to a fine-tuned teacher, for those who have only these."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from limbeck import extras
+
+extras.need("train", what="Teaching a teacher")
+
+import torch  # noqa: E402
+
+from limbeck import data, files, fingerprint  # noqa: E402
+from limbeck.distill import Lessons, Objective, learn, targets_of, teaching_plan  # noqa: E402
+from limbeck.errors import LabelError  # noqa: E402
+from limbeck.examples import Parts  # noqa: E402
+from limbeck.progress import SILENT, Progress  # noqa: E402
+from limbeck.recipe import Recipe  # noqa: E402
+from limbeck.records import TrainingRecord  # noqa: E402
+from limbeck.run_folder import claimed  # noqa: E402
+from limbeck.student import save_model  # noqa: E402
+from limbeck.teacher.encoder import Encoder, load_encoder  # noqa: E402
+from limbeck.tokens import TOKENIZER_CONFIG_FILE, TOKENIZER_FILE  # noqa: E402
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+TEACHER_FOLDER = "teacher"
+
+
+@dataclass(frozen=True)
+class Taught:
+    """A fine-tuned teacher.
+
+    Args:
+        folder: An ordinary Hugging Face model folder: what `compress` takes as its teacher.
+        record: How it was trained; its curve holds the accuracy on validation texts.
+    """
+
+    folder: Path
+    record: TrainingRecord
+
+    @property
+    def validation_accuracy(self) -> float:
+        """Share of validation texts that the kept weights answer as labelled."""
+        return max(point.validation_accuracy or 0.0 for point in self.record.curve)
+
+
+def teach(
+    encoder_source: str | Path,
+    data_source: str | Path,
+    *,
+    out: str | Path,
+    recipe: Recipe | None = None,
+    progress: Progress = SILENT,
+) -> Taught:
+    """Fine-tune a pretrained encoder on labelled texts, stopping early on the validation part.
+
+    The parts are those that `compress` makes of the same data, so that held-out texts stay unread here too.
+
+    Args:
+        encoder_source: A local folder or hub id of an encoder of a known family; a head that it has is replaced.
+        data_source: As for `compress`, with labels.
+        out: Folder of the run: new, empty, or of this same run. The teacher is its subfolder `teacher`.
+        recipe: Its tables data, teacher and teach, and the seed.
+        progress: Told what goes on.
+
+    Raises:
+        LimbeckError: Whatever is wrong with what was given.
+    """
+    recipe = recipe or Recipe()
+    with claimed(Path(out)) as folder:
+        progress.say("Reading texts and encoder")
+        tables = data.read_table(data_source, columns=recipe.data, task=recipe.task)
+        parts = data.split(data.to_examples(tables, None, progress=progress), settings=recipe.data)
+        for sentence in data.in_sentences(parts.leaks):
+            progress.say(sentence)
+        if parts.train.labels is None:
+            raise LabelError(
+                f"{data_source} has no labels, and a teacher learns from labels.",
+                hint="Name their column: --data.label NAME.",
+            )
+        encoder = load_encoder(
+            encoder_source, settings=recipe.teacher, max_tokens=recipe.data.max_tokens, work=folder.work
+        )
+        folder.settle(_identity(encoder, parts, recipe))
+        with folder.stage("teaching"):
+            learned = learn(
+                lambda: _with_new_head(encoder, parts, recipe),
+                Lessons(
+                    encoder=encoder.tokens,
+                    train=encoder.tokens.encode(parts.train.texts, parts.train.text_pairs),
+                    train_targets=targets_of(parts.train, None),
+                    validation=encoder.tokens.encode(parts.validation.texts, parts.validation.text_pairs),
+                    validation_targets=targets_of(parts.validation, None),
+                ),
+                objective=Objective({"true_labels": 1.0}),
+                plan=teaching_plan(recipe, name="teacher"),
+                work=folder.work,
+                progress=progress,
+            )
+        target = folder.path / TEACHER_FOLDER
+        with files.folder_written_whole(target) as temporary:
+            save_model(learned.model, temporary)
+            for name in (TOKENIZER_FILE, TOKENIZER_CONFIG_FILE):
+                source = encoder.tokenizer_folder / name
+                if source.exists():
+                    (temporary / name).write_bytes(source.read_bytes())
+        return Taught(target, learned.record)
+
+
+def identity_of_lesson(encoder: Encoder, parts: Parts, recipe: Recipe) -> str:
+    """Names what a teacher would be taught from: equal names give equal teachers."""
+    return fingerprint.of_settings(_identity(encoder, parts, recipe))
+
+
+def _identity(encoder: Encoder, parts: Parts, recipe: Recipe) -> dict[str, object]:
+    return {
+        "encoder": encoder.fingerprint,
+        "data": {"train": parts.train.fingerprint, "validation": parts.validation.fingerprint},
+        "recipe": recipe.model_dump(mode="json", include={"seed", "task", "data", "teacher", "teach"}),
+    }
+
+
+def _with_new_head(encoder: Encoder, parts: Parts, recipe: Recipe) -> "PreTrainedModel":
+    """The encoder with a head for these labels; only what the encoder lacks starts from noise, by the seed."""
+    torch.manual_seed(recipe.seed)
+    return encoder.with_head(parts.train.label_names)

@@ -1,0 +1,154 @@
+"""Verify an artifact on other texts or another machine: through the runtime, without torch unless a teacher is given."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limbeck import data, evaluate, machine, places, runtime
+from limbeck.errors import LabelError
+from limbeck.examples import Examples
+from limbeck.progress import SILENT, Progress
+from limbeck.recipe import Recipe
+from limbeck.records import ARTIFACT, TEACHER, Timing, Verdict
+from limbeck.signals import find_stores
+
+
+@dataclass(frozen=True)
+class _TeacherSide:
+    """The teacher's answers, and how it can be timed, where it is at hand."""
+
+    logits: NDArray[np.float32]
+    size_bytes: int
+    n_parameters: int
+    side: evaluate.Side | None
+
+
+def verify(
+    artifact: str | Path,
+    data_source: str | Path,
+    *,
+    teacher_source: str | Path | None = None,
+    recipe: Recipe | None = None,
+    signals: str | Path | None = None,
+    progress: Progress = SILENT,
+) -> Verdict:
+    """Judge an artifact on texts: its accuracy where they have labels, its agreement where the teacher is known.
+
+    The teacher's answers come from the teacher when it is given (which needs `limbeck[train]`), else from signals on
+    this disk that cover all the texts. Of a folder with several parts the held-out one is used.
+
+    Args:
+        artifact: The folder that ships.
+        data_source: As for `compress`.
+        teacher_source: The teacher, or None.
+        recipe: Tolerances and timing; None takes those that the artifact was made with.
+        signals: Folder of the teacher's answers; None takes the user's cache.
+        progress: Told what goes on.
+
+    Raises:
+        LimbeckError: Whatever is wrong with what was given; a tolerance that these texts cannot check among it.
+    """
+    model = runtime.load(artifact)
+    table = recipe or _recipe_of(model)
+    given = data.to_examples(
+        data.read_table(data_source, columns=table.data, task=table.task), model.label_names, progress=progress
+    )
+    examples = data.held_out_of(given, settings=table.data)
+    root = Path(signals) if signals is not None else places.signals_root()
+    known = _answers_on_disk(model, examples, root=root) if teacher_source is None else None
+    evaluate.refuse_unmeasurable(
+        table.verify.tolerances,
+        evaluate.Evidence(
+            has_labels=examples.labels is not None,
+            has_teacher=teacher_source is not None or known is not None,
+            has_timings=True,
+        ),
+    )
+    if teacher_source is not None:
+        known = _ask(teacher_source, model, examples, table, progress=progress)
+    progress.say(f"Verifying on {len(examples)} texts")
+    answered = model.logits(examples.texts, examples.text_pairs)
+    timings = _timings(artifact, examples, table, other=None if known is None else known.side, progress=progress)
+    return evaluate.judge(
+        evaluate.ModelAnswers(f"{ARTIFACT} (int8)", answered.values, model.size_bytes, model.manifest.n_parameters),
+        None if known is None else evaluate.ModelAnswers(TEACHER, known.logits, known.size_bytes, known.n_parameters),
+        examples=examples,
+        tolerances=table.verify.tolerances,
+        n_truncated=answered.n_truncated,
+        confidence=table.verify.confidence,
+        bootstrap_samples=table.verify.bootstrap_samples,
+        seed=table.seed,
+        timings=timings,
+    )
+
+
+def _recipe_of(model: runtime.Model) -> Recipe:
+    """The recipe that the artifact was made with; its tolerances count as defaults, not as set by this user."""
+    made_with = Recipe.from_dict(dict(model.manifest.recipe), source="the artifact's recipe")
+    recorded = evaluate.as_recorded(made_with.verify.tolerances)
+    columns = made_with.data.model_copy(update={"text": None, "text_pair": None, "label": None})
+    return made_with.model_copy(
+        update={"data": columns, "verify": made_with.verify.model_copy(update={"tolerances": recorded})}
+    )
+
+
+def _answers_on_disk(model: runtime.Model, examples: Examples, *, root: Path) -> _TeacherSide | None:
+    """What this artifact's teacher said about these texts in an earlier labelling, if about all of them."""
+    stores = find_stores(root, teacher=model.manifest.fingerprints["teacher"])
+    exact_first = sorted(stores, key=lambda store: store.key.precision != "float32")
+    teacher_told = next(
+        (told for told in (model.manifest.verdict or {}).get("models", ()) if told["name"].startswith(TEACHER)), None
+    )
+    if teacher_told is None:
+        return None
+    for store in exact_first:
+        if not store.missing(examples.text_fingerprints):
+            logits = store.read(examples.text_fingerprints).logits
+            return _TeacherSide(logits, teacher_told["size_bytes"], teacher_told["n_parameters"], None)
+    return None
+
+
+def _ask(
+    source: str | Path, model: runtime.Model, examples: Examples, recipe: Recipe, *, progress: Progress
+) -> _TeacherSide:
+    from limbeck import extras
+
+    extras.need("train", what="Asking a teacher")
+    import tempfile
+
+    from limbeck import student, teacher
+
+    with tempfile.TemporaryDirectory() as work:
+        master = teacher.load_teacher(
+            source, settings=recipe.teacher, max_tokens=recipe.data.max_tokens, work=Path(work)
+        )
+        if master.label_names != model.label_names:
+            raise LabelError(
+                f"The teacher's labels are {', '.join(master.label_names)}; the artifact's are "
+                f"{', '.join(model.label_names)}.",
+                hint="Give the teacher that this artifact was made from.",
+            )
+        progress.say(f"Asking the teacher about {len(examples)} texts")
+        threads = recipe.verify.threads or machine.physical_cores()
+        with teacher.computing_with(threads):
+            logits = master.logits(examples.texts, examples.text_pairs)
+        return _TeacherSide(
+            logits,
+            master.size_bytes,
+            student.shape_of(master.model).parameters,
+            evaluate.Side(f"{TEACHER} (PyTorch float32)", master.logits, threads),
+        )
+
+
+def _timings(
+    artifact: str | Path, examples: Examples, recipe: Recipe, *, other: evaluate.Side | None, progress: Progress
+) -> tuple[Timing, ...]:
+    threads = recipe.verify.threads or machine.physical_cores()
+    model = runtime.load(artifact, threads=threads, check=False)
+    some = examples.take(range(min(recipe.verify.timing_texts, len(examples))))
+    sides = [evaluate.Side(f"{ARTIFACT} (int8)", model.logits, threads), *([] if other is None else [other])]
+    return evaluate.time_sides(
+        sides, some.texts, some.text_pairs, rounds=recipe.verify.timing_rounds, progress=progress
+    )
