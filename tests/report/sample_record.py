@@ -168,7 +168,8 @@ def passed_record(n_changed: int = 55) -> RunRecord:
         passed=True,
         sentence=(
             "The artifact passed: it answers 93.7 % of 872 held-out texts as the teacher does "
-            "(95 % interval 91.9–95.1 %), keeps 99.4 % of its accuracy, is 5.0 times smaller and 14 times faster at batch 1."
+            "(95 % interval 91.9–95.1 %), keeps 99.4 % of its accuracy, is 5.0 times smaller "
+            "and 14 times faster at batch 1."
         ),
         checks=CHECKS,
         models=MODELS,

@@ -26,7 +26,7 @@ def round_ticks(low: float, high: float, *, at_most: int) -> tuple[float, ...]:
         for step in (power * factor * round_step for round_step in _ROUND_STEPS):
             first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
             if last - first + 1 <= at_most:
-                return tuple(round(index * step, 12) for index in range(first, last + 1))
+                return tuple(float(f"{index * step:.12g}") for index in range(first, last + 1))
     raise AssertionError((low, high, at_most))
 
 

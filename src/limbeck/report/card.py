@@ -12,10 +12,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from limbeck import wording
 from limbeck.records import RunRecord, Score
-from limbeck.report.answers import printable
 from limbeck.report.measures import tolerances
 from limbeck.report.names import last_name
 from limbeck.report.roles import Side, first_of, sides
+from limbeck.report.texts import printable
 
 # What a model hub takes for a repository: "owner/name" or, for a few old ones, a bare name.
 _HUB_ID = re.compile(r"(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}")

@@ -139,12 +139,13 @@ def interval_chart(
     value_words: Callable[[float, int], str],
     bound: float | None = None,
     bound_words: str = "",
+    width: int = NARROW_WIDTH,
 ) -> Markup:
     """Values as dots on their intervals, over one axis; `bound` is drawn as a broken upright line.
 
-    It is only `NARROW_WIDTH` wide, so that three of them stand side by side.
+    It is only `NARROW_WIDTH` wide unless told otherwise, so that three of them stand side by side.
     """
-    width, row, foot, edge = NARROW_WIDTH, 46, 44 if bound is not None else 24, 20
+    row, foot, edge = 46, 44 if bound is not None else 24, 20
     values = [edge_of for whisker in whiskers for edge_of in (whisker.low, whisker.high, whisker.value)]
     values += [bound] if bound is not None else []
     ticks = round_ticks(min(values), max(values), at_most=5)

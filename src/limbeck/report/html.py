@@ -13,10 +13,11 @@ from markupsafe import Markup, escape
 from limbeck import wording
 from limbeck.records import LayerBits, RunRecord
 from limbeck.report import panels
-from limbeck.report.answers import changed_answers, printable
+from limbeck.report.answers import changed_answers
 from limbeck.report.measures import measures, texts_a_second, tolerances
 from limbeck.report.names import last_name
 from limbeck.report.roles import Side, first_of, role_of, sides
+from limbeck.report.texts import printable
 
 _FINGERPRINT = " fingerprint"
 _SECTIONS = {
@@ -133,7 +134,7 @@ _METHOD_WORDS = {
         "Intervals of retention come from drawing the texts anew, teacher and model together (paired bootstrap)."
     ),
     "no change seen": (
-        "Where no text told two models apart, the interval says how many unseen differences these texts cannot rule out."
+        "Where no text told two models apart, the interval says how many unseen differences may remain."
     ),
 }
 

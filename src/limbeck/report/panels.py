@@ -7,7 +7,17 @@ from markupsafe import Markup
 
 from limbeck import wording
 from limbeck.records import Check, CurvePoint, DistillationGain, QuantizationRecord, Score, TrainingRecord, Verdict
-from limbeck.report.figures import Bar, Curve, Stack, Whisker, bar_chart, interval_chart, line_chart, stacked_bars
+from limbeck.report.figures import (
+    WIDTH,
+    Bar,
+    Curve,
+    Stack,
+    Whisker,
+    bar_chart,
+    interval_chart,
+    line_chart,
+    stacked_bars,
+)
 from limbeck.report.measures import texts_a_second
 from limbeck.report.roles import Role, role_of, sides
 
@@ -83,13 +93,9 @@ def gain_panel(gain: DistillationGain) -> Panel | None:
         value_words=lambda value, decimals: wording.signed(100 * value, decimals=max(0, decimals - 2)),
         bound=0.0,
         bound_words="no difference",
+        width=WIDTH,
     )
-    told = "; ".join(f"{name} {wording.points(score.value)} ({points_range(score)})" for name, score in scores)
-    return Panel(
-        "Student minus baseline, in points",
-        drawing,
-        note=f"{gain.student} minus {gain.baseline}, compared text by text: {told}.",
-    )
+    return Panel("Student minus baseline, in points", drawing)
 
 
 def points_range(score: Score) -> str:
@@ -258,8 +264,8 @@ def _curve_panel(
     note: str,
 ) -> Panel | None:
     lines = [(training, points) for training, points in lines if points]
-    if not lines:
-        return None
+    if all(len(points) < 2 for _, points in lines):
+        return None  # a lone point is no curve; it stands in the table beneath
     curves = [
         Curve(
             role_of(training.name),
@@ -269,7 +275,8 @@ def _curve_panel(
         for training, points in lines
     ]
     spoken = "; ".join(
-        f"{training.name} from {value_words(first, 4)} at step {first_step:,} to {value_words(last, 4)} at step {last_step:,}"
+        f"{training.name} from {value_words(first, 4)} at step {first_step:,} "
+        f"to {value_words(last, 4)} at step {last_step:,}"
         for training, points in lines
         for (first_step, first), (last_step, last) in [(points[0], points[-1])]
     )
