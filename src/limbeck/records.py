@@ -273,7 +273,8 @@ class RunRecord:
 
     Args:
         limbeck_version: Version that ran.
-        teacher: Its name as given, and its fingerprint under "fingerprint".
+        teacher: Its name as given, and its fingerprint under "fingerprint"; where they are known, its repository on a
+            model hub under "hub_id" and that repository's license under "license".
         shapes: "teacher" / "student" -> layers, hidden size, heads, intermediate size, vocabulary, parameters.
         data: part -> number of texts; and the fingerprints of the parts under "<part> fingerprint".
         leaks: What parting the texts found, in sentences.

@@ -43,6 +43,13 @@ def test_the_thin_line_ends_at_p99() -> None:
     assert max(attribute(drawing, 'line class="reach', "x2")) == pytest.approx(WIDTH, abs=1)
 
 
+def test_one_stray_p99_does_not_press_the_bars_flat() -> None:
+    """p99 of 200 beside a p50 of 10: the scale ends at 30, the bar keeps a third of the width, an arrow shows the rest."""
+    drawing = bar_chart([Bar("teacher", "teacher", 10.0, "10 ms", reach=200.0)], title="Latency", description=".")
+    assert attribute(drawing, "rect", "width") == [WIDTH / 3]
+    assert attribute(drawing, 'line class="reach', "x2") == [pytest.approx(WIDTH, abs=1), WIDTH, WIDTH]
+
+
 def test_stacks_share_one_scale() -> None:
     """60 + 40 of 100 fill the width but for the gaps; the stack of 30 fills 30 % of it."""
     stacks = [Stack("float32", "100", (("embedding", 60), ("linear", 40))), Stack("int8", "30", (("embedding", 30),))]

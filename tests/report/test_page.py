@@ -282,6 +282,15 @@ def test_a_bare_run_says_what_is_not_there() -> None:
     assert "What distillation brought" not in words
 
 
+def test_a_noisy_machine_is_told() -> None:
+    """Timings taken beside other work would be quoted as if they were the model's."""
+    record = passed_record()
+    busy = tuple(replace(timing, spread=0.71) for timing in record.verdict.timings)
+    told = "The machine was busy: the rounds differ by up to 71.0 %."
+    assert told in read_page(render(replace(record, verdict=replace(record.verdict, timings=busy)))).words
+    assert told[:21] not in read_page(render(record)).words
+
+
 def test_who_was_right_is_counted() -> None:
     """That a changed answer is often a better one is what a reader of the bare agreement misses."""
     rights = ("teacher", "teacher", "artifact", "neither")

@@ -113,9 +113,14 @@ def line_chart(
 
 
 def bar_chart(bars: Sequence[Bar], *, title: str, description: str) -> Markup:
-    """Horizontal bars from zero, each with its name above and its value at the right."""
+    """Horizontal bars from zero, each with its name above and its value at the right.
+
+    A thin line that would go beyond three times the longest bar ends in an arrow at the edge: one stray p99 must not
+    press all bars flat.
+    """
     row, thickness = 52, 14
-    scale = Scale(0, max(max(bar.value, bar.reach or 0) for bar in bars) or 1.0, 0, WIDTH)
+    longest = max(bar.value for bar in bars) or 1.0
+    scale = Scale(0, min(3 * longest, max(max(bar.value, bar.reach or 0) for bar in bars) or 1.0), 0, WIDTH)
     parts = []
     for index, bar in enumerate(bars):
         top = index * row
@@ -127,7 +132,10 @@ def bar_chart(bars: Sequence[Bar], *, title: str, description: str) -> Markup:
         if bar.reach is not None and scale(bar.reach) > end:
             reach = scale(bar.reach) - 0.75
             parts.append(_line(end, middle, reach, middle, kind=f"reach {bar.role}"))
-            parts.append(_line(reach, middle - 5, reach, middle + 5, kind=f"reach {bar.role}"))
+            if bar.reach > scale.high:
+                parts += [_line(WIDTH - 6, middle + side, WIDTH, middle, kind=f"reach {bar.role}") for side in (-5, 5)]
+            else:
+                parts.append(_line(reach, middle - 5, reach, middle + 5, kind=f"reach {bar.role}"))
     return _drawing(parts, height=len(bars) * row - 8, title=title, description=description)
 
 

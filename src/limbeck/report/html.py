@@ -16,10 +16,11 @@ from limbeck.report import panels
 from limbeck.report.answers import changed_answers
 from limbeck.report.measures import measures, texts_a_second, tolerances
 from limbeck.report.names import last_name
-from limbeck.report.roles import Side, first_of, role_of, sides
+from limbeck.report.roles import Side, first_of, role_of, sides, timings_in_order
 from limbeck.report.texts import printable
 
 _FINGERPRINT = " fingerprint"
+_NOISY_SPREAD = 0.25
 _SECTIONS = {
     "models": "Side by side",
     "gain": "What distillation brought",
@@ -69,6 +70,8 @@ def render(record: RunRecord) -> str:
             verdict=verdict,
             subject=printable(last_name(record.teacher.get("name", "teacher"))),
             sides=found,
+            timings=timings_in_order(verdict),
+            noisy=max((timing.spread for timing in verdict.timings if timing.spread > _NOISY_SPREAD), default=None),
             artifact=artifact,
             key_measures=_KEY_MEASURES,
             contents=_contents(record),

@@ -19,7 +19,7 @@ from limbeck.report.figures import (
     stacked_bars,
 )
 from limbeck.report.measures import texts_a_second
-from limbeck.report.roles import Role, role_of, sides
+from limbeck.report.roles import Role, role_of, sides, timings_in_order
 
 MAX_POINTS = 240
 OBJECTIVE_NAMES = {
@@ -119,10 +119,14 @@ def size_and_speed_panels(verdict: Verdict) -> tuple[Panel, ...]:
                 wording.milliseconds(timing.batch_1.p50_ms),
                 timing.batch_1.p99_ms,
             )
-            for timing in verdict.timings
+            for timing in timings_in_order(verdict)
         ]
         panels.append(
-            _bars("Latency of a single text", latencies, "Bar: p50. Thin line: up to p99. Shorter is faster.")
+            _bars(
+                "Latency of a single text",
+                latencies,
+                "Bar: p50. Thin line: up to p99 (an arrow: beyond the edge). Shorter is faster.",
+            )
         )
         rates = [
             Bar(
@@ -131,7 +135,7 @@ def size_and_speed_panels(verdict: Verdict) -> tuple[Panel, ...]:
                 timing.texts_per_second_batch_32,
                 f"{texts_a_second(timing.texts_per_second_batch_32)} a second",
             )
-            for timing in verdict.timings
+            for timing in timings_in_order(verdict)
         ]
         panels.append(_bars("Texts a second, batches of 32", rates, "Longer is faster."))
     return tuple(panels)

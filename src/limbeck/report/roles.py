@@ -56,6 +56,11 @@ def sides(verdict: Verdict) -> tuple[Side, ...]:
     return tuple(sorted(found, key=lambda side: _ORDER.index(side.role)))
 
 
+def timings_in_order(verdict: Verdict) -> tuple[Timing, ...]:
+    """The timings in the order of the models' columns."""
+    return tuple(sorted(verdict.timings, key=lambda timing: _ORDER.index(role_of(timing.name))))
+
+
 def first_of(role: Role, among: Sequence[Side]) -> Side | None:
     """The first side that plays `role`, or None."""
     return next((side for side in among if side.role == role), None)
