@@ -37,14 +37,14 @@ def test_bars_are_as_long_as_their_values() -> None:
 
 
 def test_the_thin_line_ends_at_p99() -> None:
-    """p50 10 of a scale to 40 is a quarter of the width; p99 40 is its end."""
-    drawing = bar_chart([Bar("teacher", "teacher", 10.0, "10 ms", reach=40.0)], title="Latency", description=".")
-    assert attribute(drawing, "rect", "width") == [WIDTH / 4]
+    """p50 10 of a scale to 20 is half of the width; p99 20 is its end."""
+    drawing = bar_chart([Bar("teacher", "teacher", 10.0, "10 ms", reach=20.0)], title="Latency", description=".")
+    assert attribute(drawing, "rect", "width") == [WIDTH / 2]
     assert max(attribute(drawing, 'line class="reach', "x2")) == pytest.approx(WIDTH, abs=1)
 
 
 def test_one_stray_p99_does_not_press_the_bars_flat() -> None:
-    """p99 of 200 beside a p50 of 10: the scale ends at 30, the bar keeps a third of the width, an arrow shows the rest."""
+    """p99 of 200 beside a p50 of 10: the scale ends at 30, the bar keeps a third of it, an arrow tells the rest."""
     drawing = bar_chart([Bar("teacher", "teacher", 10.0, "10 ms", reach=200.0)], title="Latency", description=".")
     assert attribute(drawing, "rect", "width") == [WIDTH / 3]
     assert attribute(drawing, 'line class="reach', "x2") == [pytest.approx(WIDTH, abs=1), WIDTH, WIDTH]

@@ -22,6 +22,7 @@ from limbeck.report.measures import texts_a_second
 from limbeck.report.roles import Role, role_of, sides, timings_in_order
 
 MAX_POINTS = 240
+_LATENCY_NOTE = "Bar: p50. Thin line: up to p99 (an arrow: beyond the edge). Shorter is faster."
 OBJECTIVE_NAMES = {
     "total": "Weighted sum of the objectives",
     "soft_labels": "Soft labels",
@@ -125,7 +126,7 @@ def size_and_speed_panels(verdict: Verdict) -> tuple[Panel, ...]:
             _bars(
                 "Latency of a single text",
                 latencies,
-                "Bar: p50. Thin line: up to p99 (an arrow: beyond the edge). Shorter is faster.",
+                _LATENCY_NOTE,
             )
         )
         rates = [
