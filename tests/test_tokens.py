@@ -128,6 +128,20 @@ def test_texts_are_cut_at_the_side_that_the_teacher_cuts(folder: Path, tmp_path:
     )
 
 
+def test_a_teacher_that_was_trained_without_segments_gets_none(folder: Path, tmp_path: Path) -> None:
+    """A failure would show teacher and student segments of pairs that the teacher never saw in its training."""
+    (tmp_path / "tokenizer.json").write_bytes((folder / "tokenizer.json").read_bytes())
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    for names, expected in (
+        (["input_ids", "attention_mask"], [0, 0, 0, 0, 0]),
+        (["input_ids", "token_type_ids", "attention_mask"], [0, 0, 0, 1, 1]),
+    ):
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings | {"model_input_names": names}))
+        assert TextEncoder(tmp_path, max_tokens=9).encode(["play"], ["stop"]).type_ids == [expected]
+        twin = AutoTokenizer.from_pretrained(tmp_path)(["play"], ["stop"])
+        assert twin.get("token_type_ids", [[0] * 5]) == [expected]
+
+
 @pytest.mark.parametrize(
     ("config", "expected"),
     [

@@ -66,7 +66,8 @@ class TextEncoder:
     """A tokenizer with its padding token and length limit, loaded from a model's folder without transformers.
 
     Padding and truncation that the tokenizer file itself asks for do not count: batches are padded here, and cut to
-    `max_tokens`, at the side that tokenizer_config.json names as `truncation_side` (else the end).
+    `max_tokens`, at the side that tokenizer_config.json names as `truncation_side` (else the end). Where its
+    `model_input_names` leave out token_type_ids, both texts of a pair are segment 0: so the teacher was trained.
 
     Args:
         folder: Holds tokenizer.json, and tokenizer_config.json where the padding token is named.
@@ -85,11 +86,15 @@ class TextEncoder:
                 f"{path} is not a tokenizer file ({error}).", hint="Copy tokenizer.json from the model's own folder."
             ) from None
         settings = _read_settings(folder / TOKENIZER_CONFIG_FILE)
-        self.max_tokens = max_tokens
-        self.fingerprint = fingerprint.of_many([fingerprint.of_file(path), str(max_tokens)])
-        self.pad_id = self._find_pad_id(settings.get("pad_token"))
-        self._tokenizer.no_padding()
         cut_side = "left" if settings.get("truncation_side") == "left" else "right"
+        inputs = settings.get("model_input_names")
+        self._has_segments = not isinstance(inputs, list) or "token_type_ids" in inputs
+        self.max_tokens = max_tokens
+        self.pad_id = self._find_pad_id(settings.get("pad_token"))
+        self.fingerprint = fingerprint.of_many(
+            [fingerprint.of_file(path), str(max_tokens), cut_side, str(self._has_segments), str(self.pad_id)]
+        )
+        self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens, strategy="longest_first", direction=cut_side)
 
     def encode(
@@ -113,7 +118,7 @@ class TextEncoder:
             encodings = [self._tokenizer.encode_batch_fast([one])[0] for one in given]
         return EncodedTexts(
             ids=[encoding.ids for encoding in encodings],
-            type_ids=[encoding.type_ids for encoding in encodings],
+            type_ids=[encoding.type_ids if self._has_segments else [0] * len(encoding) for encoding in encodings],
             truncated=tuple(index for index, encoding in enumerate(encodings) if self._was_cut(encoding)),
         )
 

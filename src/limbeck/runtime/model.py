@@ -20,8 +20,10 @@ from limbeck.tokens import TextEncoder, check_texts
 Variant = Literal["quantized", "float"]
 
 _PIECE_TEXTS = 4096  # tokenized at once: bounds the memory of a large call, and is enough to sort by length well
+# Small batches stay in a core's cache and hold little padding. The bounds do not depend on the number of threads:
+# activations are quantized by the batch, so the same batches give the same logits on every machine.
 _BATCH_TEXTS = 32
-_BATCH_TOKENS = 4096
+_BATCH_TOKENS = 512
 
 
 @dataclass(frozen=True)
