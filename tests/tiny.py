@@ -30,7 +30,15 @@ FAMILIES: dict[str, dict[str, Any]] = {
         "max_relative_positions": -1,
     },
     "modernbert": SHAPE
-    | {"global_attn_every_n_layers": 3, "local_attention": 8, "cls_token_id": 2, "sep_token_id": 3, "pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3},
+    | {
+        "global_attn_every_n_layers": 3,
+        "local_attention": 8,
+        "cls_token_id": 2,
+        "sep_token_id": 3,
+        "pad_token_id": 0,
+        "bos_token_id": 2,
+        "eos_token_id": 3,
+    },
 }
 
 
@@ -40,9 +48,19 @@ def write_tokenizer(folder: Path, *, extra_words: Iterable[str] = ()) -> int:
     from transformers import PreTrainedTokenizerFast
 
     letters = [*"abcdefghijklmnopqrstuvwxyz0123456789.,?!'"]
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{c}" for c in letters), *WORDS, *extra_words]
+    pieces = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        *letters,
+        *(f"##{c}" for c in letters),
+        *WORDS,
+        *extra_words,
+    ]
     vocabulary = {piece: index for index, piece in enumerate(dict.fromkeys(pieces))}
-    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))  # noqa: S106
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
@@ -51,18 +69,23 @@ def write_tokenizer(folder: Path, *, extra_words: Iterable[str] = ()) -> int:
     )
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
-        pad_token="[PAD]",  # noqa: S106
-        unk_token="[UNK]",  # noqa: S106
-        cls_token="[CLS]",  # noqa: S106
-        sep_token="[SEP]",  # noqa: S106
-        mask_token="[MASK]",  # noqa: S106
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
         model_max_length=64,
     ).save_pretrained(folder)
     return len(vocabulary)
 
 
 def write_teacher(
-    folder: Path, *, family: str = "bert", labels: Sequence[str] = ("negative", "positive"), seed: int = 0, **changes: Any
+    folder: Path,
+    *,
+    family: str = "bert",
+    labels: Sequence[str] = ("negative", "positive"),
+    seed: int = 0,
+    **changes: object,
 ) -> Path:
     """Write a random model of `family` with a classification head over `labels`, and its tokenizer."""
     import torch

@@ -33,7 +33,9 @@ def disk_faults_told(path: Path) -> Iterator[None]:
                 hint="Free some space and run the same command again: finished stages are kept, it goes on from there.",
             ) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-            raise OutputError(f"{path} cannot be written: {error.strerror}.", hint="Give another --out folder.") from error
+            raise OutputError(
+                f"{path} cannot be written: {error.strerror}.", hint="Give another --out folder."
+            ) from error
         raise
 
 

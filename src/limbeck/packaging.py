@@ -1,4 +1,4 @@
-"""The last station of the walk: the student's files are written, judged through the code that serves them, and sealed."""
+"""The last station of the walk: a student's files are written, judged through the code that serves them, and sealed."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path

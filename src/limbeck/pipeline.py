@@ -115,7 +115,9 @@ def compress(
             recipe=recipe.model_dump(mode="json"),
             labelling=labelling,
             trainings=tuple(
-                told for told in (teaching, learned.record, baseline and baseline.record) if told is not None
+                told
+                for told in (teaching, learned.record, None if baseline is None else baseline.record)
+                if told is not None
             ),
             quantization=quantized.record,
             verdict=NOT_JUDGED,
@@ -127,7 +129,12 @@ def compress(
                 record,
                 temporary,
                 Package(
-                    master, learned.model, baseline and baseline.model, quantized, parts.held_out, answers["held_out"]
+                    master,
+                    learned.model,
+                    None if baseline is None else baseline.model,
+                    quantized,
+                    parts.held_out,
+                    answers["held_out"],
                 ),
                 recipe=recipe,
                 folder=folder,

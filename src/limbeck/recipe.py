@@ -22,7 +22,9 @@ class DataTable(_Table):
     """Which columns hold what, and how the texts are parted where no parts are given."""
 
     text: str | None = Field(None, description="Column of the text. Found by name when not given.")
-    text_pair: str | None = Field(None, description="Column of the second text of a pair. Found by name when not given.")
+    text_pair: str | None = Field(
+        None, description="Column of the second text of a pair. Found by name when not given."
+    )
     label: str | None = Field(None, description="Column of the label. Found by name when not given.")
     validation_share: float = Field(0.1, gt=0, lt=0.5, description="Share of texts that chooses the best checkpoint.")
     held_out_share: float = Field(0.2, gt=0, lt=0.9, description="Share of texts that nothing reads before verify.")
@@ -55,13 +57,17 @@ class StudentTable(_Table):
 
     layers: int | None = Field(None, ge=1, description="Number of layers. Default: half of the teacher's, rounded up.")
     take_layers: tuple[int, ...] | None = Field(
-        None, description="Which teacher layers to take over, counted from 0. Default: evenly spaced, the last among them."
+        None, description="Teacher layers to take over, counted from 0. Default: evenly spaced, the last among them."
     )
 
     @model_validator(mode="after")
     def _layers_agree(self) -> Self:
         if self.take_layers is not None:
-            if not self.take_layers or sorted(set(self.take_layers)) != list(self.take_layers) or self.take_layers[0] < 0:
+            if (
+                not self.take_layers
+                or sorted(set(self.take_layers)) != list(self.take_layers)
+                or self.take_layers[0] < 0
+            ):
                 raise ValueError("take_layers must be different layer numbers from 0 up, in rising order")
             if self.layers is not None and self.layers != len(self.take_layers):
                 raise ValueError(f"layers = {self.layers} but take_layers names {len(self.take_layers)}")
@@ -85,7 +91,9 @@ class LossWeights(_Table):
 class DistillTable(_Table):
     """How the student learns."""
 
-    epochs: int | None = Field(None, ge=1, description="Default: 4, and more where texts are few (2,500 steps, 60 at most).")
+    epochs: int | None = Field(
+        None, ge=1, description="Default: 4, and more where texts are few (2,500 steps, 60 at most)."
+    )
     learning_rate: float = Field(2e-4, gt=0)
     batch_size: int = Field(64, ge=1)
     temperature: float = Field(2.0, gt=0, description="T of the softened distributions.")
@@ -95,7 +103,9 @@ class DistillTable(_Table):
     max_gradient_norm: float = Field(1.0, gt=0)
     train_embeddings: bool = Field(False, description="Also train the embedding tables taken over from the teacher.")
     evaluations_per_epoch: int = Field(2, ge=1, description="How often the student is compared on validation texts.")
-    checkpoint_seconds: float = Field(20.0, gt=0, description="Seconds between checkpoints; a killed run loses no more.")
+    checkpoint_seconds: float = Field(
+        20.0, gt=0, description="Seconds between checkpoints; a killed run loses no more."
+    )
     baseline: bool = Field(True, description="Also train the same shape on labels alone, for comparison.")
 
 
@@ -109,7 +119,9 @@ class Tolerances(_Table):
     """What the user accepts. A tolerance that is not given is not checked."""
 
     min_retention: float | None = Field(0.98, ge=0, description="Artifact's accuracy / teacher's accuracy.")
-    min_agreement: float | None = Field(0.90, ge=0, le=1, description="Share of held-out texts with the teacher's answer.")
+    min_agreement: float | None = Field(
+        0.90, ge=0, le=1, description="Share of held-out texts with the teacher's answer."
+    )
     min_accuracy: float | None = Field(None, ge=0, le=1)
     max_size_mb: float | None = Field(None, gt=0, description="Megabytes (10^6 bytes) of model and tokenizer that run.")
     max_latency_ms: float | None = Field(None, gt=0, description="p50 at batch 1, milliseconds.")
@@ -151,7 +163,8 @@ class Recipe(_Table):
         except ValidationError as error:
             faults = [_fault(detail) for detail in error.errors()]
             raise RecipeError(
-                f"{source} has {len(faults)} fault{'s' if len(faults) > 1 else ''}:\n" + "\n".join(f"  - {f}" for f in faults),
+                f"{source} has {len(faults)} fault{'s' if len(faults) > 1 else ''}:\n"
+                + "\n".join(f"  - {f}" for f in faults),
                 hint="`limbeck recipe` prints every key with its default and meaning.",
             ) from None
 
@@ -165,7 +178,9 @@ class Recipe(_Table):
         try:
             tables = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise RecipeError(f"No recipe at {path}.", hint="`limbeck recipe > recipe.toml` writes one to start from.") from None
+            raise RecipeError(
+                f"No recipe at {path}.", hint="`limbeck recipe > recipe.toml` writes one to start from."
+            ) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise RecipeError(f"{path} is not TOML: {error}", hint="Mend that line; see https://toml.io.") from None
         return cls.from_dict(with_overrides(tables, overrides or {}), source=str(path))

@@ -1,4 +1,4 @@
-"""Verify an artifact on other texts or another machine: through the runtime, without torch unless a teacher is given."""
+"""Judge an artifact on other texts or another machine: through the runtime, without torch unless a teacher is given."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -63,9 +63,8 @@ def teach(
     taught = teach_it(encoder, data, out=out, recipe=settings, progress=progress)
     if as_json:
         _print_json({"teacher": str(taught.folder), "validation_accuracy": taught.validation_accuracy})
-    progress.say(
-        f"[bold]Taught:[/bold] {taught.folder}, accuracy on validation texts {wording.percent(taught.validation_accuracy)}"
-    )
+    accuracy = wording.percent(taught.validation_accuracy)
+    progress.say(f"[bold]Taught:[/bold] {taught.folder}, accuracy on validation texts {accuracy}")
 
 
 def compress(

@@ -15,16 +15,19 @@ if TYPE_CHECKING:
 
 
 def _soft_labels(output: "SequenceClassifierOutput", targets: Targets, temperature: float) -> Tensor:
+    assert output.logits is not None
     assert targets.teacher_logits is not None
     return soft_label_loss(output.logits, targets.teacher_logits, temperature=temperature)
 
 
 def _true_labels(output: "SequenceClassifierOutput", targets: Targets, temperature: float) -> Tensor:  # noqa: ARG001
+    assert output.logits is not None
     assert targets.labels is not None
     return true_label_loss(output.logits, targets.labels)
 
 
 def _last_hidden(output: "SequenceClassifierOutput", targets: Targets, temperature: float) -> Tensor:  # noqa: ARG001
+    assert output.hidden_states is not None
     assert targets.teacher_hidden is not None
     return last_hidden_loss(output.hidden_states[-1][:, 0], targets.teacher_hidden)
 

@@ -68,7 +68,7 @@ def float32_logits(
     Returns: (n, classes) float32, in the order of `texts`.
     """
     encoded = encoder.encode(texts, text_pairs)
-    found = np.empty((len(texts), int(model.config.num_labels)), np.float32)
+    found = np.empty((len(texts), len(model.config.id2label or {})), np.float32)
     for batch in batching.by_length(encoded.lengths, max_tokens=1 << 30, max_texts=_TIMING_BATCH_TEXTS):
         with torch.inference_mode():
             found[batch] = model(**model_inputs(model, encoder.pad(encoded, batch))).logits.cpu().numpy()
@@ -115,7 +115,7 @@ def load_teacher(source: str | Path, *, settings: TeacherTable, max_tokens: int,
     model = load_model(folder, trust_code=may_run_code)
     tokenizer_folder = ready_tokenizer(folder, work=work)
     encoder = TextEncoder(tokenizer_folder, max_tokens=min(max_tokens, token_limit(model.config)))
-    names = {int(index): str(label) for index, label in model.config.id2label.items()}
+    names = {int(index): str(label) for index, label in (model.config.id2label or {}).items()}
     weights = sorted(folder.glob("*.safetensors"))
     return Teacher(
         name=name,
