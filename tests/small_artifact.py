@@ -26,8 +26,10 @@ def write_artifact(
 
     n_tokens = write_tokenizer(folder)
     tables = tables_of(n_tokens, len(labels), seed)
-    for name in ("model.onnx", "model_quantized.onnx"):
-        write_graph(folder / "onnx" / name, tables, with_type_ids=with_type_ids)
+    write_graph(folder / "onnx/model_quantized.onnx", tables, with_type_ids=with_type_ids)
+    # The "float" graph gives twice the logits under a longer name, so that a test can tell which of the two answered.
+    doubled = tables | {"head": 2 * tables["head"]}
+    write_graph(folder / "onnx/model.onnx", doubled, with_type_ids=with_type_ids, name="the float graph")
     (folder / "config.json").write_text('{"model_type": "bert"}\n')
     (folder / "README.md").write_text("# A card\n")
     (folder / "model.safetensors").write_bytes(b"weights that nothing here reads")
@@ -58,14 +60,19 @@ def tables_of(n_tokens: int, n_classes: int, seed: int) -> dict[str, NDArray[np.
 
 
 def write_graph(
-    path: Path, tables: dict[str, NDArray[np.float32]], *, with_type_ids: bool = True, output: str = "logits"
+    path: Path,
+    tables: dict[str, NDArray[np.float32]],
+    *,
+    with_type_ids: bool = True,
+    output: str = "logits",
+    name: str = "small",
 ) -> None:
     """The graph: mean over the tokens of word + segment vectors, times the head."""
     from onnx import TensorProto, helper, numpy_helper, save
 
     path.parent.mkdir(parents=True, exist_ok=True)
     names = ["input_ids", "attention_mask", *(["token_type_ids"] if with_type_ids else [])]
-    inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "sequence"]) for name in names]
+    inputs = [helper.make_tensor_value_info(given, TensorProto.INT64, ["batch", "sequence"]) for given in names]
     n_classes = tables["head"].shape[1]
     result = helper.make_tensor_value_info(output, TensorProto.FLOAT, ["batch", n_classes])
     nodes = [helper.make_node("Gather", ["words", "input_ids"], ["word_vectors"])]
@@ -89,7 +96,7 @@ def write_graph(
     constants += [
         numpy_helper.from_array(np.array([axis], np.int64), name) for name, axis in (("last", 2), ("middle", 1))
     ]
-    graph = helper.make_graph(nodes, "small", inputs, [result], initializer=constants)
+    graph = helper.make_graph(nodes, name, inputs, [result], initializer=constants)
     save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), str(path))
 
 

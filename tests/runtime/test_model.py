@@ -112,13 +112,25 @@ def test_a_graph_without_segments_gets_none(tmp_path: Path) -> None:
     np.testing.assert_array_equal(alone.values, load(folder).logits(["play a song", "stop"]).values[:1])
 
 
-def test_the_float_variant_answers_with_the_float_graph(tmp_path: Path) -> None:
-    """A failure would compare the int8 model with itself."""
-    folder = write_artifact(tmp_path / "artifact", model_file="onnx/model.onnx", float_model_file="onnx/other.onnx")
-    message = f"{folder} lacks onnx/other.onnx, the float model."
+def test_the_float_variant_answers_with_the_float_graph(folder: Path, model: Model) -> None:
+    """A failure would compare the int8 model with itself, or tell the size of the other one."""
+    floating = load(folder, variant="float", threads=1)
+    np.testing.assert_allclose(floating.logits(TEXTS).values, 2 * model.logits(TEXTS).values, rtol=1e-5)
+    difference = (folder / "onnx/model.onnx").stat().st_size - (folder / "onnx/model_quantized.onnx").stat().st_size
+    assert difference > 0
+    assert floating.size_bytes == model.size_bytes + difference
+
+
+def test_a_slim_copy_has_no_float_variant(tmp_path: Path) -> None:
+    """A failure would show a stack, or answer with the other model than asked for."""
+    folder = write_artifact(tmp_path / "artifact")
+    (folder / "onnx/model.onnx").unlink()
     with pytest.raises(ArtifactError) as caught:
         load(folder, variant="float")
-    assert caught.value.message == message
+    assert str(caught.value) == (
+        f"{folder} lacks onnx/model.onnx, the float model.\n"
+        "Hint: Copy the whole artifact, or load the variant that is there."
+    )
     assert load(folder)("play")[0].label in LABELS
 
 

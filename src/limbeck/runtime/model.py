@@ -68,7 +68,7 @@ class Model:
     Args:
         artifact: The opened artifact.
         threads: Threads that one batch is computed with, at least 1.
-        variant: Which of its graphs answers.
+        variant: Which of its graphs answers; `size_bytes` is what must ship for it to do so.
 
     Raises:
         ArtifactError: The graph or the tokenizer cannot be loaded, or they do not fit the manifest.
@@ -85,7 +85,10 @@ class Model:
         self.manifest: Manifest = manifest
         self.label_names: tuple[str, ...] = manifest.label_names
         self.threads = threads
-        self.size_bytes: int = artifact.running_bytes
+        self.size_bytes: int = sum(
+            artifact.path(name if needed == manifest.model_file else needed).stat().st_size
+            for needed in artifact.running_files
+        )
         self._encoder = TextEncoder(artifact.folder, max_tokens=manifest.max_tokens)
         self._engine = Engine(artifact.path(name), threads=threads)
         if self._engine.n_classes not in (None, len(self.label_names)):
