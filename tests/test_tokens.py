@@ -209,7 +209,8 @@ def test_nothing_to_encode(folder: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_a_fork_after_tokenizing_prints_nothing_and_works(folder: Path) -> None:
+@pytest.mark.parametrize("wanted", [{}, {"TOKENIZERS_PARALLELISM": "true"}])
+def test_a_fork_after_tokenizing_prints_nothing_and_works(folder: Path, wanted: dict[str, str]) -> None:
     """A failure would fill logs with the tokenizer library's warning, or hang the child."""
     script = (
         "import os, sys\n"
@@ -220,10 +221,16 @@ def test_a_fork_after_tokenizing_prints_nothing_and_works(folder: Path) -> None:
         "if (child := os.fork()) == 0:\n"
         "    os._exit(0 if encoder.encode(['play a song'] * 100) == before else 1)\n"
         "code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])\n"
-        "sys.exit(code or int('TOKENIZERS_PARALLELISM' in os.environ))\n"
+        "print(os.environ.get('TOKENIZERS_PARALLELISM'))\n"
+        "sys.exit(code)\n"
     )
     plain = {name: value for name, value in os.environ.items() if name != "TOKENIZERS_PARALLELISM"}
     done = subprocess.run(
-        [sys.executable, "-c", script, folder], capture_output=True, text=True, timeout=60, check=False, env=plain
+        [sys.executable, "-c", script, folder],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=plain | wanted,
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{wanted.get('TOKENIZERS_PARALLELISM')}\n", "")
