@@ -211,8 +211,9 @@ def _read_settings(path: Path) -> dict[str, object]:
 def _fork_quietly() -> None:
     """Keep a forked child away from the tokenizer's threads, which do not live on in it.
 
-    The tokenizers library does so itself, unless its variable says that threads are wanted: then the child waits for them
-    for ever. Older versions also warn on stderr. So the variable says no while forking, and what it said in the parent.
+    The tokenizers library does so itself, unless its variable says that threads are wanted: then the child waits for
+    them for ever. Older versions also warn on stderr. So while forking the variable says no, and afterwards, in the
+    parent, what it said before.
     """
     before: list[str | None] = []
 
