@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from limbeck import fingerprint
+
+UNLABELLED: Final = -100
+"""In place of a label: nobody labelled this text."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,7 @@ class Examples:
     Args:
         texts: (n,) the texts.
         text_pairs: (n,) the second text of each pair, or None for single texts.
-        labels: (n,) int64, indices into `label_names`, or None where nobody labelled the texts.
+        labels: (n,) int64, indices into `label_names` or `UNLABELLED`; None where nobody labelled any of the texts.
         label_names: The classes in the order of the teacher's logits.
     """
 
@@ -52,6 +56,16 @@ class Examples:
             texts=tuple(self.texts[index] for index in chosen),
             text_pairs=None if self.text_pairs is None else tuple(self.text_pairs[index] for index in chosen),
             labels=None if self.labels is None else self.labels[chosen],
+            label_names=self.label_names,
+        )
+
+    def joined(self, unlabelled: "Examples") -> "Examples":
+        """These examples, followed by others of the same kind whose labels nobody gave."""
+        missing = np.full(len(unlabelled), UNLABELLED, np.int64)
+        return Examples(
+            texts=self.texts + unlabelled.texts,
+            text_pairs=None if self.text_pairs is None else self.text_pairs + (unlabelled.text_pairs or ()),
+            labels=None if self.labels is None else np.concatenate([self.labels, missing]),
             label_names=self.label_names,
         )
 

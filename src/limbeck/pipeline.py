@@ -1,6 +1,5 @@
 """The whole walk on one page: a teacher and texts go in, a verified artifact and a report come out."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,16 @@ from limbeck import extras
 extras.need("train", what="Compressing a teacher")
 
 from limbeck import data, machine, places, quantize, report, student, teacher  # noqa: E402
-from limbeck.distill import Learned, Lessons, Objective, distillation_plan, learn, targets_of  # noqa: E402
+from limbeck.distill import (  # noqa: E402
+    Learned,
+    Lessons,
+    Objective,
+    TrainingPlan,
+    baseline_plan,
+    distillation_plan,
+    learn,
+    targets_of,
+)
 from limbeck.evaluate import Evidence, refuse_unmeasurable  # noqa: E402
 from limbeck.examples import Examples, Parts  # noqa: E402
 from limbeck.files import folder_written_whole, write_json, written_whole  # noqa: E402
@@ -21,6 +29,9 @@ from limbeck.records import NOT_JUDGED, LabellingRecord, RunRecord, TrainingReco
 from limbeck.run_folder import RunFolder, claimed  # noqa: E402
 from limbeck.signals import Signals, SignalStore  # noqa: E402
 from limbeck.teacher import Teacher  # noqa: E402
+
+TAUGHT_BY = "training texts"
+_USUAL_TEXTS, _MOST_MADE_UP = 10_000, 8.0
 
 
 @dataclass(frozen=True)
@@ -77,7 +88,7 @@ def compress(
         master = teacher.load_teacher(
             teacher_source, settings=recipe.teacher, max_tokens=recipe.data.max_tokens, work=folder.work
         )
-        tables = data.read_table(data_source, columns=recipe.data, task=recipe.task)
+        tables = data.read_table(data_source, columns=recipe.data, task=recipe.task, progress=progress)
         parts = data.split(data.to_examples(tables, master.label_names, progress=progress), settings=recipe.data)
         for sentence in data.in_sentences(parts.leaks):
             progress.say(sentence)
@@ -90,14 +101,24 @@ def compress(
             temporary.write_text(recipe.to_toml(), encoding="utf-8")
 
         root = Path(signals) if signals is not None else places.signals_root()
-        answers, labelling = _ask(master, parts, recipe, root=root, folder=folder, progress=progress)
-        lessons = _lessons(master, parts, answers)
+        taught_by = parts.train.joined(_made_up(parts, recipe))
+        answers, labelling = _ask(master, parts, taught_by, recipe, root=root, folder=folder, progress=progress)
+        plan = distillation_plan(recipe, n_texts=len(taught_by))
         with folder.stage("distillation"):
-            learned = _distil(master, lessons, recipe, work=folder.work, progress=progress)
+            lessons = _lessons(master, taught_by, answers[TAUGHT_BY], parts.validation, answers["validation"])
+            learned = _distil(master, lessons, recipe, plan=plan, work=folder.work, progress=progress)
         baseline = None
         if recipe.distill.baseline and parts.train.labels is not None:
             with folder.stage("no-teacher baseline"):
-                baseline = _train_baseline(master, lessons, recipe, work=folder.work, progress=progress)
+                lessons = _lessons(master, parts.train, None, parts.validation, answers["validation"])
+                baseline = learn(
+                    lambda: student.initialise(master.model, recipe.student),
+                    lessons,
+                    objective=Objective({"true_labels": 1.0}),
+                    plan=baseline_plan(plan),
+                    work=folder.work,
+                    progress=progress,
+                )
 
         progress.say("Quantizing and packaging")
         with folder.stage("quantization"):
@@ -163,21 +184,37 @@ def _data_told(parts: Parts) -> dict[str, int | str]:
     }
 
 
+def _made_up(parts: Parts, recipe: Recipe) -> Examples:
+    """Texts for the teacher to answer besides the given ones; none of them stands in another part."""
+    n_train = len(parts.train)
+    share = recipe.distill.augment
+    if share is None:
+        share = max(1.0, min(_MOST_MADE_UP, _USUAL_TEXTS / n_train))
+    unread = {*parts.validation.content_fingerprints, *parts.held_out.content_fingerprints}
+    return data.augmented(parts.train, n=round(share * n_train), seed=recipe.seed, avoid=unread)
+
+
 def _ask(
-    master: Teacher, parts: Parts, recipe: Recipe, *, root: Path, folder: RunFolder, progress: Progress
+    master: Teacher,
+    parts: Parts,
+    taught_by: Examples,
+    recipe: Recipe,
+    *,
+    root: Path,
+    folder: RunFolder,
+    progress: Progress,
 ) -> tuple[dict[str, Signals], LabellingRecord]:
-    """The teacher's answers to every part; what it learns from may be computed faster, what it is judged by is not."""
+    """The teacher's answers: what the student learns from may be computed faster, what it is judged by is not."""
     fast = teacher.chosen_precision(recipe.teacher)
+    wanted = {TAUGHT_BY: taught_by, "validation": parts.validation, "held_out": parts.held_out}
     found: dict[str, Signals] = {}
     told: list[LabellingRecord] = []
     with folder.stage("labelling"):
-        for name, examples in _named(parts).items():
-            precision = fast if name == "train" else "float32"
+        for name, examples in wanted.items():
+            precision = fast if name == TAUGHT_BY else "float32"
             store = SignalStore(root, teacher.signals_key(master, precision=precision))
             told.append(
-                teacher.label(
-                    master, examples, store, settings=recipe.teacher, progress=progress, part_name=f"{name} texts"
-                )
+                teacher.label(master, examples, store, settings=recipe.teacher, progress=progress, part_name=name)
             )
             found[name] = store.read(examples.text_fingerprints)
     return found, LabellingRecord(
@@ -189,17 +226,21 @@ def _ask(
     )
 
 
-def _lessons(master: Teacher, parts: Parts, answers: Mapping[str, Signals]) -> Lessons:
+def _lessons(
+    master: Teacher, train: Examples, signals: Signals | None, validation: Examples, validation_signals: Signals
+) -> Lessons:
     return Lessons(
         encoder=master.encoder,
-        train=master.encoder.encode(parts.train.texts, parts.train.text_pairs),
-        train_targets=targets_of(parts.train, answers["train"]),
-        validation=master.encoder.encode(parts.validation.texts, parts.validation.text_pairs),
-        validation_targets=targets_of(parts.validation, answers["validation"]),
+        train=master.encoder.encode(train.texts, train.text_pairs),
+        train_targets=targets_of(train, signals),
+        validation=master.encoder.encode(validation.texts, validation.text_pairs),
+        validation_targets=targets_of(validation, validation_signals),
     )
 
 
-def _distil(master: Teacher, lessons: Lessons, recipe: Recipe, *, work: Path, progress: Progress) -> Learned:
+def _distil(
+    master: Teacher, lessons: Lessons, recipe: Recipe, *, plan: TrainingPlan, work: Path, progress: Progress
+) -> Learned:
     weights = recipe.distill.weights.model_dump()
     if lessons.train_targets.labels is None:
         weights["true_labels"] = 0.0
@@ -207,18 +248,7 @@ def _distil(master: Teacher, lessons: Lessons, recipe: Recipe, *, work: Path, pr
         lambda: student.initialise(master.model, recipe.student),
         lessons,
         objective=Objective(weights, temperature=recipe.distill.temperature),
-        plan=distillation_plan(recipe, name="student", n_texts=len(lessons.train.ids), has_teacher=True),
-        work=work,
-        progress=progress,
-    )
-
-
-def _train_baseline(master: Teacher, lessons: Lessons, recipe: Recipe, *, work: Path, progress: Progress) -> Learned:
-    return learn(
-        lambda: student.initialise(master.model, recipe.student),
-        lessons,
-        objective=Objective({"true_labels": 1.0}),
-        plan=distillation_plan(recipe, name="baseline", n_texts=len(lessons.train.ids), has_teacher=False),
+        plan=plan,
         work=work,
         progress=progress,
     )

@@ -79,7 +79,7 @@ class LossWeights(_Table):
 
     soft_labels: float = Field(1.0, ge=0)
     true_labels: float = Field(0.1, ge=0)
-    last_hidden: float = Field(1.0, ge=0)
+    last_hidden: float = Field(2.0, ge=0)
 
     @model_validator(mode="after")
     def _something_is_learned(self) -> Self:
@@ -94,7 +94,7 @@ class DistillTable(_Table):
     epochs: int | None = Field(
         None, ge=1, description="Default: 4, and more where texts are few (2,500 steps, 60 at most)."
     )
-    learning_rate: float = Field(2e-4, gt=0)
+    learning_rate: float = Field(3e-4, gt=0)
     batch_size: int = Field(64, ge=1)
     temperature: float = Field(2.0, gt=0, description="T of the softened distributions.")
     weights: LossWeights = LossWeights()
@@ -102,7 +102,13 @@ class DistillTable(_Table):
     weight_decay: float = Field(0.01, ge=0)
     max_gradient_norm: float = Field(1.0, gt=0)
     train_embeddings: bool = Field(False, description="Also train the embedding tables taken over from the teacher.")
-    evaluations_per_epoch: int = Field(2, ge=1, description="How often the student is compared on validation texts.")
+    evaluations: int = Field(10, ge=1, description="How often the student is compared on validation texts.")
+    augment: float | None = Field(
+        None,
+        ge=0,
+        le=100,
+        description="Made-up texts per training text. Default: 1, more where texts are few (8 at most).",
+    )
     checkpoint_seconds: float = Field(
         20.0, gt=0, description="Seconds between checkpoints; a killed run loses no more."
     )

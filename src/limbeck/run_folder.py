@@ -1,9 +1,9 @@
 """The folder of a run: claimed before anything is written, never another run's, each finished stage kept in it.
 
-    <out>/limbeck-run.json   what this run is made of; a folder without it is not ours to write in
-    <out>/artifact/          the folder that ships
-    <out>/report.html, run.json, recipe.toml
-    <out>/work/              finished stages and checkpoints, from which a killed run goes on
+<out>/limbeck-run.json   what this run is made of; a folder without it is not ours to write in
+<out>/artifact/          the folder that ships
+<out>/report.html, run.json, recipe.toml
+<out>/work/              finished stages and checkpoints, from which a killed run goes on
 """
 
 import json
@@ -88,7 +88,7 @@ def claimed(path: Path) -> Iterator[RunFolder]:
     if path.exists() and any(path.iterdir()) and not (path / MARKER_FILE).exists():
         found = sorted(entry.name for entry in path.iterdir())
         raise OutputError(
-            f"{path} holds something else ({', '.join(found[:3])}{', …' if len(found) > 3 else ''}).",  # noqa: PLR2004
+            f"{path} holds something else ({', '.join(found[:3])}{', …' if len(found) > 3 else ''}).",
             hint="Give an --out folder that is new, empty, or of an earlier run.",
         )
     folder = RunFolder(path)
@@ -113,7 +113,8 @@ def _locked(path: Path) -> Iterator[None]:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise OutputError(
-                f"Another limbeck is at work in {path.parent.parent}.", hint="Wait for it, or give another --out folder."
+                f"Another limbeck is at work in {path.parent.parent}.",
+                hint="Wait for it, or give another --out folder.",
             ) from None
         yield
 
@@ -127,4 +128,4 @@ def _changes(name: str, before: Any, now: Any) -> list[str]:  # noqa: ANN401  (J
 
 def _short(value: Any) -> str:  # noqa: ANN401  (JSON values)
     text = json.dumps(value)
-    return text if len(text) <= 40 else f"{text[:12]}…"  # noqa: PLR2004
+    return text if len(text) <= 40 else f"{text[:12]}…"

@@ -10,7 +10,7 @@ extras.need("train", what="Teaching a teacher")
 
 import torch  # noqa: E402
 
-from limbeck import data, files, fingerprint  # noqa: E402
+from limbeck import data, files  # noqa: E402
 from limbeck.distill import Lessons, Objective, learn, targets_of, teaching_plan  # noqa: E402
 from limbeck.errors import LabelError  # noqa: E402
 from limbeck.examples import Parts  # noqa: E402
@@ -71,7 +71,7 @@ def teach(
     recipe = recipe or Recipe()
     with claimed(Path(out)) as folder:
         progress.say("Reading texts and encoder")
-        tables = data.read_table(data_source, columns=recipe.data, task=recipe.task)
+        tables = data.read_table(data_source, columns=recipe.data, task=recipe.task, progress=progress)
         parts = data.split(data.to_examples(tables, None, progress=progress), settings=recipe.data)
         for sentence in data.in_sentences(parts.leaks):
             progress.say(sentence)
@@ -95,7 +95,7 @@ def teach(
                     validation_targets=targets_of(parts.validation, None),
                 ),
                 objective=Objective({"true_labels": 1.0}),
-                plan=teaching_plan(recipe, name="teacher"),
+                plan=teaching_plan(recipe, n_texts=len(parts.train)),
                 work=folder.work,
                 progress=progress,
             )
@@ -107,11 +107,6 @@ def teach(
                 if source.exists():
                     (temporary / name).write_bytes(source.read_bytes())
         return Taught(target, learned.record)
-
-
-def identity_of_lesson(encoder: Encoder, parts: Parts, recipe: Recipe) -> str:
-    """Names what a teacher would be taught from: equal names give equal teachers."""
-    return fingerprint.of_settings(_identity(encoder, parts, recipe))
 
 
 def _identity(encoder: Encoder, parts: Parts, recipe: Recipe) -> dict[str, object]:

@@ -53,7 +53,9 @@ def verify(
     model = runtime.load(artifact)
     table = recipe or _recipe_of(model)
     given = data.to_examples(
-        data.read_table(data_source, columns=table.data, task=table.task), model.label_names, progress=progress
+        data.read_table(data_source, columns=table.data, task=table.task, progress=progress),
+        model.label_names,
+        progress=progress,
     )
     examples = data.held_out_of(given, settings=table.data)
     root = Path(signals) if signals is not None else places.signals_root()

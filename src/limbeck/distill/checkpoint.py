@@ -35,7 +35,7 @@ class TrainingState:
         best_score: Of the best weights so far: (agreement or accuracy, minus the validation loss).
         best_step: When they stood.
         best: The best trained weights so far.
-        worse_epochs: Epochs since the best one, for early stopping.
+        worse_evaluations: Evaluations since the best one, for early stopping.
     """
 
     step: int = 0
@@ -45,7 +45,7 @@ class TrainingState:
     best_score: tuple[float, float] | None = None
     best_step: int = 0
     best: Weights = field(default_factory=dict)
-    worse_epochs: int = 0
+    worse_evaluations: int = 0
 
 
 def trained_weights(model: torch.nn.Module) -> Weights:

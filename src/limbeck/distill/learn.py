@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,43 +65,50 @@ def learn(
     return Learned(load_model(folder).eval(), from_json(TrainingRecord, told))
 
 
-def distillation_plan(recipe: Recipe, *, name: str, n_texts: int, has_teacher: bool) -> TrainingPlan:
-    """How the student, or its no-teacher baseline, is trained: the same steps for both.
+def distillation_plan(recipe: Recipe, *, n_texts: int) -> TrainingPlan:
+    """How the student is trained.
 
     Args:
         recipe: The recipe.
-        name: What to call it.
-        n_texts: Training texts; where the recipe names no epochs, few texts are read more often.
-        has_teacher: The student is chosen by agreement with the teacher; the baseline by accuracy, and it keeps the
-            dropout of plain fine-tuning, which labels alone need.
+        n_texts: Training texts, made-up ones included; where the recipe names no epochs, few are read more often.
     """
     table = recipe.distill
     steps_per_epoch = -(-n_texts // table.batch_size)
-    usual = max(_FEWEST_EPOCHS, min(_MOST_EPOCHS, -(-_USUAL_STEPS // steps_per_epoch)))
+    epochs = table.epochs or max(_FEWEST_EPOCHS, min(_MOST_EPOCHS, -(-_USUAL_STEPS // steps_per_epoch)))
+    steps = epochs * steps_per_epoch
     return TrainingPlan(
-        name=name,
-        epochs=table.epochs or usual,
+        name="student",
+        steps=steps,
         batch_size=table.batch_size,
         learning_rate=table.learning_rate,
         warmup_share=table.warmup_share,
         weight_decay=table.weight_decay,
         max_gradient_norm=table.max_gradient_norm,
         train_embeddings=table.train_embeddings,
-        dropout=not has_teacher,
-        evaluations_per_epoch=table.evaluations_per_epoch if (table.epochs or usual) <= _FEWEST_EPOCHS else 1,
+        dropout=False,
+        evaluate_every=max(1, -(-steps // table.evaluations)),
         patience=None,
-        choose_by="agreement" if has_teacher else "accuracy",
+        choose_by="agreement",
         checkpoint_seconds=table.checkpoint_seconds,
         seed=recipe.seed,
     )
 
 
-def teaching_plan(recipe: Recipe, *, name: str) -> TrainingPlan:
+def baseline_plan(student: TrainingPlan) -> TrainingPlan:
+    """How the no-teacher baseline is trained: as the student, for the same steps.
+
+    It is chosen by accuracy, as it knows no teacher, and keeps the dropout of plain fine-tuning.
+    """
+    return replace(student, name="baseline", dropout=True, choose_by="accuracy")
+
+
+def teaching_plan(recipe: Recipe, *, n_texts: int) -> TrainingPlan:
     """How a teacher is fine-tuned: everything trains, with dropout, until validation texts stop getting better."""
     table = recipe.teach
+    steps_per_epoch = -(-n_texts // table.batch_size)
     return TrainingPlan(
-        name=name,
-        epochs=table.epochs,
+        name="teacher",
+        steps=table.epochs * steps_per_epoch,
         batch_size=table.batch_size,
         learning_rate=table.learning_rate,
         warmup_share=table.warmup_share,
@@ -109,7 +116,7 @@ def teaching_plan(recipe: Recipe, *, name: str) -> TrainingPlan:
         max_gradient_norm=table.max_gradient_norm,
         train_embeddings=True,
         dropout=True,
-        evaluations_per_epoch=1,
+        evaluate_every=steps_per_epoch,
         patience=table.patience,
         choose_by="accuracy",
         checkpoint_seconds=recipe.distill.checkpoint_seconds,

@@ -1,7 +1,9 @@
 """The one training loop: distillation, its baseline and the teaching of a teacher differ by objective only."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -33,7 +35,7 @@ class TrainingPlan:
 
     Args:
         name: What the record and the progress bar call it.
-        epochs: Passes over the texts, at most.
+        steps: Optimizer steps, at most.
         batch_size: Texts a step.
         learning_rate: Peak, after the warm-up; it falls to 0 on a straight line.
         warmup_share: Share of all steps in which the rate rises from 0.
@@ -41,15 +43,15 @@ class TrainingPlan:
         max_gradient_norm: Longer gradients are scaled down to it.
         train_embeddings: Whether embedding tables are trained too.
         dropout: Whether the model's dropout is on.
-        evaluations_per_epoch: How often validation texts are answered.
-        patience: Stop after so many epochs without a better score; None goes on to the end.
+        evaluate_every: Steps between answers to the validation texts; the last step always is followed by one.
+        patience: Stop after so many evaluations without a better score; None goes on to the end.
         choose_by: What the best checkpoint is best in.
         checkpoint_seconds: Seconds between checkpoints.
         seed: Where order and dropout come from.
     """
 
     name: str
-    epochs: int
+    steps: int
     batch_size: int
     learning_rate: float
     warmup_share: float
@@ -57,7 +59,7 @@ class TrainingPlan:
     max_gradient_norm: float
     train_embeddings: bool
     dropout: bool
-    evaluations_per_epoch: int
+    evaluate_every: int
     patience: int | None
     choose_by: Literal["agreement", "accuracy"]
     checkpoint_seconds: float
@@ -113,39 +115,43 @@ class _Training:
         self.model, self.stepper = self.accelerator.prepare(student, optimizer)
         self.state = checkpoint.load(self.path, self.weights, optimizer) if self.path.exists() else TrainingState()
         self.steps_per_epoch = -(-len(lessons.train.ids) // plan.batch_size)
-        self.n_steps = self.steps_per_epoch * plan.epochs
 
     def run(self, progress: Progress) -> TrainingRecord:
         plan, state = self.plan, self.state
-        evaluate_at = self._evaluation_steps()
-        point_at = max(1, self.n_steps // _CURVE_POINTS)
+        point_at = max(1, plan.steps // _CURVE_POINTS)
         last_saved = time.monotonic()
-        with progress.bar(plan.name, total=self.n_steps, unit="steps", done=state.step) as bar:
-            for epoch in range(state.step // self.steps_per_epoch, plan.epochs):
-                if plan.patience is not None and state.worse_epochs >= plan.patience:
+        with progress.bar(plan.name, total=plan.steps, unit="steps", done=state.step) as bar:
+            for batch in self._batches():
+                if plan.patience is not None and state.worse_evaluations >= plan.patience:
                     break
-                batches = batching.shuffled_by_length(
-                    self.lessons.train.lengths,
-                    batch_size=plan.batch_size,
-                    generator=np.random.default_rng([plan.seed, epoch]),
-                )
-                for batch in batches[state.step - epoch * self.steps_per_epoch :]:
-                    self._step(batch)
-                    compared = (state.step % self.steps_per_epoch) in evaluate_at
-                    if compared:
-                        self._compare(ends_epoch=state.step % self.steps_per_epoch == 0)
-                    elif state.step % point_at == 0:
-                        self._add_point()
-                    if time.monotonic() - last_saved > plan.checkpoint_seconds:
-                        checkpoint.save(self.path, state, self.weights, self.optimizer)
-                        last_saved = time.monotonic()
-                    self._tell(bar)
+                self._step(batch)
+                if state.step % plan.evaluate_every == 0 or state.step == plan.steps:
+                    self._compare()
+                elif state.step % point_at == 0:
+                    self._add_point()
+                if time.monotonic() - last_saved > plan.checkpoint_seconds:
+                    checkpoint.save(self.path, state, self.weights, self.optimizer)
+                    last_saved = time.monotonic()
+                self._tell(bar)
         return self._finish()
+
+    def _batches(self) -> Iterator[batching.Indices]:
+        """The batches from the current step to the last; each epoch's order is a function of seed and epoch."""
+        for epoch in count(self.state.step // self.steps_per_epoch):
+            batches = batching.shuffled_by_length(
+                self.lessons.train.lengths,
+                batch_size=self.plan.batch_size,
+                generator=np.random.default_rng([self.plan.seed, epoch]),
+            )
+            for batch in batches[self.state.step - epoch * self.steps_per_epoch :]:
+                if self.state.step == self.plan.steps:
+                    return
+                yield batch
 
     def _step(self, batch: batching.Indices) -> None:
         plan, state = self.plan, self.state
         for group in self.optimizer.param_groups:
-            group["lr"] = plan.learning_rate * _rate_share(state.step, self.n_steps, plan.warmup_share)
+            group["lr"] = plan.learning_rate * _rate_share(state.step, plan.steps, plan.warmup_share)
         torch.manual_seed(plan.seed * 1_000_003 + state.step)
         self.model.train()
         output = self.model(
@@ -163,7 +169,7 @@ class _Training:
         state.n_summed += 1
         state.step += 1
 
-    def _compare(self, *, ends_epoch: bool) -> None:
+    def _compare(self) -> None:
         """Answer the validation texts; keep the weights when they are the best so far."""
         state, plan = self.state, self.plan
         wanted = self.lessons.validation_targets
@@ -177,10 +183,10 @@ class _Training:
         assert score is not None
         ranked = (score, -_answer_loss(logits, wanted, choose_by=plan.choose_by))
         if state.best_score is None or ranked > state.best_score:
-            state.best_score, state.best_step, state.worse_epochs = ranked, state.step, 0
+            state.best_score, state.best_step, state.worse_evaluations = ranked, state.step, 0
             state.best = {name: parameter.detach().cpu().clone() for name, parameter in self.weights.items()}
-        elif ends_epoch:
-            state.worse_epochs += 1
+        else:
+            state.worse_evaluations += 1
         self._add_point(agreement=agreement, accuracy=accuracy)
 
     def _answer(self, encoded: EncodedTexts) -> torch.Tensor:
@@ -199,11 +205,6 @@ class _Training:
         means = {name: total / state.n_summed for name, total in state.sums.items()} if state.n_summed else {}
         state.curve.append(CurvePoint(state.step, means, agreement, accuracy))
         state.sums, state.n_summed = {}, 0
-
-    def _evaluation_steps(self) -> set[int]:
-        """Steps within an epoch (0 is its end) at which validation texts are answered."""
-        n = min(self.plan.evaluations_per_epoch, self.steps_per_epoch)
-        return {round(self.steps_per_epoch * (index + 1) / n) % self.steps_per_epoch for index in range(n)}
 
     def _tell(self, bar: Bar) -> None:
         best = self.state.best_score

@@ -1,0 +1,95 @@
+"""More texts for the student out of those that there are: words dropped, words swapped, two texts joined.
+
+A teacher that has learned its training texts by heart says more about itself on texts that it has not seen. Made-up
+texts need no sense and no label: the teacher answers them, and the student learns how. None of them is ever a text of
+the validation or held-out part, nor of training itself.
+
+Sources: Tang et al. 2019, arXiv:1903.12136, section 3.3 (dropped words, mixed n-grams); Jiao et al. 2020, "TinyBERT",
+arXiv:1909.10351, section 4.1 (swapped words).
+"""
+
+from collections.abc import Collection
+
+import numpy as np
+
+from limbeck import fingerprint
+from limbeck.examples import Examples
+
+_JOIN_SHARE = 0.6
+_EDIT_SHARE = 0.6
+_DROP_RATE = 0.08
+_SWAP_RATE = 0.08
+_WHOLE_SHARE = 0.4
+_SHORTEST_CUT = 4
+_ATTEMPTS = 4
+
+
+def augmented(examples: Examples, *, n: int, seed: int, avoid: Collection[str]) -> Examples:
+    """Make up to `n` different texts from the words of `examples`.
+
+    Each is a span of one text; three in five are joined with a span of another; in three of five, words are dropped
+    and swapped for words of the corpus, one in twelve each. A pair keeps its second text, or gets another pair's.
+
+    Args:
+        examples: What to make them from: the training part.
+        n: How many are wanted; fewer come back when so many different ones cannot be made.
+        seed: Where chance comes from; the same seed gives the same texts.
+        avoid: Content fingerprints that must not come back: validation and held-out texts.
+
+    Returns: Examples without labels.
+    """
+    draw = np.random.default_rng([seed, 0xA06])
+    split_texts = [text.split() for text in examples.texts]
+    words = np.array([word for text in split_texts for word in text], dtype=object)
+    pairs = examples.text_pairs
+    taken = {*avoid, *examples.content_fingerprints}
+    made: list[str] = []
+    made_pairs: list[str] = []
+    for _ in range(_ATTEMPTS * n):
+        if len(made) == n or not len(words):
+            break
+        source = int(draw.integers(len(split_texts)))
+        text = " ".join(_varied(split_texts, source, words, draw))
+        pair = (
+            None if pairs is None else pairs[source if draw.random() < _WHOLE_SHARE else int(draw.integers(len(pairs)))]
+        )
+        content = fingerprint.of_content(text, pair)
+        if text and content not in taken:
+            taken.add(content)
+            made.append(text)
+            made_pairs.append(pair or "")
+    return Examples(
+        texts=tuple(made),
+        text_pairs=None if pairs is None else tuple(made_pairs),
+        labels=None,
+        label_names=examples.label_names,
+    )
+
+
+def _varied(
+    texts: list[list[str]],
+    source: int,
+    words: "np.ndarray[tuple[int], np.dtype[np.object_]]",
+    draw: np.random.Generator,
+) -> list[str]:
+    found = _span(texts[source], draw)
+    if draw.random() < _JOIN_SHARE:
+        found = [*found, *_span(texts[int(draw.integers(len(texts)))], draw)]
+    if draw.random() >= _EDIT_SHARE:
+        return found
+    chances = draw.random(len(found))
+    edited = [
+        str(words[int(draw.integers(len(words)))]) if chance < _DROP_RATE + _SWAP_RATE else word
+        for word, chance in zip(found, chances, strict=True)
+        if chance >= _DROP_RATE
+    ]
+    return edited or found
+
+
+def _span(words: list[str], draw: np.random.Generator) -> list[str]:
+    """All of a text, or a run of at least half of its words."""
+    if len(words) < _SHORTEST_CUT or draw.random() < _WHOLE_SHARE:
+        return words
+    length = int(draw.integers(len(words) // 2, len(words) + 1))
+    start = int(draw.integers(len(words) - length + 1))
+    return words[start : start + length]
