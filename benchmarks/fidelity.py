@@ -1,0 +1,106 @@
+"""How well do artifacts answer as their teacher does? The whole walk over several seeds, and one table of all of them.
+
+    python benchmarks/fidelity.py --teacher TEACHER --data DATA --out runs/sst2 --name SST-2 [--any.recipe.key value]
+
+Each seed is one `limbeck compress` (resumable: finished seeds are read back). The table gives every model's mean over
+the seeds, and each seed's value with its 95 % interval on the held-out texts.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from limbeck import machine, wording
+from limbeck.records import ModelScores, RunRecord, Score
+
+MEASURES = ("accuracy", "retention", "agreement")
+
+
+def main() -> None:
+    """Run every seed, print the table as Markdown, and write it where --result says."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--teacher", required=True)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--name", required=True, help="what to call the data in the table")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--result", type=Path, help="Markdown file to write")
+    options, recipe = parser.parse_known_args()
+    records = [_run(options, recipe, seed) for seed in options.seeds]
+    command = " ".join(
+        ["python benchmarks/fidelity.py --teacher TEACHER --data DATA --out OUT", f"--name {options.name}", *recipe]
+    )
+    page = _page(records, name=options.name, seeds=options.seeds, command=command)
+    print(page)
+    if options.result:
+        options.result.write_text(page, encoding="utf-8")
+
+
+def _run(options: argparse.Namespace, recipe: list[str], seed: int) -> RunRecord:
+    folder = options.out / f"seed-{seed}"
+    if not (folder / "run.json").exists():
+        command = [Path(sys.executable).with_name("limbeck"), "compress", "--teacher", options.teacher]
+        command += ["--data", options.data, "--out", folder, "--seed", str(seed), *recipe]
+        code = subprocess.run(list(map(str, command)), check=False).returncode
+        if code not in {0, 1}:
+            raise SystemExit(code)
+    return RunRecord.from_json(json.loads((folder / "run.json").read_text(encoding="utf-8")))
+
+
+def _page(records: list[RunRecord], *, name: str, seeds: list[int], command: str) -> str:
+    first = records[0]
+    told = machine.describe()
+    introduction = (
+        f"{wording.count(first.verdict.n_held_out)} held-out texts, seeds {', '.join(map(str, seeds))}; teacher of "
+        f"{first.shapes['teacher']['layers']} layers, students of {first.shapes['student']['layers']}, scheme "
+        f"{first.quantization.scheme}. Each cell: mean of the seeds, then each seed with its 95 % interval on the "
+        "held-out texts (Wilson for accuracy and agreement, paired percentile bootstrap for retention)."
+    )
+    lines = [
+        f"# {name}: how well the artifact answers as its teacher does",
+        "",
+        introduction,
+        "",
+        "| model | accuracy | retention | agreement | size |",
+        "|---|---|---|---|---|",
+    ]
+    for index, model in enumerate(first.verdict.models):
+        same = [record.verdict.models[index] for record in records]
+        cells = [_cell(same, measure) for measure in MEASURES]
+        lines.append(f"| {model.name} | {' | '.join(cells)} | {wording.size(model.size_bytes)} |")
+    gains = [record.verdict.gain.sentence for record in records if record.verdict.gain]
+    lines += ["", "What distillation brought, seed by seed:", "", *(f"- {gain}" for gain in gains), ""]
+    lines += [f"Seconds by stage, seed by seed (machine shared): {_seconds(records)}", ""]
+    lines += [
+        f"Command: `{command}`",
+        "",
+        "Machine and versions:",
+        "",
+        *(f"- {key}: {value}" for key, value in told.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(models: list[ModelScores], measure: str) -> str:
+    scores: list[Score] = [getattr(model, measure) for model in models if getattr(model, measure) is not None]
+    if not scores:
+        return "–"
+    mean = sum(score.value for score in scores) / len(scores)
+    if len({score.value for score in scores}) == 1:
+        scores = scores[:1]
+    each = "; ".join(
+        f"{100 * score.value:.2f} ({100 * score.interval.low:.1f}–{100 * score.interval.high:.1f})" for score in scores
+    )
+    return f"**{100 * mean:.2f} %**<br>{each}"
+
+
+def _seconds(records: list[RunRecord]) -> str:
+    return "; ".join(
+        ", ".join(f"{stage} {seconds:.0f}" for stage, seconds in record.seconds.items()) for record in records
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""How fast is an artifact? Against its teacher in PyTorch float32, and the engine's own int8 of the whole teacher.
+
+    python benchmarks/speed.py runs/a/artifact --teacher TEACHER --data DATA [--texts 400] [--rounds 5]
+
+One run, equal threads, the held-out texts as they are, tokenization included, sides timed in turn. PyTorch's side is
+sorted by length, so that it pads as little as ours. The third side is what one gets without limbeck's distillation: the
+whole teacher as ONNX, quantized by onnxruntime's `quantize_dynamic`, behind the same tokenizer and batches as ours.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import onnxruntime.quantization
+import torch
+
+from limbeck import data, evaluate, machine, runtime, teacher, wording
+from limbeck.batching import by_length
+from limbeck.export import write_onnx
+from limbeck.recipe import DataTable, TeacherTable
+from limbeck.records import Timing
+from limbeck.runtime.engine import Engine
+
+OURS, PYTORCH, ENGINE_INT8 = "artifact (int8)", "teacher (PyTorch float32)", "teacher (onnxruntime dynamic int8)"
+
+
+def main() -> None:
+    """Time the sides and print the ratios as Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("artifact", type=Path)
+    parser.add_argument("--teacher", required=True)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--name", default="held-out texts")
+    parser.add_argument("--texts", type=int, default=400)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=machine.physical_cores())
+    parser.add_argument("--result", type=Path, help="Markdown file to write")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as work:
+        page = _page(options, Path(work))
+    print(page)
+    if options.result:
+        options.result.write_text(page, encoding="utf-8")
+
+
+def _page(options: argparse.Namespace, work: Path) -> str:
+    model = runtime.load(options.artifact, threads=options.threads)
+    settings = DataTable(max_tokens=model.manifest.max_tokens)
+    master = teacher.load_teacher(
+        options.teacher, settings=TeacherTable(), max_tokens=model.manifest.max_tokens, work=work
+    )
+    given = data.to_examples(data.read_table(options.data, columns=settings), master.label_names)
+    examples = data.held_out_of(given, settings=settings)
+    some = examples.take(range(min(options.texts, len(examples))))
+    write_onnx(master.model, work / "float.onnx", packed=None)
+    onnxruntime.quantization.quantize_dynamic(work / "float.onnx", work / "int8.onnx")
+    whole = Engine(work / "int8.onnx", threads=options.threads)
+
+    def engine_answers(texts: object, pairs: object) -> None:
+        encoded = master.encoder.encode(texts, pairs, parallel=options.threads > 1)
+        for batch in by_length(encoded.lengths, max_tokens=512, max_texts=32):
+            whole.run(master.encoder.pad(encoded, batch))
+
+    torch.set_num_threads(options.threads)
+    timings = evaluate.time_sides(
+        (
+            evaluate.Side(OURS, model.logits, options.threads),
+            evaluate.Side(PYTORCH, master.logits, options.threads),
+            evaluate.Side(ENGINE_INT8, engine_answers, options.threads),
+        ),
+        some.texts,
+        some.text_pairs,
+        rounds=options.rounds,
+    )
+    lengths = sorted(master.encoder.encode(some.texts, some.text_pairs).lengths)
+    return _table(timings, lengths, options)
+
+
+def _table(timings: tuple[Timing, ...], lengths: list[int], options: argparse.Namespace) -> str:
+    ours = timings[0]
+    introduction = (
+        f"{len(lengths)} texts of {lengths[0]} to {lengths[-1]} tokens (median {lengths[len(lengths) // 2]}), "
+        f"{options.threads} threads on every side, {options.rounds} interleaved rounds, tokenization included."
+    )
+    lines = [
+        f"# Speed on {options.name}",
+        "",
+        introduction,
+        "",
+        "| side | batch 1, p50 | p99 | ours is faster by | batch 32, texts/s (median) | spread | ours is faster by |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for timing in timings:
+        rate = timing.texts_per_second_batch_32
+        lines.append(
+            f"| {timing.name} | {timing.batch_1.p50_ms:.3f} ms | {timing.batch_1.p99_ms:.2f} ms "
+            f"| {timing.batch_1.p50_ms / ours.batch_1.p50_ms:.1f}× | {rate:.0f} | {wording.percent(timing.spread)} "
+            f"| {ours.texts_per_second_batch_32 / rate:.1f}× |"
+        )
+    command = "python benchmarks/speed.py ARTIFACT --teacher TEACHER --data DATA"
+    lines += [
+        "",
+        f"Command: `{command} --texts {options.texts} --rounds {options.rounds} --threads {options.threads}`",
+        "",
+    ]
+    lines += ["Machine and versions:", "", *(f"- {key}: {value}" for key, value in machine.describe().items())]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""How fast are labelling and training? Against a plain PyTorch loop, and against `transformers.Trainer`.
+
+    python benchmarks/training_speed.py --teacher TEACHER --data DATA [--texts 8000] [--rounds 3]
+
+Labelling: limbeck's (signals on disk included) against the best plain loop (bfloat16 autocast, sorted by length, batches
+of the same token budget, answers kept in memory). Training: the same student on the same labelled texts, in bfloat16,
+batches of 64: limbeck's loop with the distillation objective against Trainer with its default collator. In turns.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from datasets import Dataset
+from transformers import AutoTokenizer, Trainer, TrainingArguments
+
+from limbeck import data, machine, student, teacher
+from limbeck.batching import by_length
+from limbeck.distill import Lessons, Objective, distillation_plan, learn, targets_of
+from limbeck.examples import Examples
+from limbeck.recipe import Recipe
+from limbeck.signals import SignalStore
+from limbeck.teacher.load import Teacher, load_model, model_inputs
+
+
+def main() -> None:
+    """Time both pairs in turns and print the medians as Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--teacher", required=True)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--name", default="the data")
+    parser.add_argument("--texts", type=int, default=8000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--result", type=Path, help="Markdown file to write")
+    options = parser.parse_args()
+    recipe = Recipe.from_dict({"distill": {"epochs": 1, "evaluations": 1}})
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        master = teacher.load_teacher(options.teacher, settings=recipe.teacher, max_tokens=128, work=work)
+        given = data.to_examples(data.read_table(options.data, columns=recipe.data), master.label_names)
+        parts = data.split(given, settings=recipe.data)
+        texts = parts.train.take(range(min(options.texts, len(parts.train))))
+        few = parts.validation.take(range(min(64, len(parts.validation))))
+        sides: dict[str, Callable[[], object]] = {
+            "labelling, limbeck": lambda: _label(master, texts, recipe, work),
+            "labelling, plain PyTorch loop": lambda: _plain_labels(master, texts),
+            "training, limbeck": lambda: _train(master, texts, few, recipe, work),
+            "training, transformers.Trainer": lambda: _trainer(master, texts, recipe, work),
+        }
+        rates: dict[str, list[float]] = {name: [] for name in sides}
+        for number in range(options.rounds):
+            for name, run in sides.items() if number % 2 == 0 else reversed(sides.items()):
+                seconds = run()
+                rates[name].append(len(texts) / float(seconds))  # type: ignore[arg-type]
+                print(f"{name}: {rates[name][-1]:.0f} texts/s", flush=True)
+    page = _page(rates, options)
+    print(page)
+    if options.result:
+        options.result.write_text(page, encoding="utf-8")
+
+
+def _label(master: Teacher, texts: Examples, recipe: Recipe, work: Path) -> float:
+    with tempfile.TemporaryDirectory(dir=work) as root:
+        store = SignalStore(Path(root), teacher.signals_key(master, precision="bfloat16"))
+        start = time.perf_counter()
+        teacher.label(master, texts, store, settings=recipe.teacher)
+        return time.perf_counter() - start
+
+
+def _plain_labels(master: Teacher, texts: Examples) -> float:
+    start = time.perf_counter()
+    encoded = master.encoder.encode(texts.texts, texts.text_pairs)
+    kept = []
+    for batch in by_length(encoded.lengths, max_tokens=4096, max_texts=256):
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            output = master.model(**model_inputs(master.model, master.encoder.pad(encoded, batch)))
+            kept.append(output.logits.float())
+    return time.perf_counter() - start
+
+
+def _train(master: Teacher, texts: Examples, few: Examples, recipe: Recipe, work: Path) -> float:
+    with tempfile.TemporaryDirectory(dir=work) as folder:
+        root = Path(folder)
+        store = SignalStore(root, teacher.signals_key(master, precision="bfloat16"))
+        for examples in (texts, few):
+            teacher.label(master, examples, store, settings=recipe.teacher)
+        start = time.perf_counter()
+        lessons = Lessons(
+            encoder=master.encoder,
+            train=master.encoder.encode(texts.texts, texts.text_pairs),
+            train_targets=targets_of(texts, store.read(texts.text_fingerprints)),
+            validation=master.encoder.encode(few.texts, few.text_pairs),
+            validation_targets=targets_of(few, store.read(few.text_fingerprints)),
+        )
+        learn(
+            lambda: student.initialise(master.model, recipe.student),
+            lessons,
+            objective=Objective(recipe.distill.weights.model_dump(), temperature=recipe.distill.temperature),
+            plan=distillation_plan(recipe, n_texts=len(texts)),
+            work=root,
+        )
+        return time.perf_counter() - start
+
+
+def _trainer(master: Teacher, texts: Examples, recipe: Recipe, work: Path) -> float:
+    with tempfile.TemporaryDirectory(dir=work) as folder:
+        root = Path(folder)
+        student.save_model(student.initialise(master.model, recipe.student), root)
+        model = load_model(root)
+        tokenizer = AutoTokenizer.from_pretrained(master.tokenizer_folder)
+        settings = TrainingArguments(
+            output_dir=str(root / "out"),
+            per_device_train_batch_size=recipe.distill.batch_size,
+            num_train_epochs=1,
+            bf16=machine.has_fast_bfloat16(),
+            use_cpu=True,
+            report_to=[],
+            save_strategy="no",
+            disable_tqdm=True,
+            logging_strategy="no",
+        )
+        start = time.perf_counter()
+        assert texts.labels is not None
+        pairs = None if texts.text_pairs is None else list(texts.text_pairs)
+        encoded = tokenizer(list(texts.texts), pairs, truncation=True, max_length=128)
+        rows = Dataset.from_dict({**encoded, "labels": texts.labels.tolist()})
+        Trainer(model=model, args=settings, train_dataset=rows, processing_class=tokenizer).train()
+        return time.perf_counter() - start
+
+
+def _page(rates: dict[str, list[float]], options: argparse.Namespace) -> str:
+    medians = {name: statistics.median(found) for name, found in rates.items()}
+    names = list(rates)
+    introduction = (
+        f"{options.texts} training texts, {options.rounds} rounds in turns, {torch.get_num_threads()} threads, bfloat16 "
+        "on both sides. limbeck's sides include tokenization, signals on disk, one evaluation and the saved model."
+    )
+    ratios = (
+        f"Labelling: {medians[names[0]] / medians[names[1]]:.2f}× the plain loop. "
+        f"Training: {medians[names[2]] / medians[names[3]]:.2f}× Trainer."
+    )
+    flags = f"--texts {options.texts} --rounds {options.rounds}"
+    lines = [f"# Speed of labelling and training on {options.name}", "", introduction, ""]
+    lines += ["| side | texts/s, median (least–most) |", "|---|---|"]
+    lines += [f"| {name} | {medians[name]:.0f} ({min(found):.0f}–{max(found):.0f}) |" for name, found in rates.items()]
+    lines += ["", ratios, ""]
+    lines += [f"Command: `python benchmarks/training_speed.py --teacher TEACHER --data DATA {flags}`", ""]
+    lines += ["Machine and versions:", "", *(f"- {key}: {value}" for key, value in machine.describe().items())]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
