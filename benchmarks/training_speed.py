@@ -2,9 +2,9 @@
 
     python benchmarks/training_speed.py --teacher TEACHER --data DATA [--texts 8000] [--rounds 3]
 
-Labelling: limbeck's (signals on disk included) against the best plain loop (bfloat16 autocast, sorted by length, batches
-of the same token budget, answers kept in memory). Training: the same student on the same labelled texts, in bfloat16,
-batches of 64: limbeck's loop with the distillation objective against Trainer with its default collator. In turns.
+Labelling: limbeck's (signals on disk included) against the best plain loop (bfloat16 autocast, sorted by length, with
+batches of the same token budget, answers kept in memory). Training: the same student on the same labelled texts, in
+bfloat16, batches of 64: limbeck's loop and distillation objective against Trainer and its default collator. In turns.
 """
 
 import argparse
@@ -100,7 +100,7 @@ def _train(master: Teacher, texts: Examples, few: Examples, recipe: Recipe, work
             lambda: student.initialise(master.model, recipe.student),
             lessons,
             objective=Objective(recipe.distill.weights.model_dump(), temperature=recipe.distill.temperature),
-            plan=distillation_plan(recipe, n_texts=len(texts)),
+            plan=distillation_plan(recipe, n_texts=len(texts), hidden_size=master.hidden_size),
             work=root,
         )
         return time.perf_counter() - start
@@ -136,8 +136,8 @@ def _page(rates: dict[str, list[float]], options: argparse.Namespace) -> str:
     medians = {name: statistics.median(found) for name, found in rates.items()}
     names = list(rates)
     introduction = (
-        f"{options.texts} training texts, {options.rounds} rounds in turns, {torch.get_num_threads()} threads, bfloat16 "
-        "on both sides. limbeck's sides include tokenization, signals on disk, one evaluation and the saved model."
+        f"{options.texts} training texts, {options.rounds} rounds in turns, {torch.get_num_threads()} threads, "
+        "bfloat16 on both sides. limbeck's include tokenization, signals on disk, one evaluation and the saved model."
     )
     ratios = (
         f"Labelling: {medians[names[0]] / medians[names[1]]:.2f}× the plain loop. "

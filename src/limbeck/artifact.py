@@ -74,8 +74,13 @@ class Artifact:
 
     @property
     def running_bytes(self) -> int:
-        """Bytes of `running_files`."""
-        return sum(files.size_bytes(self.path(name)) for name in self.running_files)
+        """Bytes of `running_files` without the manifest, whose size depends on the verdict that it holds."""
+        return self.bytes_with(self.manifest.model_file)
+
+    def bytes_with(self, model_file: str) -> int:
+        """Bytes of what must ship to answer with this graph: graph, tokenizer and config."""
+        names = (model_file, *(name for name in _SMALL_RUNNING_FILES if name in self.manifest.files))
+        return sum(files.size_bytes(self.path(name)) for name in names)
 
 
 class FolderKind(StrEnum):

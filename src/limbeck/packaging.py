@@ -77,7 +77,7 @@ def package(
         verdict = _judge(artifact, content, recipe, timings=_timings(artifact, content, recipe, progress=progress))
     lasting = evaluate.lasting(verdict)
     with written_whole(artifact / "README.md") as temporary:
-        card = report.model_card(replace(record, verdict=lasting), name=record.teacher["name"])
+        card = report.model_card(replace(record, verdict=lasting), name=_card_name(record, recipe))
         temporary.write_text(card, encoding="utf-8")
     sealed = seal(artifact, replace(manifest, verdict=_shipped(lasting)))
     return replace(record, verdict=verdict, files=sealed.files, seconds=folder.seconds())
@@ -107,13 +107,14 @@ def _judge(artifact: Path, content: Package, recipe: Recipe, *, timings: tuple[T
     int8, float32 = runtime.load(artifact), runtime.load(artifact, variant="float", check=False)
     answered = int8.logits(texts, pairs)
     n_parameters = int8.manifest.n_parameters
-    float_bytes = sum((artifact / name).stat().st_size for name in (int8.manifest.float_model_file, "tokenizer.json"))
     others = [
-        evaluate.ModelAnswers(f"{STUDENT} (float32)", float32.logits(texts, pairs).values, float_bytes, n_parameters)
+        evaluate.ModelAnswers(
+            f"{STUDENT} (float32)", float32.logits(texts, pairs).values, float32.size_bytes, n_parameters
+        )
     ]
     if content.baseline is not None:
         logits = teacher.float32_logits(content.baseline, content.master.encoder, texts, pairs)
-        others.insert(0, evaluate.ModelAnswers(BASELINE, logits, float_bytes, n_parameters))
+        others.insert(0, evaluate.ModelAnswers(BASELINE, logits, float32.size_bytes, n_parameters))
     return evaluate.judge(
         evaluate.ModelAnswers(f"{ARTIFACT} (int8)", answered.values, int8.size_bytes, n_parameters),
         evaluate.ModelAnswers(
@@ -131,6 +132,12 @@ def _judge(artifact: Path, content: Package, recipe: Recipe, *, timings: tuple[T
         seed=recipe.seed,
         timings=timings,
     )
+
+
+def _card_name(record: RunRecord, recipe: Recipe) -> str:
+    """What the card calls the artifact: the teacher's last name, and what was made of it."""
+    teacher_name = record.teacher["name"].rsplit("/", 1)[-1]
+    return f"{teacher_name}-{record.shapes['student']['layers']}l-{recipe.quantize.scheme}"
 
 
 def _shipped(verdict: Verdict) -> dict[str, Any]:

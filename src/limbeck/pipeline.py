@@ -103,7 +103,7 @@ def compress(
         root = Path(signals) if signals is not None else places.signals_root()
         taught_by = parts.train.joined(_made_up(parts, recipe))
         answers, labelling = _ask(master, parts, taught_by, recipe, root=root, folder=folder, progress=progress)
-        plan = distillation_plan(recipe, n_texts=len(taught_by))
+        plan = distillation_plan(recipe, n_texts=len(taught_by), hidden_size=master.hidden_size)
         with folder.stage("distillation"):
             lessons = _lessons(master, taught_by, answers[TAUGHT_BY], parts.validation, answers["validation"])
             learned = _distil(master, lessons, recipe, plan=plan, work=folder.work, progress=progress)
@@ -125,8 +125,7 @@ def compress(
             quantized = quantize.quantize_student(learned.model, scheme=recipe.quantize.scheme)
         record = RunRecord(
             limbeck_version=machine.installed_version("limbeck") or "unknown",
-            teacher={"name": Path(master.name).name if Path(master.name).exists() else master.name}
-            | {"fingerprint": master.fingerprint},
+            teacher=_told_of(master),
             shapes={
                 "teacher": student.shape_of(master.model).to_json(),
                 "student": student.shape_of(learned.model).to_json(),
@@ -182,6 +181,13 @@ def _data_told(parts: Parts) -> dict[str, int | str]:
     return {name: len(examples) for name, examples in named.items()} | {
         f"{name} fingerprint": examples.fingerprint for name, examples in named.items()
     }
+
+
+def _told_of(master: Teacher) -> dict[str, str]:
+    """The teacher by its folder's name or its hub id; no path of this machine goes into a record that ships."""
+    if Path(master.name).expanduser().exists():
+        return {"name": Path(master.name).expanduser().resolve().name, "fingerprint": master.fingerprint}
+    return {"name": master.name, "hub_id": master.name, "fingerprint": master.fingerprint}
 
 
 def _made_up(parts: Parts, recipe: Recipe) -> Examples:

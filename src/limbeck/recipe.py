@@ -36,7 +36,9 @@ class TeachTable(_Table):
 
     epochs: int = Field(8, ge=1, description="Passes over the texts at most.")
     patience: int = Field(2, ge=1, description="Stop after this many epochs without a better validation score.")
-    learning_rate: float = Field(1e-4, gt=0)
+    learning_rate: float | None = Field(
+        None, gt=0, description="Peak. Default: 1e-4 at a hidden size of 384, in inverse proportion to it."
+    )
     batch_size: int = Field(32, ge=1)
     warmup_share: float = Field(0.1, ge=0, lt=1)
     weight_decay: float = Field(0.01, ge=0)
@@ -92,9 +94,11 @@ class DistillTable(_Table):
     """How the student learns."""
 
     epochs: int | None = Field(
-        None, ge=1, description="Default: 4, and more where texts are few (2,500 steps, 60 at most)."
+        None, ge=1, description="Default: 3, and more where texts are few (2,500 steps, 60 at most)."
     )
-    learning_rate: float = Field(3e-4, gt=0)
+    learning_rate: float | None = Field(
+        None, gt=0, description="Peak. Default: 3e-4 at a hidden size of 384, in inverse proportion to it."
+    )
     batch_size: int = Field(64, ge=1)
     temperature: float = Field(2.0, gt=0, description="T of the softened distributions.")
     weights: LossWeights = LossWeights()

@@ -7,6 +7,7 @@
 """
 
 import json
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -97,6 +98,8 @@ def claimed(path: Path) -> Iterator[RunFolder]:
         if not (path / MARKER_FILE).exists():
             files.write_json(path / MARKER_FILE, {"kind": KIND})
         with _locked(folder.work / _LOCK_FILE):
+            for leftover in files.leftovers(path):
+                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
             yield folder
 
 

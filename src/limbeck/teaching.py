@@ -95,7 +95,7 @@ def teach(
                     validation_targets=targets_of(parts.validation, None),
                 ),
                 objective=Objective({"true_labels": 1.0}),
-                plan=teaching_plan(recipe, n_texts=len(parts.train)),
+                plan=teaching_plan(recipe, n_texts=len(parts.train), hidden_size=encoder.hidden_size),
                 work=folder.work,
                 progress=progress,
             )

@@ -92,7 +92,7 @@ def test_truncated_texts_are_told(model: Model) -> None:
 
 def test_what_a_model_tells_of_itself(model: Model, folder: Path) -> None:
     """A failure would put a wrong size or wrong threads into every comparison."""
-    names = ("onnx/model_quantized.onnx", "config.json", "tokenizer.json", "tokenizer_config.json", "limbeck.json")
+    names = ("onnx/model_quantized.onnx", "config.json", "tokenizer.json", "tokenizer_config.json")
     assert model.size_bytes == sum((folder / name).stat().st_size for name in names)
     assert model.label_names == LABELS
     assert model.threads == 1

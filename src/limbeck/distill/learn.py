@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _RECORD_FILE = "training.json"
-_FEWEST_EPOCHS, _MOST_EPOCHS, _USUAL_STEPS = 4, 60, 2500
+_FEWEST_EPOCHS, _MOST_EPOCHS, _USUAL_STEPS = 3, 60, 2500
+_TEACHING_RATE, _DISTILLING_RATE, _RATES_HOLD_AT = 1e-4, 3e-4, 384
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,13 @@ def learn(
     return Learned(load_model(folder).eval(), from_json(TrainingRecord, told))
 
 
-def distillation_plan(recipe: Recipe, *, n_texts: int) -> TrainingPlan:
+def distillation_plan(recipe: Recipe, *, n_texts: int, hidden_size: int) -> TrainingPlan:
     """How the student is trained.
 
     Args:
         recipe: The recipe.
         n_texts: Training texts, made-up ones included; where the recipe names no epochs, few are read more often.
+        hidden_size: The student's; wider models take a lower learning rate.
     """
     table = recipe.distill
     steps_per_epoch = -(-n_texts // table.batch_size)
@@ -80,7 +82,7 @@ def distillation_plan(recipe: Recipe, *, n_texts: int) -> TrainingPlan:
         name="student",
         steps=steps,
         batch_size=table.batch_size,
-        learning_rate=table.learning_rate,
+        learning_rate=table.learning_rate or _DISTILLING_RATE * _RATES_HOLD_AT / hidden_size,
         warmup_share=table.warmup_share,
         weight_decay=table.weight_decay,
         max_gradient_norm=table.max_gradient_norm,
@@ -102,7 +104,7 @@ def baseline_plan(student: TrainingPlan) -> TrainingPlan:
     return replace(student, name="baseline", dropout=True, choose_by="accuracy")
 
 
-def teaching_plan(recipe: Recipe, *, n_texts: int) -> TrainingPlan:
+def teaching_plan(recipe: Recipe, *, n_texts: int, hidden_size: int) -> TrainingPlan:
     """How a teacher is fine-tuned: everything trains, with dropout, until validation texts stop getting better."""
     table = recipe.teach
     steps_per_epoch = -(-n_texts // table.batch_size)
@@ -110,7 +112,7 @@ def teaching_plan(recipe: Recipe, *, n_texts: int) -> TrainingPlan:
         name="teacher",
         steps=table.epochs * steps_per_epoch,
         batch_size=table.batch_size,
-        learning_rate=table.learning_rate,
+        learning_rate=table.learning_rate or _TEACHING_RATE * _RATES_HOLD_AT / hidden_size,
         warmup_share=table.warmup_share,
         weight_decay=table.weight_decay,
         max_gradient_norm=table.max_gradient_norm,

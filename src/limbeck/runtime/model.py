@@ -85,10 +85,7 @@ class Model:
         self.manifest: Manifest = manifest
         self.label_names: tuple[str, ...] = manifest.label_names
         self.threads = threads
-        self.size_bytes: int = sum(
-            artifact.path(name if needed == manifest.model_file else needed).stat().st_size
-            for needed in artifact.running_files
-        )
+        self.size_bytes: int = artifact.bytes_with(name)
         self._encoder = TextEncoder(artifact.folder, max_tokens=manifest.max_tokens)
         self._engine = Engine(artifact.path(name), threads=threads)
         if self._engine.n_classes not in (None, len(self.label_names)):

@@ -28,6 +28,7 @@ class Encoder:
         tokens: Texts -> tokens, with its length limit.
         fingerprint: Names its weights, config and tokenizer.
         may_run_code: Whether code that came with it may run.
+        hidden_size: Width of its hidden states.
     """
 
     folder: Path
@@ -35,6 +36,7 @@ class Encoder:
     tokens: TextEncoder
     fingerprint: str
     may_run_code: bool
+    hidden_size: int
 
     def with_head(self, label_names: Sequence[str]) -> "PreTrainedModel":
         """The encoder with a classification head over these labels, in float32, ready to train.
@@ -83,8 +85,15 @@ def load_encoder(source: str | Path, *, settings: TeacherTable, max_tokens: int,
             f"{source} is of the family {config.get('model_type')!r}: {why}.", hint="Give an encoder of a known family."
         )
     tokenizer_folder = ready_tokenizer(folder, work=work)
-    limit = token_limit(AutoConfig.from_pretrained(folder, trust_remote_code=may_run_code))
-    tokens = TextEncoder(tokenizer_folder, max_tokens=min(max_tokens, limit))
+    parsed = AutoConfig.from_pretrained(folder, trust_remote_code=may_run_code)
+    tokens = TextEncoder(tokenizer_folder, max_tokens=min(max_tokens, token_limit(parsed)))
     weights = sorted(folder.glob("*.safetensors"))
     named = [fingerprint.of_file(path) for path in (folder / "config.json", *weights)]
-    return Encoder(folder, tokenizer_folder, tokens, fingerprint.of_many([*named, tokens.fingerprint]), may_run_code)
+    return Encoder(
+        folder,
+        tokenizer_folder,
+        tokens,
+        fingerprint.of_many([*named, tokens.fingerprint]),
+        may_run_code,
+        int(parsed.hidden_size),
+    )
