@@ -6,6 +6,7 @@ since the head reads nothing else: keys and values are made for all tokens, ever
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from onnx import TensorProto
 
@@ -99,24 +100,18 @@ def write_post_norm(
     hidden = write_embeddings(graph, weights, encoder, tokens)
     shares_weights = len({block.heads.key.name for block in encoder.blocks}) < len(encoder.blocks)
     for index, block in enumerate(encoder.blocks):
-        asking = hidden
+        attend_here = partial(
+            attend, graph, hidden, weights, block.heads, tokens=tokens, rescore=rescore[index] if rescore else None
+        )
         if index < len(encoder.blocks) - 1:
-            context = attend(
-                graph, hidden, weights, block.heads, tokens=tokens, rescore=rescore[index] if rescore else None
-            )
+            asking, context = hidden, attend_here()
         else:
             texts = by_text(graph, hidden, tokens, encoder.hidden_size)
             asking = first_tokens(graph, texts)
-            if rescore or shares_weights:
-                context = attend(
-                    graph,
-                    hidden,
-                    weights,
-                    block.heads,
-                    tokens=tokens,
-                    asking=asking,
-                    rescore=rescore[index] if rescore else None,
-                )
+            if shares_weights:  # one copy of the weights for all blocks, so one way to multiply by them
+                context = first_tokens(graph, by_text(graph, attend_here(), tokens, encoder.hidden_size))
+            elif rescore:
+                context = attend_here(asking=asking)
             else:
                 context = attend_from_first(graph, asking, weights, block.heads, tokens=tokens, texts=texts)
         attended = linear(graph, context, weights, [Part(block.attention_output)])

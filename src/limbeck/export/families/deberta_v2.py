@@ -36,7 +36,7 @@ def write(graph: Graph, weights: Weights, config: Any) -> Value:  # noqa: ANN401
     """Write a DebertaV2ForSequenceClassification; gives its logits."""
     size, n_heads = config.hidden_size, config.num_attention_heads
     asks = _asks(config)
-    scale = 1.0 / math.sqrt(size // n_heads * (1 + len(asks)))
+    scale = 1.0 / math.sqrt(size // n_heads * (1 + _n_terms(config)))
     layers = [f"deberta.encoder.layer.{index}." for index in range(config.num_hidden_layers)]
     blocks = [
         Block(
@@ -76,6 +76,11 @@ def _asks(config: Any) -> list[str]:  # noqa: ANN401  (a Hugging Face config)
     """Which of "c2p" (content asks distance) and "p2c" (distance asks content) the model has."""
     named = config.pos_att_type or []
     return [ask for ask in ("c2p", "p2c") if config.relative_attention and ask in named]
+
+
+def _n_terms(config: Any) -> int:  # noqa: ANN401  (a Hugging Face config)
+    """The terms that the scale counts: transformers counts those that the config names, used or not."""
+    return sum(ask in (config.pos_att_type or []) for ask in ("c2p", "p2c"))
 
 
 @dataclass(frozen=True)

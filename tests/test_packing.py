@@ -1,0 +1,87 @@
+"""Packed tensors: codes and scales by hand, by law, and what is refused."""
+
+import numpy as np
+import pytest
+
+from limbeck.errors import ShapeError
+from limbeck.packing import PackedTensor, is_saturation_safe, pack, pair_sums
+
+
+def test_pack_and_unpack_by_hand() -> None:
+    """A wrong axis or rounding would ship another model than the one that was trained."""
+    tensor = np.array([[1.0, -2.54, 0.0], [0.26, 0.1, -0.04]], np.float32)
+    packed = pack(tensor, np.array([0.02, 0.1], np.float32), axis=0)
+    # 1/0.02 = 50, -2.54/0.02 = -127, 0 | 0.26/0.1 = 2.6 -> 3, 0.1/0.1 = 1, -0.04/0.1 = -0.4 -> 0
+    assert packed.codes.tolist() == [[50, -127, 0], [3, 1, 0]]
+    np.testing.assert_allclose(packed.dequantize(), [[1.0, -2.54, 0.0], [0.3, 0.1, 0.0]], rtol=1e-6)
+    assert packed.nbytes == 6 + 2 * 4
+
+
+def test_scale_along_the_second_axis_by_hand() -> None:
+    """Scales that ran along the wrong dimension would go unnoticed on square matrices."""
+    packed = pack(np.array([[1.0, 10.0], [3.0, -20.0]], np.float32), np.array([1.0, 10.0], np.float32), axis=1)
+    assert packed.codes.tolist() == [[1, 1], [3, -2]]
+    assert packed.dequantize().tolist() == [[1.0, 10.0], [3.0, -20.0]]
+
+
+def test_zero_point_is_taken_off_before_scaling() -> None:
+    """An asymmetric tensor would come back shifted."""
+    codes = np.array([[10, -6]], np.int8)
+    packed = PackedTensor(codes, np.array([0.5], np.float32), np.array([-6], np.int8), axis=0)
+    assert packed.dequantize().tolist() == [[8.0, 0.0]]
+    assert packed.nbytes == 2 + 4 + 1
+
+
+def test_error_is_at_most_half_a_step() -> None:
+    """The promise that every claim on precision rests on."""
+    tensor = np.random.default_rng(0).normal(size=(40, 31)).astype(np.float32)
+    scale = np.abs(tensor).max(axis=1) / np.float32(127)
+    packed = pack(tensor, scale, axis=0)
+    # a hair above 1/2: value / scale and code * scale round once each
+    assert (np.abs(tensor - packed.dequantize()) <= scale[:, None] * 0.50002).all()
+    assert np.abs(packed.codes.astype(int)).max() == 127
+
+
+def test_values_beyond_the_range_are_held_at_its_end() -> None:
+    """-128 has no positive twin: a symmetric tensor that used it would overflow when negated."""
+    packed = pack(np.array([-500.0, 500.0], np.float32), np.array([1.0, 1.0], np.float32), axis=0)
+    assert packed.codes.tolist() == [-127, 127]
+
+
+def test_pair_sums_by_hand() -> None:
+    """A pair sum that mixed signs, or lost the odd last input, would call dangerous codes safe."""
+    weights = np.array([[100, 27, -5, -90, 3], [1, -120, 60, -60, -127]], np.int32)
+    # row 0: 100+27 = 127, 5+90 = 95, 3 -> 127; row 1: 1 | 120, 60 | 60, 127 -> 127
+    assert pair_sums(weights).tolist() == [127, 127]
+
+
+@pytest.mark.parametrize(
+    ("codes", "safe"),
+    [
+        ([[64, 64, -64, -64]], True),
+        ([[127, 1]], True),
+        ([[127, 2]], False),
+        ([[2, 127, 127, -127]], False),
+        ([[1, 127, 127, 1]], True),  # inputs 1 and 2 are no pair
+        ([[-127, -2]], False),
+    ],
+)
+def test_saturation_check_by_hand(codes: list[list[int]], safe: bool) -> None:
+    """255 * 128 = 32640 fits 16 bits; 255 * 129 = 32895 does not, and older CPUs would answer otherwise."""
+    assert is_saturation_safe(np.array(codes, np.int8)) is safe
+
+
+def test_scale_that_does_not_fit_is_refused() -> None:
+    """Broadcasting would silently scale columns by rows' scales."""
+    with pytest.raises(ShapeError) as raised:
+        pack(np.ones((2, 3), np.float32), np.ones(3, np.float32), axis=0)
+    assert str(raised.value) == (
+        "Expected one scale for each of (2,) slices, came (3,).\n"
+        "Hint: Give one scale for each slice of the tensor along the axis."
+    )
+    with pytest.raises(ShapeError) as raised:
+        PackedTensor(np.ones((2, 3), np.int8), np.ones(3, np.float32), None, axis=0)
+    assert str(raised.value) == (
+        "Expected a scale of shape (2,) for codes of shape (2, 3) along axis 0, came (3,).\n"
+        "Hint: Give one scale for each slice of the codes along the axis."
+    )
