@@ -1,6 +1,6 @@
 """The whole walk on one page: a teacher and texts go in, a verified artifact and a report come out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from limbeck.distill import (  # noqa: E402
     baseline_plan,
     distillation_plan,
     learn,
+    live_teacher,
     targets_of,
 )
 from limbeck.evaluate import Evidence, refuse_unmeasurable  # noqa: E402
@@ -250,10 +251,14 @@ def _distil(
     weights = recipe.distill.weights.model_dump()
     if lessons.train_targets.labels is None:
         weights["true_labels"] = 0.0
+    objective = Objective(weights, temperature=recipe.distill.temperature)
+    if objective.needs_live_teacher:
+        taken = student.choose_layers(master.model.config, recipe.student)
+        lessons = replace(lessons, live_teacher=live_teacher(master.model, taken=taken))
     return learn(
         lambda: student.initialise(master.model, recipe.student),
         lessons,
-        objective=Objective(weights, temperature=recipe.distill.temperature),
+        objective=objective,
         plan=plan,
         work=work,
         progress=progress,

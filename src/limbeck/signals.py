@@ -76,6 +76,7 @@ class SignalStore:
 
     Raises:
         SignalsError: The folder holds something else or a damaged file.
+        OutputError: The folder cannot be made.
     """
 
     def __init__(self, root: Path, key: SignalsKey) -> None:
@@ -84,6 +85,11 @@ class SignalStore:
         manifest = self.folder / _MANIFEST
         if not manifest.exists():
             files.write_json(manifest, {"kind": KIND, "format": FORMAT, **asdict(key)})
+        elif _read_manifest(manifest) != key:
+            raise SignalsError(
+                f"{manifest} describes other signals than those that its folder is named for.",
+                hint="Delete the folder; its texts are asked for again.",
+            )
         self._parts: list[pa.Table] = []
         self._where: dict[str, tuple[int, int]] = {}
         for path in sorted(self.folder.glob(_PART_PATTERN)):
@@ -170,15 +176,36 @@ class SignalStore:
 
 
 def find_stores(root: Path, *, teacher: str | None = None) -> list[SignalStore]:
-    """Every store below `root`, of one teacher or of all: how `verify` finds answers without the teacher."""
+    """Every store below `root`, of one teacher or of all: how `verify` finds answers without the teacher.
+
+    Raises:
+        SignalsError: A store is damaged.
+    """
     stores = []
     for manifest in sorted(root.glob(f"*/{_MANIFEST}")):
-        described = json.loads(manifest.read_text(encoding="utf-8"))
-        if described.pop("kind", None) == KIND and described.pop("format", None) == FORMAT:
-            key = SignalsKey(**described)
-            if teacher in (None, key.teacher):
-                stores.append(SignalStore(root, key))
+        key = _read_manifest(manifest)
+        if key is not None and teacher in (None, key.teacher):
+            stores.append(SignalStore(root, key))
     return stores
+
+
+def _read_manifest(path: Path) -> SignalsKey | None:
+    """The key of a store; None where the file describes no signals of this format."""
+    try:
+        described = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SignalsError(
+            f"{path} is not JSON ({error}).", hint="Delete the folder; its texts are asked for again."
+        ) from None
+    if not isinstance(described, dict) or (described.get("kind"), described.get("format")) != (KIND, FORMAT):
+        return None
+    try:
+        return SignalsKey(**{name: described[name] for name in SignalsKey.__dataclass_fields__})
+    except KeyError as error:
+        raise SignalsError(
+            f"{path} does not say the {error.args[0]} of its signals.",
+            hint="Delete the folder; its texts are asked for again.",
+        ) from None
 
 
 def _rows(matrix: NDArray[np.generic], kind: pa.DataType) -> pa.Array:

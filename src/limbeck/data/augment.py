@@ -15,6 +15,7 @@ import numpy as np
 from limbeck import fingerprint
 from limbeck.examples import Examples
 
+_MOST_WORDS = 35
 _JOIN_SHARE = 0.6
 _EDIT_SHARE = 0.6
 _DROP_RATE = 0.08
@@ -27,8 +28,8 @@ _ATTEMPTS = 4
 def augmented(examples: Examples, *, n: int, seed: int, avoid: Collection[str]) -> Examples:
     """Make up to `n` different texts from the words of `examples`.
 
-    Each is a span of one text; three in five are joined with a span of another; in three of five, words are dropped
-    and swapped for words of the corpus, one in twelve each. A pair keeps its second text, or gets another pair's.
+    Each is a span of one text; three in five are joined with a span of another, and of these again three in five, up to
+    35 words; in three of five, words are dropped and swapped for words of the corpus, one in twelve each. A pair keeps its second text, or gets another pair's.
 
     Args:
         examples: What to make them from: the training part.
@@ -73,7 +74,7 @@ def _varied(
     draw: np.random.Generator,
 ) -> list[str]:
     found = _span(texts[source], draw)
-    if draw.random() < _JOIN_SHARE:
+    while draw.random() < _JOIN_SHARE and len(found) < _MOST_WORDS:
         found = [*found, *_span(texts[int(draw.integers(len(texts)))], draw)]
     if draw.random() >= _EDIT_SHARE:
         return found

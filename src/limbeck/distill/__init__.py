@@ -2,10 +2,11 @@
 
 from limbeck.distill.learn import Learned, baseline_plan, distillation_plan, learn, teaching_plan
 from limbeck.distill.lessons import Lessons, Targets, targets_of
+from limbeck.distill.live_teacher import LiveTeacher, live_teacher
 from limbeck.distill.loop import TrainingPlan, train
 from limbeck.distill.objective import Objective
 
 __all__ = [
-    "Learned", "Lessons", "Objective", "Targets", "TrainingPlan", "baseline_plan", "distillation_plan", "learn",
-    "targets_of", "teaching_plan", "train",
+    "Learned", "Lessons", "LiveTeacher", "Objective", "Targets", "TrainingPlan", "baseline_plan",
+    "distillation_plan", "learn", "live_teacher", "targets_of", "teaching_plan", "train",
 ]  # fmt: skip

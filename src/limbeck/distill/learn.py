@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _RECORD_FILE = "training.json"
-_FEWEST_EPOCHS, _MOST_EPOCHS, _USUAL_STEPS = 3, 60, 2500
-_TEACHING_RATE, _DISTILLING_RATE, _RATES_HOLD_AT = 1e-4, 3e-4, 384
+_FEWEST_EPOCHS, _MOST_EPOCHS, _USUAL_STEPS = 2, 60, 1500
+_TEACHING_RATE, _DISTILLING_RATE, _RATES_HOLD_AT = 1e-4, 4e-4, 384
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from limbeck.distill.live_teacher import LiveTeacher
 from limbeck.examples import Examples
 from limbeck.signals import Signals
 from limbeck.tokens import EncodedTexts, TextEncoder
@@ -17,31 +18,36 @@ class Targets:
     Args:
         teacher_logits: (n, classes) float32.
         teacher_hidden: (n, hidden) float16, the first token's state after the teacher's last layer.
-        labels: (n,) int64.
+        labels: (n,) int64, `UNLABELLED` where nobody gave one.
+        layer_states: What each student layer but the last should compute, (n, tokens, hidden) float32 each; made batch by batch.
+        mask: (n, tokens) of the batch, where `layer_states` are.
     """
 
     teacher_logits: Tensor | None
     teacher_hidden: Tensor | None
     labels: Tensor | None
+    layer_states: tuple[Tensor, ...] | None = None
+    mask: Tensor | None = None
 
     def take(self, indices: Tensor, *, device: torch.device) -> "Targets":
         """The targets at `indices`, on a device."""
-        picked = (
-            None if tensor is None else tensor[indices].to(device, non_blocking=True)
-            for tensor in (self.teacher_logits, self.teacher_hidden, self.labels)
-        )
-        return Targets(*picked)
+
+        def picked(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else tensor[indices].to(device, non_blocking=True)
+
+        return Targets(picked(self.teacher_logits), picked(self.teacher_hidden), picked(self.labels))
 
 
 @dataclass(frozen=True)
 class Lessons:
-    """Training and validation texts with their targets."""
+    """Training and validation texts with their targets; and the teacher, where its hidden states are wanted."""
 
     encoder: TextEncoder
     train: EncodedTexts
     train_targets: Targets
     validation: EncodedTexts
     validation_targets: Targets
+    live_teacher: LiveTeacher | None = None
 
 
 def targets_of(examples: Examples, signals: Signals | None) -> Targets:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -154,11 +154,13 @@ class _Training:
             group["lr"] = plan.learning_rate * _rate_share(state.step, plan.steps, plan.warmup_share)
         torch.manual_seed(plan.seed * 1_000_003 + state.step)
         self.model.train()
-        output = self.model(
-            **model_inputs(self.plain, self.lessons.encoder.pad(self.lessons.train, batch)),
-            output_hidden_states=self.objective.needs_hidden,
-        )
+        inputs = model_inputs(self.plain, self.lessons.encoder.pad(self.lessons.train, batch))
+        output = self.model(**inputs, output_hidden_states=self.objective.needs_hidden)
         targets = self.lessons.train_targets.take(torch.from_numpy(batch), device=self.accelerator.device)
+        if self.objective.needs_live_teacher:
+            assert self.lessons.live_teacher is not None
+            states = self.lessons.live_teacher.states(inputs)
+            targets = replace(targets, layer_states=states, mask=inputs["attention_mask"])
         losses = self.objective.losses(output, targets)
         self.accelerator.backward(losses["total"])
         self.accelerator.clip_grad_norm_(list(self.weights.values()), plan.max_gradient_norm)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from limbeck.distill.lessons import Targets
-from limbeck.distill.losses import last_hidden_loss, soft_label_loss, true_label_loss
+from limbeck.distill.losses import last_hidden_loss, layer_hidden_loss, soft_label_loss, true_label_loss
 from limbeck.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -32,10 +32,18 @@ def _last_hidden(output: "SequenceClassifierOutput", targets: Targets, temperatu
     return last_hidden_loss(output.hidden_states[-1][:, 0], targets.teacher_hidden)
 
 
+def _layer_hidden(output: "SequenceClassifierOutput", targets: Targets, temperature: float) -> Tensor:  # noqa: ARG001
+    assert output.hidden_states is not None
+    assert targets.layer_states is not None
+    assert targets.mask is not None
+    return layer_hidden_loss(output.hidden_states[1:-1], targets.layer_states, targets.mask)
+
+
 LOSSES: Mapping[str, Callable[["SequenceClassifierOutput", Targets, float], Tensor]] = {
     "soft_labels": _soft_labels,
     "true_labels": _true_labels,
     "last_hidden": _last_hidden,
+    "layer_hidden": _layer_hidden,
 }
 _NEEDS = {"soft_labels": "teacher_logits", "true_labels": "labels", "last_hidden": "teacher_hidden"}
 
@@ -55,16 +63,21 @@ class Objective:
     @property
     def needs_hidden(self) -> bool:
         """Whether the student's hidden states are looked at."""
-        return self.weights.get("last_hidden", 0) > 0
+        return self.weights.get("last_hidden", 0) > 0 or self.needs_live_teacher
+
+    @property
+    def needs_live_teacher(self) -> bool:
+        """Whether the teacher's states of every token are wanted, which are computed as training goes."""
+        return self.weights.get("layer_hidden", 0) > 0
 
     def check(self, targets: Targets) -> None:
-        """Refuse weights on losses whose targets are not known.
+        """Refuse weights on losses whose targets on disk are not known.
 
         Raises:
             RecipeError: For example `true_labels` on texts without labels.
         """
         for name, weight in self.weights.items():
-            if weight > 0 and getattr(targets, _NEEDS[name]) is None:
+            if name in _NEEDS and weight > 0 and getattr(targets, _NEEDS[name]) is None:
                 raise RecipeError(
                     f"distill.weights.{name} = {weight}, but the texts have no {_NEEDS[name].replace('_', ' ')}.",
                     hint=f"Set distill.weights.{name} = 0, or give texts that have them.",

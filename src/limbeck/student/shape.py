@@ -48,8 +48,8 @@ def shape_of(model: "PreTrainedModel") -> Shape:
 def choose_layers(config: "PreTrainedConfig", wanted: StudentTable) -> tuple[int, ...]:
     """Which teacher layers become the student's, counted from 0.
 
-    Evenly spaced, the last among them (2 of 6: layers 2 and 5), because the head reads what the last one writes. Where
-    the family's first layer differs from the rest, it stays the first and the others are spaced behind it.
+    Evenly spaced from the first to the last (3 of 6: layers 0, 2 and 5): the first reads the embeddings that are taken
+    over with it, and the head reads what the last one writes.
 
     Args:
         config: The teacher's.
@@ -80,8 +80,6 @@ def choose_layers(config: "PreTrainedConfig", wanted: StudentTable) -> tuple[int
             f"student.layers = {n_student}, but the teacher has only {n_teacher} layers.",
             hint=f"Choose 1 to {n_teacher}; the default is {(n_teacher + 1) // 2}.",
         )
-    if family.keeps_first:
-        if n_student == 1:
-            return (0,)
-        return tuple(round(index * (n_teacher - 1) / (n_student - 1)) for index in range(n_student))
-    return tuple(-(-(index + 1) * n_teacher // n_student) - 1 for index in range(n_student))
+    if n_student == 1:
+        return (0,) if family.keeps_first else (n_teacher - 1,)
+    return tuple(round(index * (n_teacher - 1) / (n_student - 1)) for index in range(n_student))

@@ -1,0 +1,52 @@
+"""The teacher's hidden states of every token, computed as training goes: for SST-2 alone they would fill gigabytes."""
+
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from limbeck import machine
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+@dataclass(frozen=True)
+class LiveTeacher:
+    """A teacher that is asked for hidden states only; its logits stand on disk.
+
+    Args:
+        model: Frozen, in evaluation mode, its matrices in bfloat16 where this machine has it in hardware.
+        taken: Which teacher layer each student layer was taken from, counted from 0.
+    """
+
+    model: "PreTrainedModel"
+    taken: tuple[int, ...]
+
+    def states(self, inputs: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        """What each student layer but the last should compute: the states behind the teacher layer that it stands for.
+
+        The last layer is left out: the head reads its first token only, which stands on disk, and a student of few
+        layers has no strength to spare for the others.
+
+        Args:
+            inputs: A batch as the model's forward takes it.
+
+        Returns: One (batch, tokens, hidden) float32 tensor for each student layer but the last.
+        """
+        half = machine.has_fast_bfloat16()
+        with torch.inference_mode(), torch.autocast(inputs["input_ids"].device.type, torch.bfloat16, enabled=half):
+            found = self.model(**inputs, output_hidden_states=True).hidden_states
+        return tuple(found[layer + 1].float().clone() for layer in self.taken[:-1])
+
+
+def live_teacher(teacher: "PreTrainedModel", *, taken: tuple[int, ...]) -> LiveTeacher:
+    """A copy of the teacher that is quick to ask for hidden states; the teacher itself stays as it is."""
+    model = copy.deepcopy(teacher).eval().requires_grad_(requires_grad=False)
+    if machine.has_fast_bfloat16():
+        for module in model.base_model.modules():
+            if isinstance(module, torch.nn.Linear):
+                module.to(torch.bfloat16)
+    return LiveTeacher(model, taken)
