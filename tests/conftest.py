@@ -5,10 +5,13 @@ import random
 import socket
 import sys
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from small_run import SmallRun
 
 # Before anything imports the libraries that read them.
 os.environ |= {
@@ -52,3 +55,11 @@ def _seeded() -> None:
     np.random.seed(SEED)  # noqa: NPY002  (libraries under test draw from the global state)
     if (torch := sys.modules.get("torch")) is not None:
         torch.manual_seed(SEED)
+
+
+@pytest.fixture(scope="session")
+def walked(tmp_path_factory: pytest.TempPathFactory) -> "SmallRun":
+    """A tiny teacher and a finished run of it, shared by all tests; none of them may change its files."""
+    from small_run import small_run
+
+    return small_run(tmp_path_factory.mktemp("walked"))
