@@ -19,7 +19,8 @@ class Targets:
         teacher_logits: (n, classes) float32.
         teacher_hidden: (n, hidden) float16, the first token's state after the teacher's last layer.
         labels: (n,) int64, `UNLABELLED` where nobody gave one.
-        layer_states: What each student layer but the last should compute, (n, tokens, hidden) float32 each; made batch by batch.
+        layer_states: What each student layer but the last should compute, (n, tokens, hidden) float32 each; made batch
+            by batch.
         mask: (n, tokens) of the batch, where `layer_states` are.
     """
 
