@@ -22,7 +22,7 @@ def disk_faults_told(path: Path) -> Iterator[None]:
     """Turn a full disk or a forbidden folder into an `OutputError` that names `path`.
 
     Raises:
-        OutputError: No space left, quota used up, read-only or forbidden.
+        OutputError: No space left, quota used up, read-only or forbidden, or a file where a folder is wanted.
     """
     try:
         yield
@@ -32,7 +32,7 @@ def disk_faults_told(path: Path) -> Iterator[None]:
                 f"The disk is full: {path} could not be written.",
                 hint="Free some space and run the same command again: finished stages are kept, it goes on from there.",
             ) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR):
             raise OutputError(
                 f"{path} cannot be written: {error.strerror}.", hint="Give another --out folder."
             ) from error
@@ -76,6 +76,11 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
             temporary.replace(path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether this is a temporary file or folder of an interrupted write."""
+    return f"{_TEMPORARY}-" in path.name
 
 
 def leftovers(folder: Path) -> list[Path]:

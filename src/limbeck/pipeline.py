@@ -86,10 +86,10 @@ def compress(
     recipe = recipe or Recipe()
     with claimed(Path(out)) as folder:
         progress.say("Reading texts and teacher")
+        tables = data.read_table(data_source, columns=recipe.data, task=recipe.task, progress=progress)
         master = teacher.load_teacher(
             teacher_source, settings=recipe.teacher, max_tokens=recipe.data.max_tokens, work=folder.work
         )
-        tables = data.read_table(data_source, columns=recipe.data, task=recipe.task, progress=progress)
         parts = data.split(data.to_examples(tables, master.label_names, progress=progress), settings=recipe.data)
         for sentence in data.in_sentences(parts.leaks):
             progress.say(sentence)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from limbeck import files
-from limbeck.errors import OutputError
+from limbeck.errors import LimbeckError, OutputError
 
 MARKER_FILE = "limbeck-run.json"
 KIND = "limbeck run"
@@ -52,6 +52,11 @@ class RunFolder:
         path = self.work / _SECONDS_FILE
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is written down what this run is made of."""
+        return bool(set(self._marked()) - {"kind"})
+
     def settle(self, identity: Mapping[str, Any]) -> None:
         """Write what this run is made of, or check that it is still the same run.
 
@@ -62,19 +67,26 @@ class RunFolder:
             OutputError: The folder holds the run of another teacher, other data or another recipe.
         """
         marker = self.path / MARKER_FILE
-        if not marker.exists():
+        if not self.is_settled:
             files.write_json(marker, {"kind": KIND, **identity})
             return
-        before = json.loads(marker.read_text(encoding="utf-8"))
-        if not set(before) - {"kind"}:
-            files.write_json(marker, {"kind": KIND, **identity})
-            return
+        before = self._marked()
         changes = [change for name, value in identity.items() for change in _changes(name, before.get(name), value)]
         if changes:
             raise OutputError(
                 f"{self.path} holds another run; since then have changed: {'; '.join(changes)}.",
                 hint="Give another --out folder: a finished run is never overwritten.",
             )
+
+    def _marked(self) -> dict[str, Any]:
+        marker = self.path / MARKER_FILE
+        try:
+            found: dict[str, Any] = json.loads(marker.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise OutputError(
+                f"{marker} is not what limbeck wrote ({error}).", hint="Give another --out folder."
+            ) from None
+        return found
 
 
 @contextmanager
@@ -86,21 +98,35 @@ def claimed(path: Path) -> Iterator[RunFolder]:
     """
     if path.exists() and not path.is_dir():
         raise OutputError(f"{path} is a file, not a folder.", hint="Give another --out folder.")
-    if path.exists() and any(path.iterdir()) and not (path / MARKER_FILE).exists():
-        found = sorted(entry.name for entry in path.iterdir())
+    found = sorted(entry.name for entry in path.iterdir() if not files.is_leftover(entry)) if path.exists() else []
+    if found and MARKER_FILE not in found:
         raise OutputError(
             f"{path} holds something else ({', '.join(found[:3])}{', …' if len(found) > 3 else ''}).",
             hint="Give an --out folder that is new, empty, or of an earlier run.",
         )
     folder = RunFolder(path)
+    is_new = not path.exists()
     with files.disk_faults_told(path):
-        folder.work.mkdir(parents=True, exist_ok=True)
-        if not (path / MARKER_FILE).exists():
+        if MARKER_FILE not in found:
             files.write_json(path / MARKER_FILE, {"kind": KIND})
+        folder.work.mkdir(exist_ok=True)
         with _locked(folder.work / _LOCK_FILE):
             for leftover in files.leftovers(path):
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
-            yield folder
+            try:
+                yield folder
+            except LimbeckError:
+                if not folder.is_settled:
+                    _unclaim(folder, is_new=is_new)
+                raise
+
+
+def _unclaim(folder: RunFolder, *, is_new: bool) -> None:
+    """Take away what was put into a folder for a run that never came to be, as its input was refused."""
+    shutil.rmtree(folder.work, ignore_errors=True)
+    (folder.path / MARKER_FILE).unlink(missing_ok=True)
+    if is_new:
+        shutil.rmtree(folder.path, ignore_errors=True)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 import sys
 from typing import NoReturn
 
-import click
 import typer
 
 from limbeck.cli import commands
@@ -18,6 +17,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+# typer exports its usage errors by their most special kind only; this is what all of them are.
+_UsageError: type[typer.BadParameter] = typer.BadParameter.__bases__[0]
 _RECIPE_FLAGS = {"allow_extra_args": True, "ignore_unknown_options": True}
 app.command("demo", context_settings=_RECIPE_FLAGS)(commands.demo)
 app.command("teach", context_settings=_RECIPE_FLAGS)(commands.teach)
@@ -49,10 +50,10 @@ def run() -> NoReturn:
     except LimbeckError as error:
         _tell(f"{error.message}", error.hint)
         code = 2
-    except click.ClickException as error:
+    except _UsageError as error:
         _tell(error.format_message(), "`limbeck --help` lists the commands, `limbeck COMMAND --help` their options.")
         code = 2
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("\nStopped. The same command goes on from here.\n")
         code = 130
     except BrokenPipeError:
