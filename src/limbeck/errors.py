@@ -34,6 +34,10 @@ class LimbeckError(Exception):
         """The message with its hint, as the command line prints it."""
         return f"{self.message}\nHint: {self.hint}"
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """What pickle and copy rebuild it from, so that it comes whole out of a worker process."""
+        return _rebuilt, (type(self), self.args, vars(self))
+
 
 class DataError(LimbeckError):
     """A file of texts cannot be used."""
@@ -89,3 +93,9 @@ class MissingExtraError(LimbeckError):
             hint=f"pip install 'limbeck[{extra}]'",
         )
         self.extra = extra
+
+
+def _rebuilt(kind: type[LimbeckError], args: tuple[object, ...], attributes: dict[str, object]) -> LimbeckError:
+    error = kind.__new__(kind, *args)
+    vars(error).update(attributes)
+    return error

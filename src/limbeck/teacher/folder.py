@@ -48,11 +48,11 @@ def read_config(folder: Path) -> dict[str, Any]:
     """A model folder's config.json.
 
     Raises:
-        TeacherError: It is not there or not JSON.
+        TeacherError: It is not there, not JSON, or no JSON object.
     """
     path = folder / "config.json"
     try:
-        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise TeacherError(
             f"{folder} has no config.json, so it is no Hugging Face model.",
@@ -60,6 +60,8 @@ def read_config(folder: Path) -> dict[str, Any]:
         ) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise TeacherError(f"{path} is not JSON: {error}.", hint="Download or save the model again.") from None
+    if not isinstance(config, dict):
+        raise TeacherError(f"{path} is not JSON: it holds no object.", hint="Download or save the model again.")
     return config
 
 
