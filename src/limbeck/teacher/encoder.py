@@ -11,7 +11,7 @@ from limbeck import families, fingerprint
 from limbeck.errors import TeacherError
 from limbeck.recipe import TeacherTable
 from limbeck.teacher import folder as folders
-from limbeck.teacher.load import quiet, ready_tokenizer, token_limit
+from limbeck.teacher.load import loading_faults_told, quiet, ready_tokenizer, token_limit
 from limbeck.tokens import TextEncoder
 
 if TYPE_CHECKING:
@@ -42,10 +42,13 @@ class Encoder:
         """The encoder with a classification head over these labels, in float32, ready to train.
 
         What the folder does not hold (the head, at times the pooler) starts from PyTorch's current random state.
+
+        Raises:
+            TeacherError: The weights cannot be read.
         """
         from transformers import AutoModelForSequenceClassification
 
-        with quiet():
+        with quiet(), loading_faults_told(self.folder):
             model = AutoModelForSequenceClassification.from_pretrained(
                 self.folder,
                 dtype=torch.float32,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 
 from limbeck import batching, files, fingerprint
 from limbeck.errors import TeacherError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
 _TIMING_BATCH_TEXTS = 32
+_VOCABULARIES = ("vocab.txt", "vocab.json", "*.model")
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ def load_model(folder: Path, *, trust_code: bool = False, attention: str = "sdpa
     from transformers import AutoModelForSequenceClassification
 
     try:
-        with quiet():
+        with quiet(), loading_faults_told(folder):
             model, found = AutoModelForSequenceClassification.from_pretrained(
                 folder,
                 dtype=torch.float32,
@@ -156,8 +158,6 @@ def load_model(folder: Path, *, trust_code: bool = False, attention: str = "sdpa
         if attention == "eager":
             raise TeacherError(f"{folder} could not be loaded: {error}", hint="Save the model again.") from None
         return load_model(folder, trust_code=trust_code, attention="eager")
-    except (OSError, RuntimeError) as error:
-        raise TeacherError(f"{folder} could not be loaded: {error}", hint="Save or download the model again.") from None
     if found["missing_keys"]:
         absent = sorted(found["missing_keys"])
         raise TeacherError(
@@ -165,6 +165,19 @@ def load_model(folder: Path, *, trust_code: bool = False, attention: str = "sdpa
             hint="Save the whole model again; an encoder alone gets its head from `limbeck teach`.",
         )
     return model  # type: ignore[no-any-return]
+
+
+@contextmanager
+def loading_faults_told(folder: Path) -> Iterator[None]:
+    """Turn what the readers of weights raise into an error that names the folder.
+
+    Raises:
+        TeacherError: The weights are damaged, incomplete, or of other shapes than the config says.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise TeacherError(f"{folder} could not be loaded: {error}", hint="Save or download the model again.") from None
 
 
 @contextmanager
@@ -191,19 +204,26 @@ def ready_tokenizer(folder: Path, *, work: Path) -> Path:
     """
     if (folder / TOKENIZER_FILE).exists():
         return folder
+    # Without any vocabulary transformers would make a tokenizer of five tokens, and say nothing.
+    if not any(path for pattern in _VOCABULARIES for path in folder.glob(pattern)):
+        raise _no_tokenizer(folder, "there is no vocabulary either")
     from transformers import AutoTokenizer
 
     converted = work / "tokenizer"
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError, KeyError, ImportError) as error:
-        raise TeacherError(
-            f"{folder} has no tokenizer.json, and none could be made ({str(error).splitlines()[0]}).",
-            hint="Copy tokenizer.json from the model that this one was fine-tuned from.",
-        ) from None
+        raise _no_tokenizer(folder, next(iter(str(error).splitlines()), type(error).__name__)) from None
     with files.folder_written_whole(converted) as temporary:
         tokenizer.save_pretrained(temporary)
     return converted
+
+
+def _no_tokenizer(folder: Path, why: str) -> TeacherError:
+    return TeacherError(
+        f"{folder} has no tokenizer.json, and none could be made ({why}).",
+        hint="Copy tokenizer.json from the model that this one was fine-tuned from.",
+    )
 
 
 def token_limit(config: "PreTrainedConfig") -> int:
