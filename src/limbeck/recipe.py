@@ -5,6 +5,7 @@ all faults of a recipe are told at once.
 """
 
 import difflib
+import json
 import tomllib
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -192,6 +193,10 @@ class Recipe(_Table):
             raise RecipeError(
                 f"No recipe at {path}.", hint="`limbeck recipe > recipe.toml` writes one to start from."
             ) from None
+        except IsADirectoryError:
+            raise RecipeError(
+                f"{path} is a folder, not a recipe file.", hint="Give a TOML file; `limbeck recipe` prints one."
+            ) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise RecipeError(f"{path} is not TOML: {error}", hint="Mend that line; see https://toml.io.") from None
         return cls.from_dict(with_overrides(tables, overrides or {}), source=str(path))
@@ -253,7 +258,7 @@ def _toml_value(value: Any) -> str:  # noqa: ANN401  (any TOML value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # TOML's strings are JSON's, but for DEL
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml_value(item) for item in value) + "]"
     return repr(value)

@@ -1,0 +1,176 @@
+"""Recipes: every key once, all faults at once, and what is printed is what is read back."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from limbeck.errors import RecipeError
+from limbeck.recipe import DataTable, Recipe, StudentTable, known_keys, with_overrides
+
+HINT = "`limbeck recipe` prints every key with its default and meaning."
+
+
+def _refusal(tables: dict[str, Any]) -> RecipeError:
+    with pytest.raises(RecipeError) as caught:
+        Recipe.from_dict(tables)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe(),
+        Recipe(
+            seed=7,
+            data=DataTable(text='a "quoted" \\ column', label="zwölf\n\t😀"),
+            student=StudentTable(take_layers=(1, 3)),
+        ),
+        Recipe.from_dict(
+            {
+                "teacher": {"allow_code": ["a/b", "c"]},
+                "distill": {"learning_rate": 1e-05, "baseline": False, "augment": 2.5, "epochs": 3},
+                "verify": {"tolerances": {"min_retention": None, "max_latency_ms": 1.5}},
+            }
+        ),
+    ],
+    ids=["defaults", "strings", "values of every kind"],
+)
+def test_a_printed_recipe_is_read_back(recipe: Recipe, tmp_path: Path) -> None:
+    """A failure would make `limbeck recipe > r.toml` give another recipe than the one that it was made from.
+
+    A key without a value is printed as a comment, so a tolerance that was switched off would come back: it is not.
+    """
+    path = tmp_path / "recipe.toml"
+    path.write_text(recipe.to_toml(), encoding="utf-8")
+    read = Recipe.from_toml(path)
+    switched_off = recipe.verify.tolerances.min_retention is None
+    wanted = recipe.model_dump()
+    if switched_off:
+        wanted["verify"]["tolerances"]["min_retention"] = Recipe().verify.tolerances.min_retention
+    assert read.model_dump() == wanted
+
+
+def test_a_printed_recipe_holds_every_key_with_its_meaning() -> None:
+    """A failure would hide a knob from those who look for it."""
+    printed = Recipe().to_toml()
+    tables = {key for key, table in known_keys().items() if table is not None}
+    assert set(re.findall(r"^\[(.+)\]$", printed, re.MULTILINE)) == tables
+    values = [key.rsplit(".", 1)[-1] for key, table in known_keys().items() if table is None]
+    assert re.findall(r"^(?:# )?(\w+) =", printed, re.MULTILINE).sort() == values.sort()
+    assert "# layers =  # Number of layers. Default: half of the teacher's, rounded up." in printed
+    assert tomllib.loads(printed)["distill"]["batch_size"] == Recipe().distill.batch_size
+
+
+@pytest.mark.parametrize(
+    ("tables", "fault"),
+    [
+        ({"distil": {}}, "unknown key 'distil'; did you mean 'distill'?"),
+        ({"distill": {"epoch": 3}}, "unknown key 'distill.epoch'; did you mean 'distill.epochs'?"),
+        (
+            {"distill": {"weights": {"soft_label": 1}}},
+            "unknown key 'distill.weights.soft_label'; did you mean 'distill.weights.soft_labels'?",
+        ),
+        (
+            {"verify": {"tolerances": {"min_agrement": 1}}},
+            "unknown key 'verify.tolerances.min_agrement'; did you mean 'verify.tolerances.min_agreement'?",
+        ),
+        ({"seed": -1}, "seed: input should be greater than or equal to 0 (got -1)"),
+        (
+            {"distill": {"epochs": "many"}},
+            "distill.epochs: input should be a valid integer, unable to parse string as an integer (got 'many')",
+        ),
+        ({"data": {"held_out_share": 0.95}}, "data.held_out_share: input should be less than 0.9 (got 0.95)"),
+        ({"quantize": {"scheme": "w4"}}, "quantize.scheme: input should be 'w8a8e8' (got 'w4')"),
+        (
+            {"student": {"layers": 3, "take_layers": [0, 1]}},
+            "student: layers = 3 but take_layers names 2 (got {'layers': 3, 'take_layers': [0, 1]})",
+        ),
+        (
+            {"student": {"take_layers": [3, 1]}},
+            "student: take_layers must be different layer numbers from 0 up, in rising order "
+            "(got {'take_layers': [3, 1]})",
+        ),
+        ({"distill": 3}, None),
+    ],
+)
+def test_a_fault_is_told(tables: dict[str, Any], fault: str | None) -> None:
+    """A failure would train with a default in place of the value that was meant."""
+    error = _refusal(tables)
+    assert error.hint == HINT
+    if fault is not None:
+        assert error.message == f"the recipe has 1 fault:\n  - {fault}"
+
+
+@pytest.mark.parametrize("layers", [[], [0, 0], [-1, 2], [2, 1]])
+def test_layers_that_make_no_student_are_refused(layers: list[int]) -> None:
+    """A failure would end in a stack trace when the student is built, after the labelling."""
+    assert "take_layers must be different layer numbers from 0 up, in rising order" in _refusal(
+        {"student": {"take_layers": layers}}
+    ).message
+
+
+def test_nothing_to_learn_is_refused() -> None:
+    """A failure would train for hours towards nothing."""
+    nothing = dict.fromkeys(("soft_labels", "true_labels", "last_hidden", "layer_hidden"), 0)
+    error = _refusal({"distill": {"weights": nothing}})
+    assert "distill.weights: every loss weight is 0, so nothing would be learned" in error.message
+
+
+def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
+    """A failure would send people through one run for every slip."""
+    path = tmp_path / "mine.toml"
+    path.write_text('sed = 1\n[distill]\nepoch = 3\ntemperature = 0\n[quantize]\nscheme = "w8a8"\n')
+    with pytest.raises(RecipeError) as caught:
+        Recipe.from_toml(path)
+    assert str(caught.value) == (
+        f"{path} has 4 faults:\n"
+        "  - distill.temperature: input should be greater than 0 (got 0)\n"
+        "  - unknown key 'distill.epoch'; did you mean 'distill.epochs'?\n"
+        "  - quantize.scheme: input should be 'w8a8e8' (got 'w8a8')\n"
+        "  - unknown key 'sed'; did you mean 'seed'?\n"
+        f"Hint: {HINT}"
+    )
+
+
+def test_a_file_that_is_not_there_or_no_toml_is_told(tmp_path: Path) -> None:
+    """A failure would end in a stack trace."""
+    path = tmp_path / "recipe.toml"
+    with pytest.raises(RecipeError) as caught:
+        Recipe.from_toml(path)
+    assert str(caught.value) == (
+        f"No recipe at {path}.\nHint: `limbeck recipe > recipe.toml` writes one to start from."
+    )
+    for content in (b"seed = \n", b"seed = '\xff'\n"):
+        path.write_bytes(content)
+        with pytest.raises(RecipeError) as caught:
+            Recipe.from_toml(path)
+        assert caught.value.message.startswith(f"{path} is not TOML: ")
+        assert caught.value.hint == "Mend that line; see https://toml.io."
+    with pytest.raises(RecipeError) as caught:
+        Recipe.from_toml(tmp_path)
+    assert caught.value.message == f"{tmp_path} is a folder, not a recipe file."
+
+
+def test_overrides_win_and_change_nothing_else(tmp_path: Path) -> None:
+    """A failure would lose half of a recipe file for one flag on the command line."""
+    tables = {"seed": 1, "distill": {"epochs": 2, "weights": {"true_labels": 0.5}}}
+    merged = with_overrides(tables, {"distill.weights.soft_labels": 3, "verify.threads": 2, "seed": 4})
+    assert merged == {
+        "seed": 4,
+        "distill": {"epochs": 2, "weights": {"true_labels": 0.5, "soft_labels": 3}},
+        "verify": {"threads": 2},
+    }
+    assert tables == {"seed": 1, "distill": {"epochs": 2, "weights": {"true_labels": 0.5}}}
+    path = tmp_path / "recipe.toml"
+    path.write_text("[distill]\nepochs = 2\n")
+    recipe = Recipe.from_toml(path, overrides={"distill.batch_size": 8})
+    assert (recipe.distill.epochs, recipe.distill.batch_size) == (2, 8)
+
+
+def test_recipes_do_not_change() -> None:
+    """A failure would let one run's settings leak into the next."""
+    with pytest.raises(ValueError, match="frozen"):
+        Recipe().seed = 3  # type: ignore[misc]
