@@ -15,21 +15,21 @@ import numpy as np
 from limbeck import fingerprint
 from limbeck.examples import Examples
 
-_MOST_WORDS = 35
 _JOIN_SHARE = 0.6
 _EDIT_SHARE = 0.6
 _DROP_RATE = 0.08
 _SWAP_RATE = 0.08
 _WHOLE_SHARE = 0.4
 _SHORTEST_CUT = 4
+_USUAL_LENGTHS = 0.95
 _ATTEMPTS = 4
 
 
 def augmented(examples: Examples, *, n: int, seed: int, avoid: Collection[str]) -> Examples:
     """Make up to `n` different texts from the words of `examples`.
 
-    Each is a span of one text; three in five are joined with a span of another, and of these again three in five, up to
-    35 words; in three of five, words are dropped and swapped for words of the corpus, one in twelve each. A pair keeps
+    Each is a span of one text; three in five are joined with a span of another, and of these again three in five, as
+    long as they stay shorter than one in twenty of the texts; in three of five, words are dropped and swapped for words of the corpus, one in twelve each. A pair keeps
     its second text, or gets another pair's.
 
     Args:
@@ -43,6 +43,7 @@ def augmented(examples: Examples, *, n: int, seed: int, avoid: Collection[str]) 
     draw = np.random.default_rng([seed, 0xA06])
     split_texts = [text.split() for text in examples.texts]
     words = np.array([word for text in split_texts for word in text], dtype=object)
+    longest = int(np.quantile([len(text) for text in split_texts], _USUAL_LENGTHS)) if split_texts else 0
     pairs = examples.text_pairs
     taken = {*avoid, *examples.content_fingerprints}
     made: list[str] = []
@@ -51,7 +52,7 @@ def augmented(examples: Examples, *, n: int, seed: int, avoid: Collection[str]) 
         if len(made) == n or not len(words):
             break
         source = int(draw.integers(len(split_texts)))
-        text = " ".join(_varied(split_texts, source, words, draw))
+        text = " ".join(_varied(split_texts, source, words, longest, draw))
         pair = (
             None if pairs is None else pairs[source if draw.random() < _WHOLE_SHARE else int(draw.integers(len(pairs)))]
         )
@@ -72,11 +73,15 @@ def _varied(
     texts: list[list[str]],
     source: int,
     words: "np.ndarray[tuple[int], np.dtype[np.object_]]",
+    longest: int,
     draw: np.random.Generator,
 ) -> list[str]:
     found = _span(texts[source], draw)
-    while draw.random() < _JOIN_SHARE and len(found) < _MOST_WORDS:
-        found = [*found, *_span(texts[int(draw.integers(len(texts)))], draw)]
+    while draw.random() < _JOIN_SHARE:
+        more = _span(texts[int(draw.integers(len(texts)))], draw)
+        if len(found) + len(more) > longest:
+            break
+        found = [*found, *more]
     if draw.random() >= _EDIT_SHARE:
         return found
     chances = draw.random(len(found))
