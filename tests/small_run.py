@@ -20,7 +20,14 @@ N_TEXTS = 160
 SETTINGS: dict[str, Any] = {
     "teach": {"epochs": 12, "patience": 12, "batch_size": 16, "learning_rate": 3e-3},
     "teacher": {"precision": "float32"},
-    "distill": {"epochs": 6, "evaluations": 3, "augment": 1.0, "batch_size": 32, "learning_rate": 3e-3},
+    "distill": {
+        "epochs": 6,
+        "evaluations": 3,
+        "augment": 1.0,
+        "batch_size": 32,
+        "learning_rate": 3e-3,
+        "checkpoint_seconds": 0.001,
+    },
     "verify": {"timing_texts": 4, "timing_rounds": 1, "bootstrap_samples": 200, "threads": 1},
 }
 RECIPE = Recipe.from_dict(SETTINGS)
