@@ -1,10 +1,11 @@
 """Does a killed demo end as an undisturbed one? kill -9 at random moments, then the same command until it is done.
 
-    python benchmarks/kill_demo.py --out runs/killed [--kills 10] [--seed 0]
+    python benchmarks/kill_demo.py --out runs/killed [--kills 10] [--seed 0] [--share-caches]
 
 One undisturbed `limbeck demo` gives the artifact to compare with, file by file; then a second demo, with caches of its
-own, is killed `--kills` times, each time at a moment drawn between 2 seconds and a fifth of the undisturbed run's time
-after its start, and at last finished.
+own, is killed `--kills` times, each time at a moment drawn between 2 seconds and a fifth of the undisturbed time
+after its start, and at last finished. With --share-caches it finds the teacher of the undisturbed one, so that the kills
+fall into distillation, baseline, export and verification. An undisturbed demo that is there already is not run again.
 """
 
 import argparse
@@ -26,17 +27,21 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--share-caches", action="store_true", help="the killed demo starts with a taught teacher")
     options, flags = parser.parse_known_args()
-    options.out.mkdir(parents=True)
-    whole = options.out / "undisturbed"
-    start = time.monotonic()
-    _start(whole, flags).wait()
-    usual = time.monotonic() - start
+    options.out.mkdir(parents=True, exist_ok=True)
+    whole, killed = options.out / "undisturbed", options.out / f"killed-{options.seed}"
+    seconds = options.out / "undisturbed-seconds"
+    if not seconds.exists():
+        start = time.monotonic()
+        _start(whole, whole / "home", flags).wait()
+        seconds.write_text(str(time.monotonic() - start), encoding="utf-8")
+    usual = float(seconds.read_text(encoding="utf-8"))
     print(f"undisturbed: {usual:.0f} s", flush=True)
-    killed = options.out / "killed"
+    home = (whole if options.share_caches else killed) / "home"
     draw = random.Random(options.seed)
     for number in range(options.kills):
-        process = _start(killed, flags)
+        process = _start(killed, home, flags)
         wait = draw.uniform(2, 2 + usual / 5)
         try:
             code = process.wait(timeout=wait)
@@ -45,7 +50,7 @@ def main() -> None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             print(f"kill {number + 1}: after {wait:.1f} s", flush=True)
-    code = _start(killed, flags).wait()
+    code = _start(killed, home, flags).wait()
     print(f"finished with {code}", flush=True)
     first, second = (_hashes(folder / "run" / "artifact") for folder in (whole, killed))
     differing = sorted(name for name in {*first, *second} if first.get(name) != second.get(name))
@@ -53,13 +58,13 @@ def main() -> None:
     sys.exit(bool(differing))
 
 
-def _start(folder: Path, flags: list[str]) -> subprocess.Popen[bytes]:
-    """A demo in a folder of its own, with caches of its own, in a process group of its own."""
+def _start(folder: Path, home: Path, flags: list[str]) -> subprocess.Popen[bytes]:
+    """A demo in a folder of its own, with its caches in `home`, in a process group of its own."""
     folder.mkdir(exist_ok=True)
     with (folder / "log").open("ab") as log:
         return subprocess.Popen(
             [LIMBECK, "demo", "--out", str(folder / "run"), *flags],
-            env={**os.environ, "LIMBECK_HOME": str(folder / "home")},
+            env={**os.environ, "LIMBECK_HOME": str(home)},
             stdout=log,
             stderr=log,
             start_new_session=True,

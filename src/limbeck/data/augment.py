@@ -29,8 +29,8 @@ def augmented(examples: Examples, *, n: int, seed: int, avoid: Collection[str]) 
     """Make up to `n` different texts from the words of `examples`.
 
     Each is a span of one text; three in five are joined with a span of another, and of these again three in five, as
-    long as they stay shorter than one in twenty of the texts; in three of five, words are dropped and swapped for words of the corpus, one in twelve each. A pair keeps
-    its second text, or gets another pair's.
+    long as they are no longer than 19 in 20 of the texts; in three of five, words are dropped and swapped for words of
+    the corpus, one in twelve each. A pair keeps its second text, or gets another pair's.
 
     Args:
         examples: What to make them from: the training part.
