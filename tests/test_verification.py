@@ -1,0 +1,146 @@
+"""Judging an artifact elsewhere: by labels, by signals on the disk, by the teacher itself, and never by guesswork."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import limbeck
+from limbeck.data import read_table, to_examples
+from limbeck.errors import ArtifactError, LabelError, RecipeError
+from limbeck.recipe import Recipe, TeacherTable
+from limbeck.records import Verdict
+from limbeck.signals import SignalStore
+from limbeck.teacher import label, load_teacher, signals_key
+from limbeck.verification import verify
+from small_run import SETTINGS, SmallRun, labelled_rows, write_rows
+from tiny import write_teacher
+from watching import Events
+
+NEW = labelled_rows(60, seed=5)
+
+
+def _recipe(**tolerances: float | None) -> Recipe:
+    return Recipe.from_dict({**SETTINGS, "verify": SETTINGS["verify"] | {"tolerances": tolerances}})
+
+
+def _verify(walked: SmallRun, data: Path, **changes: Any) -> Verdict:
+    return verify(walked.run.artifact, data, **({"signals": walked.signals} | changes))
+
+
+def _scores(verdict: Verdict, name: str) -> tuple[float | None, float | None]:
+    found = next(model for model in verdict.models if model.name.startswith(name))
+    return tuple(None if score is None else score.value for score in (found.accuracy, found.agreement))  # type: ignore[return-value]
+
+
+def test_new_texts_with_labels_are_judged_by_them(walked: SmallRun, tmp_path: Path) -> None:
+    """A failure would leave a customer without torch and teacher no way to check what he was sent.
+
+    By twin: the share of the runtime's own answers that are as labelled.
+    """
+    data = write_rows(tmp_path / "new.jsonl", NEW)
+    verdict = _verify(walked, data)
+    answers = limbeck.load(walked.run.artifact)([row["text"] for row in NEW])
+    share = float(np.mean([answer.label == row["label"] for answer, row in zip(answers, NEW, strict=True)]))
+    assert _scores(verdict, "artifact") == (share, None)
+    assert [model.name for model in verdict.models] == ["artifact (int8)"]
+    assert verdict.n_held_out == 60
+    assert verdict.not_checked == (
+        "min_retention was not checked: it needs the teacher's answers.",
+        "min_agreement was not checked: it needs the teacher's answers.",
+    )
+    assert [timing.name for timing in verdict.timings] == ["artifact (int8)"]
+
+
+def test_signals_on_the_disk_stand_for_the_teacher(walked: SmallRun) -> None:
+    """A failure would judge by labels alone where the teacher's answers lie on the same disk."""
+    verdict = _verify(walked, walked.data)
+    assert verdict.passed
+    teacher = next(model for model in verdict.models if model.name == "teacher")
+    wanted = next(model for model in walked.run.verdict.models if model.name == "teacher")
+    assert (teacher.size_bytes, teacher.n_parameters) == (wanted.size_bytes, wanted.n_parameters)
+    assert [check.tolerance for check in verdict.checks] == ["min_retention", "min_agreement"]
+    assert verdict.n_held_out == 160  # a single file is judged by whole
+
+
+def test_the_held_out_part_of_a_folder_is_judged(walked: SmallRun, tmp_path: Path) -> None:
+    """A failure would judge an artifact by the texts that it was trained on."""
+    rows = labelled_rows(90, seed=5)
+    for name, part in (("train", rows[:50]), ("validation", rows[50:70]), ("test", rows[70:])):
+        write_rows(tmp_path / f"{name}.jsonl", part)
+    assert _verify(walked, tmp_path).n_held_out == 20
+
+
+def test_a_teacher_that_is_given_is_asked(walked: SmallRun, tmp_path: Path) -> None:
+    """A failure would say that the artifact agrees with a teacher that nobody asked. By twin: both asked by hand."""
+    data = write_rows(tmp_path / "new.jsonl", [{"text": row["text"]} for row in NEW])
+    events = Events()
+    verdict = _verify(walked, data, teacher_source=walked.teacher, signals=tmp_path / "none", progress=events)
+    texts = [row["text"] for row in NEW]
+    teacher = load_teacher(walked.teacher, settings=TeacherTable(), max_tokens=32, work=tmp_path)
+    asked = teacher.logits(texts).argmax(axis=1)
+    answered = limbeck.load(walked.run.artifact).logits(texts).values.argmax(axis=1)
+    assert _scores(verdict, "artifact") == (None, float((asked == answered).mean()))
+    assert [timing.name for timing in verdict.timings] == ["artifact (int8)", "teacher (PyTorch float32)"]
+    assert "Asking the teacher about 60 texts" in events.sentences
+    assert not (tmp_path / "none").exists()
+
+
+def test_what_the_user_does_not_accept_is_refused(walked: SmallRun, tmp_path: Path) -> None:
+    """A failure would let a model that is too large, or wrong too often, through the gate."""
+    wrong = [row | {"label": "positive"} for row in NEW[:-1]] + [NEW[-1] | {"label": "negative"}]
+    verdict = _verify(walked, write_rows(tmp_path / "new.jsonl", wrong), recipe=_recipe(min_accuracy=0.9))
+    assert not verdict.passed
+    assert [(check.tolerance, check.passed) for check in verdict.checks] == [("min_accuracy", False)]
+    assert "accuracy" in verdict.sentence
+
+
+def test_a_tolerance_that_these_texts_cannot_check_is_refused(walked: SmallRun, tmp_path: Path) -> None:
+    """A failure would say yes without having looked."""
+    data = write_rows(tmp_path / "new.jsonl", [{"text": row["text"]} for row in NEW])
+    with pytest.raises(RecipeError) as caught:
+        _verify(walked, data, recipe=_recipe(min_accuracy=0.5, min_agreement=0.5))
+    assert str(caught.value) == (
+        "Tolerances were set that these texts cannot check: verify.tolerances.min_agreement needs the teacher's answers; "
+        "verify.tolerances.min_accuracy needs labels.\n"
+        "Hint: Bring what is missing, or leave the tolerance out: a gate that cannot see must not say yes."
+    )
+
+
+def test_another_teacher_is_refused(walked: SmallRun, tmp_path: Path) -> None:
+    """A failure would compare answers to two different questions."""
+    other = write_teacher(tmp_path / "other", labels=("bad", "good", "so so"))
+    data = write_rows(tmp_path / "new.jsonl", NEW)
+    with pytest.raises(LabelError) as caught:
+        _verify(walked, data, teacher_source=other)
+    assert str(caught.value) == (
+        "The teacher's labels are bad, good, so so; the artifact's are negative, positive.\n"
+        "Hint: Give the teacher that this artifact was made from."
+    )
+
+
+def test_signals_of_another_teacher_do_not_count(walked: SmallRun, tmp_path: Path) -> None:
+    """A failure would judge by the answers of a model that the artifact never learned from."""
+    folder = write_teacher(tmp_path / "other")
+    other = load_teacher(folder, settings=TeacherTable(), max_tokens=32, work=tmp_path)
+    data = write_rows(tmp_path / "new.jsonl", NEW)
+    examples = to_examples(read_table(data), other.label_names).parts["all"]
+    store = SignalStore(tmp_path / "signals", signals_key(other, precision="float32"))
+    label(other, examples, store, settings=TeacherTable())
+    verdict = _verify(walked, data, signals=tmp_path / "signals")
+    assert [model.name for model in verdict.models] == ["artifact (int8)"]
+
+
+def test_columns_are_found_anew(walked: SmallRun, tmp_path: Path) -> None:
+    """A failure would look in new data for the columns of the data that the artifact was made from."""
+    rows = [{"sentence": row["text"], "sentiment": row["label"]} for row in NEW]
+    recipe = Recipe.from_dict(SETTINGS | {"data": {"text": "sentence", "label": "sentiment"}})
+    assert _scores(_verify(walked, write_rows(tmp_path / "new.jsonl", rows), recipe=recipe), "artifact")[0] is not None
+
+
+def test_a_folder_that_is_no_artifact_is_refused(walked: SmallRun) -> None:
+    """A failure would end in a stack trace of the engine."""
+    with pytest.raises(ArtifactError) as caught:
+        verify(walked.teacher, walked.data)
+    assert caught.value.hint
