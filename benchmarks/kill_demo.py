@@ -3,9 +3,9 @@
     python benchmarks/kill_demo.py --out runs/killed [--kills 10] [--seed 0] [--share-caches]
 
 One undisturbed `limbeck demo` gives the artifact to compare with, file by file; then a second demo, with caches of its
-own, is killed `--kills` times, each time at a moment drawn between 2 seconds and a fifth of the undisturbed time
-after its start, and at last finished. With --share-caches it finds the teacher of the undisturbed one, so that the kills
-fall into distillation, baseline, export and verification. An undisturbed demo that is there already is not run again.
+own, is killed `--kills` times, each at a moment drawn between 2 seconds and a fifth of the undisturbed time after its
+start, and at last finished. With --share-caches it finds the teacher of the undisturbed one, and the kills fall into
+distillation, baseline, export and verification. An undisturbed demo that is there already is not run again.
 """
 
 import argparse

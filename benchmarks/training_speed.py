@@ -12,6 +12,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -20,7 +21,7 @@ from transformers import AutoTokenizer, Trainer, TrainingArguments
 
 from limbeck import data, machine, student, teacher
 from limbeck.batching import by_length
-from limbeck.distill import Lessons, Objective, distillation_plan, learn, targets_of
+from limbeck.distill import Lessons, Objective, distillation_plan, learn, live_teacher, targets_of
 from limbeck.examples import Examples
 from limbeck.recipe import Recipe
 from limbeck.signals import SignalStore
@@ -38,6 +39,7 @@ def main() -> None:
     parser.add_argument("--result", type=Path, help="Markdown file to write")
     options = parser.parse_args()
     recipe = Recipe.from_dict({"distill": {"epochs": 1, "evaluations": 1}})
+    without_states = Recipe.from_dict({"distill": {"epochs": 1, "evaluations": 1, "weights": {"layer_hidden": 0}}})
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         master = teacher.load_teacher(options.teacher, settings=recipe.teacher, max_tokens=128, work=work)
@@ -48,7 +50,8 @@ def main() -> None:
         sides: dict[str, Callable[[], object]] = {
             "labelling, limbeck": lambda: _label(master, texts, recipe, work),
             "labelling, plain PyTorch loop": lambda: _plain_labels(master, texts),
-            "training, limbeck": lambda: _train(master, texts, few, recipe, work),
+            "training, limbeck, answers on disk": lambda: _train(master, texts, few, without_states, work),
+            "training, limbeck, layer states too": lambda: _train(master, texts, few, recipe, work),
             "training, transformers.Trainer": lambda: _trainer(master, texts, recipe, work),
         }
         rates: dict[str, list[float]] = {name: [] for name in sides}
@@ -96,10 +99,14 @@ def _train(master: Teacher, texts: Examples, few: Examples, recipe: Recipe, work
             validation=master.encoder.encode(few.texts, few.text_pairs),
             validation_targets=targets_of(few, store.read(few.text_fingerprints)),
         )
+        objective = Objective(recipe.distill.weights.model_dump(), temperature=recipe.distill.temperature)
+        if objective.needs_live_teacher:
+            taken = student.choose_layers(master.model.config, recipe.student)
+            lessons = replace(lessons, live_teacher=live_teacher(master.model, taken=taken))
         learn(
             lambda: student.initialise(master.model, recipe.student),
             lessons,
-            objective=Objective(recipe.distill.weights.model_dump(), temperature=recipe.distill.temperature),
+            objective=objective,
             plan=distillation_plan(recipe, n_texts=len(texts), hidden_size=master.hidden_size),
             work=root,
         )
@@ -141,7 +148,8 @@ def _page(rates: dict[str, list[float]], options: argparse.Namespace) -> str:
     )
     ratios = (
         f"Labelling: {medians[names[0]] / medians[names[1]]:.2f}× the plain loop. "
-        f"Training: {medians[names[2]] / medians[names[3]]:.2f}× Trainer."
+        f"Training: {medians[names[2]] / medians[names[4]]:.2f}× Trainer with the answers on disk, "
+        f"{medians[names[3]] / medians[names[4]]:.2f}× with the teacher's layer states beside it."
     )
     flags = f"--texts {options.texts} --rounds {options.rounds}"
     lines = [f"# Speed of labelling and training on {options.name}", "", introduction, ""]

@@ -1,7 +1,9 @@
 """Judge an artifact on other texts or another machine: through the runtime, without torch unless a teacher is given."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +12,7 @@ from limbeck import data, evaluate, machine, places, runtime
 from limbeck.errors import LabelError
 from limbeck.examples import Examples
 from limbeck.progress import SILENT, Progress
-from limbeck.recipe import Recipe
+from limbeck.recipe import Recipe, Tolerances, with_overrides
 from limbeck.records import ARTIFACT, TEACHER, Timing, Verdict
 from limbeck.signals import find_stores
 
@@ -31,6 +33,7 @@ def verify(
     *,
     teacher_source: str | Path | None = None,
     recipe: Recipe | None = None,
+    changes: Mapping[str, Any] | None = None,
     signals: str | Path | None = None,
     progress: Progress = SILENT,
 ) -> Verdict:
@@ -44,6 +47,7 @@ def verify(
         data_source: As for `compress`.
         teacher_source: The teacher, or None.
         recipe: Tolerances and timing; None takes those that the artifact was made with.
+        changes: Dotted recipe keys that win over these: ``{"verify.tolerances.min_accuracy": 0.9}``.
         signals: Folder of the teacher's answers; None takes the user's cache.
         progress: Told what goes on.
 
@@ -52,6 +56,8 @@ def verify(
     """
     model = runtime.load(artifact)
     table = recipe or _recipe_of(model)
+    if changes:
+        table = _changed(table, changes)
     given = data.to_examples(
         data.read_table(data_source, columns=table.data, task=table.task, progress=progress),
         model.label_names,
@@ -94,6 +100,18 @@ def _recipe_of(model: runtime.Model) -> Recipe:
     return made_with.model_copy(
         update={"data": columns, "verify": made_with.verify.model_copy(update={"tolerances": recorded})}
     )
+
+
+def _changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """The recipe with some values set anew: of its tolerances only these count as set by this user, besides his own."""
+    found = Recipe.from_dict(with_overrides(recipe.model_dump(), dict(changes)), source="the command line")
+    set_before = recipe.verify.tolerances.model_fields_set
+    prefix = "verify.tolerances."
+    set_now = {key.removeprefix(prefix) for key in changes if key.startswith(prefix)}
+    tolerances = found.verify.tolerances
+    values = {name: getattr(tolerances, name) for name in Tolerances.model_fields}
+    marked = Tolerances.model_construct(_fields_set=set_before | set_now, **values)
+    return found.model_copy(update={"verify": found.verify.model_copy(update={"tolerances": marked})})
 
 
 def _answers_on_disk(model: runtime.Model, examples: Examples, *, root: Path) -> _TeacherSide | None:

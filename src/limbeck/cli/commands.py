@@ -113,16 +113,26 @@ def verify(
     [bold]Example:[/bold] limbeck verify runs/a/artifact --data new.jsonl
     """
     from limbeck.cli import console
-    from limbeck.cli.flags import recipe_from
+    from limbeck.cli.flags import apart, changes_from, recipe_from
     from limbeck.cli.tables import print_verdict
     from limbeck.records import to_json
     from limbeck.verification import verify as verify_it
 
     console.silence_libraries()
+    alone, flags = apart([str(artifact), *context.args])
+    if not alone:
+        raise typer.BadParameter("Missing argument 'ARTIFACT'.")
     options = ("--data", "--teacher", "--recipe", "--signals", "--json")
-    settings = recipe_from(recipe, context.args, options=options) if recipe or context.args else None
-    progress = console.ConsoleProgress()
-    verdict = verify_it(artifact, data, teacher_source=teacher, recipe=settings, signals=signals, progress=progress)
+    changes = changes_from([*alone[1:], *flags], options=options)
+    verdict = verify_it(
+        alone[0],
+        data,
+        teacher_source=teacher,
+        recipe=None if recipe is None else recipe_from(recipe, ()),
+        changes=changes,
+        signals=signals,
+        progress=console.ConsoleProgress(),
+    )
     print_verdict(verdict)
     if as_json:
         _print_json(to_json(verdict))
@@ -189,9 +199,11 @@ def recipe(
 
     [bold]Example:[/bold] limbeck recipe > recipe.toml
     """
-    from limbeck.cli.flags import recipe_from
+    from limbeck.cli.flags import apart, recipe_from
 
-    sys.stdout.write(recipe_from(file, context.args).to_toml())
+    alone, flags = apart([*([] if file is None else [str(file)]), *context.args])
+    path = Path(alone[0]) if alone else None
+    sys.stdout.write(recipe_from(path, [*alone[1:], *flags]).to_toml())
 
 
 def _finish(run: Any, *, as_json: bool) -> None:  # noqa: ANN401  (pipeline.Run, whose module needs torch)

@@ -9,6 +9,8 @@ from typing import Any
 from limbeck.errors import RecipeError
 from limbeck.recipe import Recipe, known_keys, with_overrides
 
+COMMAND_LINE = "the command line"
+
 
 def recipe_from(path: Path | None, flags: Sequence[str], *, options: Sequence[str] = ()) -> Recipe:
     """The recipe of a command: the file, if any, with the flags on top.
@@ -21,13 +23,41 @@ def recipe_from(path: Path | None, flags: Sequence[str], *, options: Sequence[st
     Raises:
         RecipeError: The file or a flag is wrong; all faults in one message.
     """
-    overrides = _parsed(flags, options)
+    overrides = changes_from(flags, options=options)
     if path is not None:
         return Recipe.from_toml(path, overrides=overrides)
-    return Recipe.from_dict(with_overrides({}, overrides), source="the command line")
+    return Recipe.from_dict(with_overrides({}, overrides), source=COMMAND_LINE)
 
 
-def _parsed(flags: Sequence[str], options: Sequence[str]) -> dict[str, Any]:
+def apart(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Words of a command line that stand alone, and flags with their values: the parser mixes them up.
+
+    It knows no recipe key, so it takes the flag of `verify --verify.threads 1 ARTIFACT` for the artifact.
+    """
+    alone: list[str] = []
+    flags: list[str] = []
+    waiting = list(words)
+    while waiting:
+        word = waiting.pop(0)
+        if not word.startswith("--"):
+            alone.append(word)
+            continue
+        flags.append(word)
+        if "=" not in word and waiting and not waiting[0].startswith("--"):
+            flags.append(waiting.pop(0))
+    return alone, flags
+
+
+def changes_from(flags: Sequence[str], *, options: Sequence[str] = ()) -> dict[str, Any]:
+    """Recipe keys and their values, from flags such as `--distill.epochs 3`.
+
+    Args:
+        flags: See `recipe_from`.
+        options: See `recipe_from`.
+
+    Raises:
+        RecipeError: A flag is no recipe key or has no value; all faults in one message.
+    """
     settable = [key for key, table in known_keys().items() if table is None]
     found: dict[str, Any] = {}
     faults: list[str] = []

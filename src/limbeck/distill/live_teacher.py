@@ -1,6 +1,5 @@
 """The teacher's hidden states of every token, computed as training goes: for SST-2 alone they would fill gigabytes."""
 
-import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -8,6 +7,7 @@ import torch
 from torch import Tensor
 
 from limbeck import machine
+from limbeck.teacher.quick import bfloat16_copy
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -43,10 +43,5 @@ class LiveTeacher:
 
 
 def live_teacher(teacher: "PreTrainedModel", *, taken: tuple[int, ...]) -> LiveTeacher:
-    """A copy of the teacher that is quick to ask for hidden states; the teacher itself stays as it is."""
-    model = copy.deepcopy(teacher).eval().requires_grad_(requires_grad=False)
-    if machine.has_fast_bfloat16():
-        for module in model.base_model.modules():
-            if isinstance(module, torch.nn.Linear):
-                module.to(torch.bfloat16)
-    return LiveTeacher(model, taken)
+    """The teacher, quick to ask for hidden states."""
+    return LiveTeacher(bfloat16_copy(teacher) if machine.has_fast_bfloat16() else teacher, taken)

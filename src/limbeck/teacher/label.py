@@ -12,6 +12,7 @@ from limbeck.recipe import TeacherTable
 from limbeck.records import LabellingRecord
 from limbeck.signals import Signals, SignalsKey, SignalStore
 from limbeck.teacher.load import Teacher, model_inputs
+from limbeck.teacher.quick import bfloat16_copy
 
 _MAX_TEXTS = 256
 _PART_SECONDS = 5.0
@@ -74,6 +75,7 @@ def label(
         return record
     batches = batching.by_length(encoded.lengths, max_tokens=settings.batch_tokens, max_texts=_MAX_TEXTS)
     half = store.key.precision == "bfloat16"
+    model = bfloat16_copy(teacher.model) if half else teacher.model
     waiting: list[tuple[list[int], Signals]] = []
     last_written = time.monotonic()
     with progress.bar(f"teacher labels {part_name}", total=len(examples), unit="texts", done=record.n_found) as bar:
@@ -81,9 +83,9 @@ def label(
             wanted = [row for row, position in enumerate(batch) if int(position) in missing]
             if not wanted:
                 continue
-            inputs = model_inputs(teacher.model, teacher.encoder.pad(encoded, batch))
-            with torch.inference_mode(), torch.autocast(teacher.model.device.type, torch.bfloat16, enabled=half):
-                output = teacher.model(**inputs, output_hidden_states=True)
+            inputs = model_inputs(model, teacher.encoder.pad(encoded, batch))
+            with torch.inference_mode(), torch.autocast(model.device.type, torch.bfloat16, enabled=half):
+                output = model(**inputs, output_hidden_states=True)
             answers = Signals(
                 logits=output.logits[wanted].float().cpu().numpy(),
                 first_hidden=output.hidden_states[-1][wanted, 0].float().cpu().numpy().astype(np.float16),
