@@ -32,7 +32,8 @@ def test_no_paragraph_stands_twice() -> None:
     places = defaultdict(list)
     for name, path in zip(NAMES, DOCUMENTS, strict=True):
         for paragraph in _prose(path.read_text(encoding="utf-8")):
-            if len(paragraph) > SHORT and not paragraph.startswith("|"):
+            # Tables may agree by chance, and every result names the machine that it was measured on.
+            if len(paragraph) > SHORT and not paragraph.startswith(("|", "- processor: ")):
                 places[paragraph.casefold()].append(name)
     assert {paragraph: where for paragraph, where in places.items() if len(where) > 1} == {}
 
