@@ -144,7 +144,9 @@ def test_running_files_are_the_quantized_model_and_its_tokenizer(folder: Path) -
         "tokenizer_config.json",
         "limbeck.json",
     )
-    assert artifact.running_bytes == sum((folder / name).stat().st_size for name in artifact.running_files if name != "limbeck.json")
+    assert artifact.running_bytes == sum(
+        (folder / name).stat().st_size for name in artifact.running_files if name != "limbeck.json"
+    )
     assert artifact.path("README.md") == folder / "README.md"
 
 

@@ -17,8 +17,7 @@ def test_one_missing_package_is_enough(extra: str, absent: str, monkeypatch: pyt
     with pytest.raises(MissingExtraError) as caught:
         extras.need(extra, what="Compressing a teacher")
     assert str(caught.value) == (
-        "Compressing a teacher needs packages that are not installed.\n"
-        f"Hint: pip install 'limbeck[{extra}]'"
+        f"Compressing a teacher needs packages that are not installed.\nHint: pip install 'limbeck[{extra}]'"
     )
     assert caught.value.extra == extra
 

@@ -93,7 +93,10 @@ def test_all_ways_of_loading_give_the_same_labels(walked: SmallRun) -> None:
         onnxruntime.InferenceSession(artifact / "onnx" / name, providers=["CPUExecutionProvider"])
         for name in ("model_quantized.onnx", "model.onnx")
     )
-    model, theirs = AutoModelForSequenceClassification.from_pretrained(artifact), AutoTokenizer.from_pretrained(artifact)
+    model, theirs = (
+        AutoModelForSequenceClassification.from_pretrained(artifact),
+        AutoTokenizer.from_pretrained(artifact),
+    )
     for text, answer in zip(TEXTS, answers, strict=True):
         encoded = tokenizer.encode(text)
         feed = {
@@ -123,9 +126,9 @@ def test_two_runs_give_the_same_bytes(walked: SmallRun, tmp_path: Path) -> None:
     """A failure would make every artifact a throw of dice. The second run labels anew, in a folder of another name."""
     run = _compress(walked, tmp_path / "elsewhere", signals=tmp_path / "signals")
     assert _all_files(run.artifact) == _all_files(walked.run.artifact)
-    assert replace(run.record, seconds={}, verdict=walked.run.record.verdict, labelling=walked.run.record.labelling) == (
-        replace(walked.run.record, seconds={})
-    )
+    assert replace(
+        run.record, seconds={}, verdict=walked.run.record.verdict, labelling=walked.run.record.labelling
+    ) == (replace(walked.run.record, seconds={}))
 
 
 def test_a_second_student_asks_the_teacher_nothing(walked: SmallRun, tmp_path: Path) -> None:

@@ -107,9 +107,10 @@ def test_a_fault_is_told(tables: dict[str, Any], fault: str | None) -> None:
 @pytest.mark.parametrize("layers", [[], [0, 0], [-1, 2], [2, 1]])
 def test_layers_that_make_no_student_are_refused(layers: list[int]) -> None:
     """A failure would end in a stack trace when the student is built, after the labelling."""
-    assert "take_layers must be different layer numbers from 0 up, in rising order" in _refusal(
-        {"student": {"take_layers": layers}}
-    ).message
+    assert (
+        "take_layers must be different layer numbers from 0 up, in rising order"
+        in _refusal({"student": {"take_layers": layers}}).message
+    )
 
 
 def test_nothing_to_learn_is_refused() -> None:

@@ -53,7 +53,8 @@ def test_a_folder_of_something_else_is_left_alone(names: list[str], told: str, t
     with pytest.raises(OutputError) as caught, claimed(tmp_path):
         raise AssertionError
     assert str(caught.value) == (
-        f"{tmp_path} holds something else ({told}).\nHint: Give an --out folder that is new, empty, or of an earlier run."
+        f"{tmp_path} holds something else ({told}).\n"
+        "Hint: Give an --out folder that is new, empty, or of an earlier run."
     )
     assert _all_files(tmp_path) == before
 

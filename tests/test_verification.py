@@ -102,8 +102,8 @@ def test_a_tolerance_that_these_texts_cannot_check_is_refused(walked: SmallRun, 
     with pytest.raises(RecipeError) as caught:
         _verify(walked, data, recipe=_recipe(min_accuracy=0.5, min_agreement=0.5))
     assert str(caught.value) == (
-        "Tolerances were set that these texts cannot check: verify.tolerances.min_agreement needs the teacher's answers; "
-        "verify.tolerances.min_accuracy needs labels.\n"
+        "Tolerances were set that these texts cannot check: verify.tolerances.min_agreement needs the teacher's "
+        "answers; verify.tolerances.min_accuracy needs labels.\n"
         "Hint: Bring what is missing, or leave the tolerance out: a gate that cannot see must not say yes."
     )
 

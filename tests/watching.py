@@ -17,9 +17,7 @@ class Events:
         after: With `interrupt_in`: how many advances of that bar go well before.
     """
 
-    def __init__(
-        self, interrupt_at: int | None = None, *, interrupt_in: str | None = None, after: int = 0
-    ) -> None:
+    def __init__(self, interrupt_at: int | None = None, *, interrupt_in: str | None = None, after: int = 0) -> None:
         self.sentences: list[str] = []
         self._bars: list[_Bar] = []
         self._interrupt_at, self._interrupt_in, self._after = interrupt_at, interrupt_in, after

@@ -47,7 +47,9 @@ def test_no_content_is_made_twice_or_taken_from_elsewhere(examples: Examples) ->
 def test_case_and_blanks_make_no_new_text() -> None:
     """A failure would let a held-out text in through a capital letter."""
     few = Examples(("Good Film", "bad song", "great  rain", "awful day"), None, None, LABELS)
-    avoid = Examples(tuple(text.upper() + " " for text in augmented(few, n=50, seed=0, avoid=()).texts), None, None, LABELS)
+    avoid = Examples(
+        tuple(text.upper() + " " for text in augmented(few, n=50, seed=0, avoid=()).texts), None, None, LABELS
+    )
     again = augmented(few, n=50, seed=0, avoid=avoid.content_fingerprints)
     assert not set(again.content_fingerprints) & set(avoid.content_fingerprints)
 

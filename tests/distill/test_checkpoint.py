@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from full_disk import no_file_beyond
 from limbeck.distill import checkpoint
 from limbeck.distill.checkpoint import TrainingState, trained_weights
 from limbeck.errors import OutputError
 from limbeck.records import CurvePoint
-from full_disk import no_file_beyond
 
 
 def _model(seed: int) -> torch.nn.Sequential:

@@ -59,8 +59,8 @@ def test_soft_labels_by_twin() -> None:
 def test_the_factor_keeps_the_gradient_when_the_temperature_changes() -> None:
     """A failure would make every change of temperature a hidden change of the loss weights.
 
-    For large T the gradient tends to (student - teacher) / classes of centred logits, whatever T is (Hinton et al. 2015,
-    equation 4). What is left out falls with 1 / T: at T = 50 it is 2 % of the largest logit's share.
+    For large T the gradient tends to (student - teacher) / classes of centred logits, whatever T is (Hinton et al.
+    2015, equation 4). What is left out falls with 1 / T: at T = 50 it is 2 % of the largest logit's share.
     """
     teacher = torch.tensor([[1.0, -1.0, 0.0]])
     gradients = []
@@ -81,7 +81,7 @@ def test_true_labels_by_hand() -> None:
 
 
 def test_texts_that_nobody_labelled_do_not_count() -> None:
-    """A failure would teach the student that all made-up texts are of class -100, or divide by rows that say nothing."""
+    """A failure would teach the student that made-up texts are of class -100, or divide by rows that say nothing."""
     logits = torch.tensor([[0.0, 0.0], [9.0, -9.0], [3.0, 1.0]], requires_grad=True)
     loss = true_label_loss(logits, torch.tensor([0, UNLABELLED, UNLABELLED]))
     assert float(loss.detach()) == pytest.approx(math.log(2), abs=1e-6)

@@ -1,4 +1,4 @@
-"""The law of resuming: a training broken off anywhere, any number of times, ends in the weights of an undisturbed one."""
+"""The law of resuming: a training broken off anywhere, however often, ends in the weights of an undisturbed one."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from toy import LABELS_ALONE, PLAN, SOFT, Toy, same, weights_of
 
 from limbeck.distill import Objective, TrainingPlan, live_teacher, train
 from limbeck.distill.checkpoint import CHECKPOINT_FILE
 from limbeck.distill.loop import forget
 from limbeck.records import TrainingRecord
-from toy import LABELS_ALONE, PLAN, SOFT, Toy, same, weights_of
 from watching import Events, Interrupted
 
 Ended = tuple[dict[str, torch.Tensor], TrainingRecord]
@@ -25,7 +25,13 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
 
 
 def _end(
-    toy: Toy, plan: TrainingPlan, work: Path, *, objective: Objective = SOFT, broken_off: Sequence[int] = (), **lessons: Any
+    toy: Toy,
+    plan: TrainingPlan,
+    work: Path,
+    *,
+    objective: Objective = SOFT,
+    broken_off: Sequence[int] = (),
+    **lessons: Any,
 ) -> Ended:
     """Train to the end; on the way break off after so many steps of each attempt, and start anew from a new model."""
     given = replace(toy.lessons, **lessons)

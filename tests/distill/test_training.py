@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from toy import LABELS_ALONE, PLAN, SOFT, Toy, same, weights_of
 
 from limbeck.distill import Objective, train
 from limbeck.distill.loop import _decay_groups, _rate_share, _switch_off_dropout
 from limbeck.errors import RecipeError
 from limbeck.signals import Signals
 from tiny import FAMILIES, write_teacher
-from toy import LABELS_ALONE, PLAN, SOFT, Toy, same, weights_of
 from watching import Events
 
 
@@ -65,7 +65,9 @@ def test_the_best_weights_are_kept_and_not_the_last(toy: Toy, tmp_path: Path) ->
     student = toy.student()
     snapshots = _Snapshots(student)
     record = train(student, toy.contrary(), objective=SOFT, plan=plan, work=tmp_path, progress=snapshots)
-    scores = {point.step: point.validation_agreement for point in record.curve if point.validation_agreement is not None}
+    scores = {
+        point.step: point.validation_agreement for point in record.curve if point.validation_agreement is not None
+    }
     assert set(scores) == {3, 6, 9, 12}
     assert record.best_step < 12
     assert scores[record.best_step] == max(scores.values())

@@ -95,7 +95,9 @@ def test_a_student_trains_and_its_teacher_does_not(tmp_path: Path) -> None:
     with torch.no_grad():
         for parameter in student.parameters():
             parameter.zero_()
-    assert not any(torch.equal(parameter, torch.zeros_like(parameter)) for parameter in teacher.parameters() if parameter.ndim > 1)
+    assert not any(
+        torch.equal(parameter, torch.zeros_like(parameter)) for parameter in teacher.parameters() if parameter.ndim > 1
+    )
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -76,8 +76,7 @@ def test_named_layers_are_taken_as_named() -> None:
         (
             "bert",
             {"take_layers": (1, 6)},
-            "student.take_layers names layer 6, but the teacher's 6 layers are 0 to 5.\n"
-            "Hint: Name layers from 0 to 5.",
+            "student.take_layers names layer 6, but the teacher's 6 layers are 0 to 5.\nHint: Name layers from 0 to 5.",
         ),
         (
             "modernbert",

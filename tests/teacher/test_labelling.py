@@ -35,7 +35,6 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> Teacher:
 def _a_part_a_batch(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Write what is answered after every batch, so that a kill in any place leaves something."""
     monkeypatch.setattr(labelling, "_PART_SECONDS", -1.0)
-    yield
 
 
 def _store(root: Path, teacher: Teacher, precision: str = "float32") -> SignalStore:
@@ -78,7 +77,9 @@ def test_a_killed_labelling_goes_on_to_the_same_bits(teacher: Teacher, tmp_path:
     known = 0
     for interrupted_at in (1, 1, 3):  # advances of the bar within each attempt
         with pytest.raises(Interrupted):
-            label(teacher, EXAMPLES, _store(tmp_path / "b", teacher), settings=SETTINGS, progress=Events(interrupted_at))
+            label(
+                teacher, EXAMPLES, _store(tmp_path / "b", teacher), settings=SETTINGS, progress=Events(interrupted_at)
+            )
         now = len(_store(tmp_path / "b", teacher))
         assert now >= known
         known = now
@@ -110,7 +111,9 @@ def test_repeats_are_asked_once_and_cuts_are_counted(teacher: Teacher, tmp_path:
     record = label(teacher, examples, store, settings=SETTINGS)
     assert (record.n_texts, record.n_found, record.n_asked, record.n_truncated) == (4, 1, 3, 1)
     assert record.folder == str(store.folder)
-    assert np.array_equal(store.read(examples.text_fingerprints).logits[[0]], store.read(examples.text_fingerprints[2:3]).logits)
+    assert np.array_equal(
+        store.read(examples.text_fingerprints).logits[[0]], store.read(examples.text_fingerprints[2:3]).logits
+    )
 
 
 def test_precisions_do_not_share_answers(teacher: Teacher, tmp_path: Path) -> None:

@@ -257,9 +257,7 @@ def test_a_file_is_no_teacher(tmp_path: Path) -> None:
 def test_a_path_that_is_not_there_is_told(path: str, tmp_path: Path) -> None:
     """A failure would blame the hub for a slip in a path."""
     error = _refusal(path, tmp_path)
-    assert str(error) == (
-        f"There is no folder {Path(path)}.\nHint: Check the path; a hub id looks like 'owner/name'."
-    )
+    assert str(error) == (f"There is no folder {Path(path)}.\nHint: Check the path; a hub id looks like 'owner/name'.")
 
 
 @pytest.mark.parametrize("name", ["nobody/nothing", "nothing", "no such name!"])
