@@ -28,7 +28,7 @@ _LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
 _connect = socket.socket.connect
 
 
-def _connect_only_here(self: socket.socket, address: Any) -> None:  # noqa: ANN401  (whatever a socket takes)
+def _connect_only_here(self: socket.socket, address: Any) -> None:
     """Stand in for `socket.connect`: a test that reaches for another machine fails, with the address."""
     if isinstance(address, tuple) and address[0] not in _LOCAL:
         _refuse(address)

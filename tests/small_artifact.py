@@ -18,7 +18,7 @@ def write_artifact(
     max_tokens: int = 16,
     with_type_ids: bool = True,
     seed: int = 0,
-    **manifest_changes: Any,  # noqa: ANN401  (any field of a manifest)
+    **manifest_changes: Any,
 ) -> Path:
     """Write and seal an artifact whose logits `expected_logits` works out again in numpy."""
     from limbeck.artifact import Manifest, seal

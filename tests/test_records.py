@@ -114,7 +114,7 @@ def test_a_verdict_of_before_optional_fields_is_still_read() -> None:
         ("models", [{"name": "x"}], "models.0.size_bytes"),
     ],
 )
-def test_a_damaged_record_is_refused_with_its_place(field: str, value: Any, where: str) -> None:  # noqa: ANN401
+def test_a_damaged_record_is_refused_with_its_place(field: str, value: Any, where: str) -> None:
     """A damaged run.json must not become a report with wrong figures."""
     damaged = to_json(whole_run().verdict) | {field: value}
     with pytest.raises(ValidationError) as caught:

@@ -33,7 +33,7 @@ def serve(monkeypatch: pytest.MonkeyPatch, **splits: datasets.Dataset) -> list[t
     """Put these splits in the place of the hub; gives the list of what was asked of it."""
     asked: list[tuple[Any, ...]] = []
 
-    def load_dataset(*arguments: Any) -> datasets.DatasetDict:  # noqa: ANN401
+    def load_dataset(*arguments: Any) -> datasets.DatasetDict:
         asked.append(arguments)
         return datasets.DatasetDict(splits)
 

@@ -55,7 +55,7 @@ class _Snapshots(Events):
         self._student = student
         self.weights: list[dict[str, torch.Tensor]] = []
 
-    def advanced(self, bar: Any) -> None:  # noqa: ANN401  (the double's bar)
+    def advanced(self, bar: Any) -> None:
         self.weights.append(weights_of(self._student))
 
 
@@ -106,7 +106,7 @@ def test_the_optimizer_gets_that_rate(toy: Toy, tmp_path: Path, monkeypatch: pyt
     rates: list[list[float]] = []
     step = torch.optim.AdamW.step
 
-    def watched(self: torch.optim.AdamW, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  (as torch has it)
+    def watched(self: torch.optim.AdamW, *args: Any, **kwargs: Any) -> Any:
         rates.append([group["lr"] for group in self.param_groups])
         return step(self, *args, **kwargs)
 
@@ -199,7 +199,7 @@ def test_every_text_is_read_once_an_epoch(toy: Toy, tmp_path: Path, monkeypatch:
     read: list[int] = []
     take = type(toy.lessons.train_targets).take
 
-    def watched(self: Any, indices: torch.Tensor, *, device: torch.device) -> Any:  # noqa: ANN401  (as Targets has it)
+    def watched(self: Any, indices: torch.Tensor, *, device: torch.device) -> Any:
         read.extend(indices.tolist())
         return take(self, indices, device=device)
 

@@ -50,7 +50,7 @@ class Toy:
         changes: Changes to its config.
     """
 
-    def __init__(self, root: Path, *, family: str = "bert", **changes: Any) -> None:  # noqa: ANN401  (config values)
+    def __init__(self, root: Path, *, family: str = "bert", **changes: Any) -> None:
         folder = write_teacher(root / "teacher", family=family, **changes)
         self.teacher: PreTrainedModel = load_model(folder, attention="eager").eval()
         self.encoder = TextEncoder(folder, max_tokens=32)

@@ -16,7 +16,7 @@ from limbeck.records import Verdict
 LENIENT = Tolerances(min_retention=0.5, min_agreement=0.5)
 
 
-def verdict(**changes: Any) -> Verdict:  # noqa: ANN401  (any argument of judge)
+def verdict(**changes: Any) -> Verdict:
     """The verdict on the six texts, with some arguments changed."""
     given: dict[str, Any] = {
         "examples": held_out.examples(),

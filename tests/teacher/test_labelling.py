@@ -1,7 +1,6 @@
 """Labelling: every text is asked once, in any number of attempts, and the answers are those of a plain forward."""
 
 import importlib
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,7 +31,7 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> Teacher:
 
 
 @pytest.fixture
-def _a_part_a_batch(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _a_part_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write what is answered after every batch, so that a kill in any place leaves something."""
     monkeypatch.setattr(labelling, "_PART_SECONDS", -1.0)
 
