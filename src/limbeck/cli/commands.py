@@ -26,6 +26,9 @@ def demo(
     The example is Pocket: 1,728 utterances to a phone assistant, 24 intents. Any recipe key is an option too.
 
     [bold]Example:[/bold] limbeck demo
+    ...
+    Artifact: limbeck-demo/artifact
+    Report:   limbeck-demo/report.html
     """
     from limbeck.cli import console
     from limbeck.cli.demo import run_demo
@@ -48,7 +51,9 @@ def teach(
 
     Any recipe key is an option too, as in --teach.epochs 5. The teacher is the folder OUT/teacher.
 
-    [bold]Example:[/bold] limbeck teach --encoder my-encoder --data intents.jsonl --out runs/teacher
+    [bold]Example:[/bold] limbeck teach --encoder my-encoder --data texts.jsonl --out runs/t
+    ...
+    Taught: runs/t/teacher, accuracy on validation texts 75.0 %
     """
     from limbeck.cli import console
     from limbeck.cli.flags import recipe_from
@@ -82,6 +87,10 @@ def compress(
     Exit code 0 when the artifact passed, 1 when it was refused, 2 for bad input.
 
     [bold]Example:[/bold] limbeck compress --teacher my-teacher --data texts.jsonl --out runs/a
+    ...
+    held   agreement 94.2 % is at least the accepted 90 %
+    Artifact: runs/a/artifact
+    Report:   runs/a/report.html
     """
     from limbeck.cli import console
     from limbeck.cli.flags import recipe_from
@@ -111,6 +120,8 @@ def verify(
     --verify.tolerances.min_accuracy 0.9. Exit code 0 when it passed, 1 when it was refused, 2 for bad input.
 
     [bold]Example:[/bold] limbeck verify runs/a/artifact --data new.jsonl
+    ...
+    held   agreement 94.2 % is at least the accepted 90 %
     """
     from limbeck.cli import console
     from limbeck.cli.flags import apart, changes_from, recipe_from
@@ -149,7 +160,8 @@ def predict(
 ) -> None:
     """Answer texts from stdin, one a line, as JSON lines on stdout.
 
-    [bold]Example:[/bold] limbeck predict runs/a/artifact < texts.txt > answers.jsonl
+    [bold]Example:[/bold] limbeck predict runs/a/artifact < texts.txt
+    {"text": "lovely film", "label": "positive", "probability": 0.998436470449821}
     """
     import json
 
@@ -179,6 +191,8 @@ def inspect(
     """Say in a screenful what a path is; an artifact's hashes are checked.
 
     [bold]Example:[/bold] limbeck inspect runs/a/artifact
+    Artifact in runs/a/artifact: it is whole and unchanged
+    ...
     """
     from limbeck.cli.tables import print_inspection
     from limbeck.records import to_json
@@ -197,7 +211,10 @@ def recipe(
 ) -> None:
     """Print a whole recipe as TOML: every key with its value and meaning.
 
-    [bold]Example:[/bold] limbeck recipe > recipe.toml
+    [bold]Example:[/bold] limbeck recipe --seed 3
+    seed = 3
+    task = "classification"
+    ...
     """
     from limbeck.cli.flags import apart, recipe_from
 
