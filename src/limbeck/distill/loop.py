@@ -251,7 +251,7 @@ def _switch_off_dropout(model: torch.nn.Module) -> None:
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
         elif isinstance(getattr(module, "attention_dropout", None), float):  # ModernBERT hands it to a function
-            module.attention_dropout = 0.0
+            module.attention_dropout = 0.0  # type: ignore[assignment]
 
 
 def _decay_groups(weights: Weights, weight_decay: float) -> list[dict[str, object]]:

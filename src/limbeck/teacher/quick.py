@@ -14,7 +14,7 @@ def bfloat16_copy(model: "PreTrainedModel") -> "PreTrainedModel":
 
     Autocast alone would convert every matrix anew for every batch.
     """
-    quick = copy.deepcopy(model).eval().requires_grad_(requires_grad=False)
+    quick: PreTrainedModel = copy.deepcopy(model).eval().requires_grad_(requires_grad=False)
     for module in quick.base_model.modules():
         if isinstance(module, torch.nn.Linear):
             module.to(torch.bfloat16)
