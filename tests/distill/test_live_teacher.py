@@ -1,0 +1,58 @@
+"""The live teacher: what it says of the layers between is what the teacher computes, and the teacher stays as it is."""
+
+import pytest
+import torch
+from toy import Toy, same, weights_of
+
+from limbeck import machine
+from limbeck.distill import live_teacher
+
+IDS = torch.tensor([[2, 50, 51, 52, 3, 0, 0], [2, 50, 55, 60, 65, 70, 3]])
+INPUTS = {"input_ids": IDS, "attention_mask": (IDS != 0).long()}
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
+    """One toy problem for all tests of this file."""
+    return Toy(tmp_path_factory.mktemp("toy"))
+
+
+@pytest.mark.parametrize("taken", [(0, 3), (1, 2, 3), (0, 1, 2, 3)])
+def test_states_are_those_behind_the_layers_that_were_taken(
+    taken: tuple[int, ...], toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure would pull each student layer to compute what another layer computes. By twin: hooks on the layers."""
+    monkeypatch.setattr(machine, "has_fast_bfloat16", lambda: False)
+    seen: list[torch.Tensor] = []
+    layers = toy.teacher.bert.encoder.layer
+    hooks = [
+        layer.register_forward_hook(
+            lambda _module, _given, found: seen.append(found[0] if isinstance(found, tuple) else found)
+        )
+        for layer in layers
+    ]
+    with torch.inference_mode():
+        toy.teacher(**INPUTS)
+    for hook in hooks:
+        hook.remove()
+    states = live_teacher(toy.teacher, taken=taken).states(INPUTS)
+    assert len(states) == len(taken) - 1
+    for state, layer in zip(states, taken[:-1], strict=True):
+        assert torch.equal(state, seen[layer])
+        assert not state.is_inference()
+
+
+def test_halved_precision_is_near_and_leaves_the_teacher_alone(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure would round the teacher itself, whose logits judge the student."""
+    before = weights_of(toy.teacher)
+    monkeypatch.setattr(machine, "has_fast_bfloat16", lambda: False)
+    exact = live_teacher(toy.teacher, taken=(0, 2, 3)).states(INPUTS)
+    monkeypatch.setattr(machine, "has_fast_bfloat16", lambda: True)
+    rounded = live_teacher(toy.teacher, taken=(0, 2, 3)).states(INPUTS)
+    assert same(weights_of(toy.teacher), before)
+    real = INPUTS["attention_mask"].bool()
+    for one, other in zip(exact, rounded, strict=True):
+        assert other.dtype == torch.float32
+        assert not torch.equal(one, other)
+        # bfloat16 keeps 8 bits; through a few layers of sums the states stay within a tenth of their size.
+        assert (one - other)[real].norm() < 0.1 * one[real].norm()
