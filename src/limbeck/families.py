@@ -14,27 +14,32 @@ class Family:
         layers_prefix: Start of a layer's parameter names, before its number; None where all layers share one set.
         count_field: The config field that counts the layers.
         keeps_first: The first layer differs from the rest (ModernBERT has no norm there), so a student starts with it.
+        behind_attention: The module of a layer that takes what attention found, token by token; None where the layers
+            share one set of weights or the residual goes around it.
+        last_norm: Name of the norm behind the last layer, where layers themselves do not end with one.
     """
 
     model_type: str
     layers_prefix: str | None
     count_field: str = "num_hidden_layers"
     keeps_first: bool = False
+    behind_attention: str | None = None
+    last_norm: str | None = None
 
 
 FAMILIES: Mapping[str, Family] = {
     family.model_type: family
     for family in (
-        Family("bert", "bert.encoder.layer."),
-        Family("distilbert", "distilbert.transformer.layer.", count_field="n_layers"),
-        Family("roberta", "roberta.encoder.layer."),
-        Family("xlm-roberta", "roberta.encoder.layer."),
-        Family("camembert", "roberta.encoder.layer."),
-        Family("electra", "electra.encoder.layer."),
-        Family("mpnet", "mpnet.encoder.layer."),
+        Family("bert", "bert.encoder.layer.", behind_attention="attention.output"),
+        Family("distilbert", "distilbert.transformer.layer.", count_field="n_layers", behind_attention="sa_layer_norm"),
+        Family("roberta", "roberta.encoder.layer.", behind_attention="attention.output"),
+        Family("xlm-roberta", "roberta.encoder.layer.", behind_attention="attention.output"),
+        Family("camembert", "roberta.encoder.layer.", behind_attention="attention.output"),
+        Family("electra", "electra.encoder.layer.", behind_attention="attention.output"),
+        Family("mpnet", "mpnet.encoder.layer.", behind_attention="attention.LayerNorm"),
         Family("albert", None),
-        Family("deberta-v2", "deberta.encoder.layer."),
-        Family("modernbert", "model.layers.", keeps_first=True),
+        Family("deberta-v2", "deberta.encoder.layer.", behind_attention="attention.output"),
+        Family("modernbert", "model.layers.", keeps_first=True, last_norm="model.final_norm"),
     )
 }
 

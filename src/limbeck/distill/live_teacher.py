@@ -7,6 +7,9 @@ import torch
 from torch import Tensor
 
 from limbeck import machine
+from limbeck.families import FAMILIES
+from limbeck.recipe import StudentTable
+from limbeck.student import initialise
 from limbeck.teacher.quick import bfloat16_copy
 
 if TYPE_CHECKING:
@@ -18,7 +21,8 @@ class LiveTeacher:
     """A teacher that is asked for hidden states only; its logits stand on disk.
 
     Args:
-        model: Frozen, in evaluation mode, its matrices in bfloat16 where this machine has it in hardware.
+        model: Frozen, in evaluation mode, its matrices in bfloat16 where this machine has it in hardware; it ends with
+            the deepest layer that is asked for.
         taken: Which teacher layer each student layer was taken from, counted from 0.
     """
 
@@ -43,5 +47,15 @@ class LiveTeacher:
 
 
 def live_teacher(teacher: "PreTrainedModel", *, taken: tuple[int, ...]) -> LiveTeacher:
-    """The teacher, quick to ask for hidden states."""
-    return LiveTeacher(bfloat16_copy(teacher) if machine.has_fast_bfloat16() else teacher, taken)
+    """The teacher's lower layers, as far up as they are asked for, quick to ask for hidden states.
+
+    Args:
+        teacher: The whole teacher. It is not changed.
+        taken: Which of its layers each student layer was taken from, counted from 0.
+    """
+    deepest = max(taken[:-1], default=0)
+    lower = initialise(teacher, StudentTable(take_layers=tuple(range(deepest + 1)))).eval()
+    last_norm = FAMILIES[teacher.config.model_type].last_norm
+    if last_norm is not None:  # it would change what the deepest layer left behind
+        lower.set_submodule(last_norm, torch.nn.Identity())
+    return LiveTeacher(bfloat16_copy(lower) if machine.has_fast_bfloat16() else lower, taken)

@@ -19,6 +19,7 @@ from limbeck.distill.objective import Objective
 from limbeck.progress import SILENT, Bar, Progress
 from limbeck.records import CurvePoint, TrainingRecord
 from limbeck.teacher.load import model_inputs
+from limbeck.teacher.quick import first_token_at_last
 from limbeck.tokens import EncodedTexts
 
 if TYPE_CHECKING:
@@ -120,7 +121,10 @@ class _Training:
         plan, state = self.plan, self.state
         point_at = max(1, plan.steps // _CURVE_POINTS)
         last_saved = time.monotonic()
-        with progress.bar(plan.name, total=plan.steps, unit="steps", done=state.step) as bar:
+        with (
+            first_token_at_last(self.plain),
+            progress.bar(plan.name, total=plan.steps, unit="steps", done=state.step) as bar,
+        ):
             for batch in self._batches():
                 if plan.patience is not None and state.worse_evaluations >= plan.patience:
                     break

@@ -12,7 +12,7 @@ from limbeck.recipe import TeacherTable
 from limbeck.records import LabellingRecord
 from limbeck.signals import Signals, SignalsKey, SignalStore
 from limbeck.teacher.load import Teacher, model_inputs
-from limbeck.teacher.quick import bfloat16_copy
+from limbeck.teacher.quick import bfloat16_copy, first_token_at_last
 
 _MAX_TEXTS = 256
 _PART_SECONDS = 5.0
@@ -78,7 +78,10 @@ def label(
     model = bfloat16_copy(teacher.model) if half else teacher.model
     waiting: list[tuple[list[int], Signals]] = []
     last_written = time.monotonic()
-    with progress.bar(f"teacher labels {part_name}", total=len(examples), unit="texts", done=record.n_found) as bar:
+    with (
+        first_token_at_last(model),
+        progress.bar(f"teacher labels {part_name}", total=len(examples), unit="texts", done=record.n_found) as bar,
+    ):
         for batch in batches:
             wanted = [row for row, position in enumerate(batch) if int(position) in missing]
             if not wanted:

@@ -1,9 +1,13 @@
-"""A copy of a frozen model that computes faster: its matrices in bfloat16, for hardware that multiplies in it."""
+"""Ways to compute the same faster: matrices in bfloat16, and in the last layer no token that nothing reads."""
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
+
+from limbeck.families import FAMILIES
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -19,3 +23,26 @@ def bfloat16_copy(model: "PreTrainedModel") -> "PreTrainedModel":
         if isinstance(module, torch.nn.Linear):
             module.to(torch.bfloat16)
     return quick
+
+
+@contextmanager
+def first_token_at_last(model: "PreTrainedModel") -> Iterator[None]:
+    """Within, the last layer goes on behind its attention with the first token only, as the head reads no other.
+
+    Logits and gradients stay what they are; the last hidden state becomes (batch, 1, hidden). Where the family does
+    not allow it, nothing changes.
+
+    Args:
+        model: A classifier of a known family.
+    """
+    family = FAMILIES[model.config.model_type]
+    if family.behind_attention is None:
+        yield
+        return
+    last = int(getattr(model.config, family.count_field)) - 1
+    module = model.get_submodule(f"{family.layers_prefix}{last}.{family.behind_attention}")
+    hook = module.register_forward_pre_hook(lambda _module, given: tuple(tokens[:, :1] for tokens in given))
+    try:
+        yield
+    finally:
+        hook.remove()
