@@ -100,14 +100,14 @@ def _train(master: Teacher, texts: Examples, few: Examples, recipe: Recipe, work
             validation_targets=targets_of(few, store.read(few.text_fingerprints)),
         )
         objective = Objective(recipe.distill.weights.model_dump(), temperature=recipe.distill.temperature)
+        taken = student.choose_layers(master.model.config, recipe.student)
         if objective.needs_live_teacher:
-            taken = student.choose_layers(master.model.config, recipe.student)
             lessons = replace(lessons, live_teacher=live_teacher(master.model, taken=taken))
         learn(
             lambda: student.initialise(master.model, recipe.student),
             lessons,
             objective=objective,
-            plan=distillation_plan(recipe, n_texts=len(texts), hidden_size=master.hidden_size),
+            plan=distillation_plan(recipe, n_texts=len(texts), hidden_size=master.hidden_size, taken=taken),
             work=root,
         )
         return time.perf_counter() - start

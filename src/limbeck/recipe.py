@@ -108,12 +108,13 @@ class DistillTable(_Table):
     weight_decay: float = Field(0.01, ge=0)
     max_gradient_norm: float = Field(1.0, gt=0)
     train_embeddings: bool = Field(False, description="Also train the embedding tables taken over from the teacher.")
+    train_lowest: bool = Field(False, description="Also train the lowest layers, where they stand as in the teacher.")
     evaluations: int = Field(10, ge=1, description="How often the student is compared on validation texts.")
     augment: float | None = Field(
         None,
         ge=0,
         le=100,
-        description="Made-up texts per training text. Default: 1, more where texts are few (8 at most).",
+        description="Made-up texts per training text. Default: 2, more where texts are few (8 at most).",
     )
     checkpoint_seconds: float = Field(
         20.0, gt=0, description="Seconds between checkpoints; a killed run loses no more."

@@ -9,9 +9,11 @@ import pytest
 import torch
 from toy import LABELS_ALONE, PLAN, SOFT, Toy, same, weights_of
 
-from limbeck.distill import Objective, train
+from limbeck.distill import Objective, distillation_plan, train
 from limbeck.distill.loop import _decay_groups, _rate_share, _switch_off_dropout
 from limbeck.errors import RecipeError
+from limbeck.families import FAMILIES as KNOWN
+from limbeck.recipe import Recipe
 from limbeck.signals import Signals
 from tiny import FAMILIES, write_teacher
 from watching import Events
@@ -137,6 +139,31 @@ def test_embedding_tables_are_trained_only_when_asked(family: str, trains: bool,
     assert tables
     assert any("layer" in name and name.endswith("weight") for name in changed)
     assert bool(changed & tables) == trains
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_lowest_layers_stay_as_they_are_when_asked(family: str, tmp_path: Path) -> None:
+    """A failure would let layers that compute what the teacher computes forget it on a few texts."""
+    toy = Toy(tmp_path, family=family)
+    student = toy.student()
+    before = weights_of(student)
+    train(student, toy.lessons, objective=SOFT, plan=replace(PLAN, frozen_layers=1, steps=2), work=tmp_path)
+    changed = {name for name, tensor in weights_of(student).items() if not torch.equal(tensor, before[name])}
+    prefix = KNOWN[family].layers_prefix
+    lowest = {name for name in before if prefix is not None and name.startswith(f"{prefix}0.")}
+    assert bool(lowest) == (family != "albert")  # its layers share one set of weights, which must learn
+    assert not changed & lowest
+    assert not (lowest and any("embeddings" in name.split(".") for name in changed))
+    assert any("layer" in name and name.endswith("weight") for name in changed)
+
+
+@pytest.mark.parametrize(("taken", "n_kept"), [((0, 2, 5), 1), ((1, 3, 5), 0), ((0, 1, 2), 2), ((0,), 0)])
+def test_only_layers_that_stand_where_they_stood_are_kept(taken: tuple[int, ...], n_kept: int) -> None:
+    """A failure would freeze a layer that has to do another layer's work, or all of them."""
+    plan = distillation_plan(Recipe(), n_texts=1000, hidden_size=384, taken=taken)
+    assert plan.frozen_layers == n_kept
+    asked = Recipe.from_dict({"distill": {"train_lowest": True}})
+    assert distillation_plan(asked, n_texts=1000, hidden_size=384, taken=taken).frozen_layers == 0
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -30,6 +30,7 @@ PLAN = TrainingPlan(
     weight_decay=0.01,
     max_gradient_norm=1.0,
     train_embeddings=False,
+    frozen_layers=0,
     dropout=False,
     evaluate_every=4,
     patience=None,

@@ -66,15 +66,18 @@ def learn(
     return Learned(load_model(folder).eval(), from_json(TrainingRecord, told))
 
 
-def distillation_plan(recipe: Recipe, *, n_texts: int, hidden_size: int) -> TrainingPlan:
+def distillation_plan(recipe: Recipe, *, n_texts: int, hidden_size: int, taken: tuple[int, ...]) -> TrainingPlan:
     """How the student is trained.
 
     Args:
         recipe: The recipe.
         n_texts: Training texts, made-up ones included; where the recipe names no epochs, few are read more often.
         hidden_size: The student's; wider models take a lower learning rate.
+        taken: Which teacher layer each student layer was taken from. The lowest ones that stand where they stood
+            compute what the teacher computes, whatever the text; trained on few texts they would do so no longer.
     """
     table = recipe.distill
+    n_kept = next((number for number, layer in enumerate(taken) if number != layer), len(taken) - 1)
     steps_per_epoch = -(-n_texts // table.batch_size)
     epochs = table.epochs or max(_FEWEST_EPOCHS, min(_MOST_EPOCHS, -(-_USUAL_STEPS // steps_per_epoch)))
     steps = epochs * steps_per_epoch
@@ -87,6 +90,7 @@ def distillation_plan(recipe: Recipe, *, n_texts: int, hidden_size: int) -> Trai
         weight_decay=table.weight_decay,
         max_gradient_norm=table.max_gradient_norm,
         train_embeddings=table.train_embeddings,
+        frozen_layers=0 if table.train_lowest else n_kept,
         dropout=False,
         evaluate_every=max(1, -(-steps // table.evaluations)),
         patience=None,
@@ -117,6 +121,7 @@ def teaching_plan(recipe: Recipe, *, n_texts: int, hidden_size: int) -> Training
         weight_decay=table.weight_decay,
         max_gradient_norm=table.max_gradient_norm,
         train_embeddings=True,
+        frozen_layers=0,
         dropout=True,
         evaluate_every=steps_per_epoch,
         patience=table.patience,

@@ -16,6 +16,7 @@ from limbeck.distill import checkpoint
 from limbeck.distill.checkpoint import TrainingState, Weights
 from limbeck.distill.lessons import Lessons, Targets
 from limbeck.distill.objective import Objective
+from limbeck.families import FAMILIES
 from limbeck.progress import SILENT, Bar, Progress
 from limbeck.records import CurvePoint, TrainingRecord
 from limbeck.teacher.load import model_inputs
@@ -43,6 +44,7 @@ class TrainingPlan:
         weight_decay: On matrices; biases and norms are left alone.
         max_gradient_norm: Longer gradients are scaled down to it.
         train_embeddings: Whether embedding tables are trained too.
+        frozen_layers: How many layers, from the lowest, keep their weights, with the norm of the embeddings.
         dropout: Whether the model's dropout is on.
         evaluate_every: Steps between answers to the validation texts; the last step always is followed by one.
         patience: Stop after so many evaluations without a better score; None goes on to the end.
@@ -59,6 +61,7 @@ class TrainingPlan:
     weight_decay: float
     max_gradient_norm: float
     train_embeddings: bool
+    frozen_layers: int
     dropout: bool
     evaluate_every: int
     patience: int | None
@@ -107,7 +110,7 @@ class _Training:
         self.path = work / f"{plan.name}-{checkpoint.CHECKPOINT_FILE}"
         self.accelerator = Accelerator(mixed_precision="bf16" if machine.has_fast_bfloat16() else "no")
         self.plain = student
-        _set_trainable(student, train_embeddings=plan.train_embeddings)
+        _set_trainable(student, train_embeddings=plan.train_embeddings, frozen_layers=plan.frozen_layers)
         if not plan.dropout:
             _switch_off_dropout(student)
         self.weights = checkpoint.trained_weights(student)
@@ -243,11 +246,20 @@ def _rate_share(step: int, n_steps: int, warmup_share: float) -> float:
     return min((step + 1) / n_warmup, (n_steps - step) / max(1, n_steps - n_warmup))
 
 
-def _set_trainable(model: torch.nn.Module, *, train_embeddings: bool) -> None:
-    for name, module in model.named_modules():
-        is_table = isinstance(module, torch.nn.Embedding) and name.split(".")[-2:-1] == ["embeddings"]
-        for parameter in module.parameters(recurse=False):
-            parameter.requires_grad_(train_embeddings or not is_table)
+def _set_trainable(model: "PreTrainedModel", *, train_embeddings: bool, frozen_layers: int) -> None:
+    prefix = FAMILIES[model.config.model_type].layers_prefix
+    kept = tuple(f"{prefix}{number}." for number in range(frozen_layers)) if prefix is not None else ()
+    tables = {
+        parameter
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Embedding) and name.split(".")[-2:-1] == ["embeddings"]
+        for parameter in module.parameters()
+    }
+    for name, parameter in model.named_parameters():
+        if parameter in tables:
+            parameter.requires_grad_(train_embeddings)
+        else:
+            parameter.requires_grad_(not name.startswith(kept) and not (kept and "embeddings" in name.split(".")))
 
 
 def _switch_off_dropout(model: torch.nn.Module) -> None:
