@@ -96,7 +96,7 @@ class DistillTable(_Table):
     """How the student learns."""
 
     epochs: int | None = Field(
-        None, ge=1, description="Default: 2, and more where texts are few (1,500 steps, 60 at most)."
+        None, ge=1, description="Default: 3, and more where texts are few (1,500 steps, 60 at most)."
     )
     learning_rate: float | None = Field(
         None, gt=0, description="Peak. Default: 4e-4 at a hidden size of 384, in inverse proportion to it."

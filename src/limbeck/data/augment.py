@@ -17,8 +17,9 @@ from limbeck.data.thesaurus import Thesaurus, bare
 from limbeck.examples import Examples
 
 _JOIN_SHARE = 0.6
+_EDIT_SHARE = 0.6
 _DROP_RATE = 0.05
-_SWAP_RATE = 0.4
+_SWAP_RATE = 0.25
 _NEAR_SHARE = 0.9
 _WHOLE_SHARE = 0.4
 _SHORTEST_CUT = 4
@@ -33,9 +34,9 @@ def augmented(
     """Make up to `n` different texts from `examples`.
 
     Each is a span of one text; three in five are joined with a span of another, and of these again three in five, as
-    long as they are no longer than 19 in 20 of the texts. One word in twenty is dropped and two in five swapped: nine
-    times in ten for a word near it (where one is known), else for any word. A pair keeps its second text, or gets
-    another pair's.
+    long as they are no longer than 19 in 20 of the texts. In three of five, one word in twenty is dropped and one in
+    four swapped: nine times in ten for a word near it (where one is known), else for any word. A pair keeps its second
+    text, or gets another pair's.
 
     Args:
         examples: What to make them from: the training part.
@@ -87,6 +88,8 @@ def _joined(texts: list[list[str]], source: int, longest: int, draw: np.random.G
 
 
 def _edited(text: list[str], thesaurus: Thesaurus, words: Sequence[str], draw: np.random.Generator) -> list[str]:
+    if draw.random() >= _EDIT_SHARE:
+        return text
     chances = draw.random(len(text))
     edited = [
         _swapped(word, thesaurus, words, draw) if chance < _DROP_RATE + _SWAP_RATE else word
