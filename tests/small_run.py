@@ -21,7 +21,7 @@ SETTINGS: dict[str, Any] = {
     "teach": {"epochs": 12, "patience": 12, "batch_size": 16, "learning_rate": 3e-3},
     "teacher": {"precision": "float32"},
     "distill": {
-        "epochs": 6,
+        "epochs": 10,
         "evaluations": 3,
         "augment": 1.0,
         "batch_size": 32,

@@ -66,7 +66,7 @@ def test_what_is_told_is_what_was_done(walked: SmallRun) -> None:
     assert record.verdict.passed
     assert record.verdict.n_held_out == parts[2]
     assert [training.name for training in record.trainings] == ["student", "baseline"]
-    assert record.trainings[0].steps == record.trainings[1].steps == 6 * -(-2 * parts[0] // 32)
+    assert record.trainings[0].steps == record.trainings[1].steps == 10 * -(-2 * parts[0] // 32)
     assert set(record.trainings[1].curve[0].losses) == {"true_labels", "total"}
     assert (record.shapes["teacher"]["layers"], record.shapes["student"]["layers"]) == (4, 2)
     for name, digest in record.files.items():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -73,14 +74,26 @@ def test_padded_batches_are_those_of_transformers(folder: Path) -> None:
         assert ours.dtype == np.int64
 
 
-def test_one_text_is_padded_like_many(folder: Path) -> None:
+@pytest.mark.parametrize("segments", [True, False])
+@pytest.mark.parametrize("pairs", [None, ODD_TEXTS[::-1]])
+def test_a_single_text_is_encoded_like_many(
+    pairs: list[str] | None, folder: Path, tmp_path: Path, *, segments: bool
+) -> None:
     """A failure would answer a single request otherwise than the same text in a batch: it takes a shorter way."""
-    encoder = TextEncoder(folder, max_tokens=MAX_TOKENS)
-    encoded = encoder.encode(["play", "stop my song"], ["now", "rain"])
-    together, alone = encoder.pad(encoded, [1, 1]), encoder.pad(encoded, np.array([1]))
-    for name in ("input_ids", "attention_mask", "token_type_ids"):
-        np.testing.assert_array_equal(getattr(alone, name), getattr(together, name)[:1])
-        assert getattr(alone, name).dtype == np.int64
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    if not segments:
+        settings = {"pad_token": "[PAD]", "model_input_names": ["input_ids", "attention_mask"]}
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
+    encoder = TextEncoder(tmp_path, max_tokens=MAX_TOKENS)
+    encoded = encoder.encode(ODD_TEXTS, pairs)
+    assert encoded.truncated
+    for index, text in enumerate(ODD_TEXTS):
+        alone, was_cut = encoder.single(text, None if pairs is None else pairs[index])
+        among = encoder.pad(encoded, [index])
+        for name in ("input_ids", "attention_mask", "token_type_ids"):
+            np.testing.assert_array_equal(getattr(alone, name), getattr(among, name))
+            assert getattr(alone, name).dtype == np.int64
+        assert was_cut == (index in encoded.truncated)
 
 
 def test_rows_stand_in_the_order_asked_for(folder: Path) -> None:

@@ -122,15 +122,21 @@ class TextEncoder:
             truncated=tuple(index for index, encoding in enumerate(encodings) if self._was_cut(encoding)),
         )
 
+    def single(self, text: str, text_pair: str | None = None) -> tuple[TokenBatch, bool]:
+        """One text or pair as a batch of its own, and whether it was cut: as `encode` and `pad`, only faster.
+
+        The texts must have passed `check_texts`.
+        """
+        encoding = self._tokenizer.encode_batch_fast([text if text_pair is None else (text, text_pair)])[0]
+        input_ids = np.array([encoding.ids], dtype=np.int64)
+        type_ids = np.array([encoding.type_ids], dtype=np.int64) if self._has_segments else np.zeros_like(input_ids)
+        return TokenBatch(input_ids, np.ones_like(input_ids), type_ids), self._was_cut(encoding)
+
     def pad(self, encoded: EncodedTexts, indices: Sequence[int] | Ids) -> TokenBatch:
         """The texts at `indices` as one batch, padded on the right to the longest of them."""
         chosen = [encoded.ids[index] for index in indices]
         lengths = [len(ids) for ids in chosen]
         width = max(lengths)
-        if len(chosen) == 1:  # the way of every single request: a fifth of the time of the way below
-            input_ids = np.array(chosen, dtype=np.int64)
-            type_ids = np.array([encoded.type_ids[indices[0]]], dtype=np.int64)
-            return TokenBatch(input_ids, np.ones_like(input_ids), type_ids)
         n_tokens = sum(lengths)
         is_token = np.arange(width) < np.asarray(lengths)[:, None]
         input_ids = np.full((len(chosen), width), self.pad_id, dtype=np.int64)

@@ -118,6 +118,9 @@ class Model:
         """What the answers are made of; the arguments and errors of calling the model."""
         texts, text_pairs = _as_lists(texts, text_pairs)
         check_texts(texts, text_pairs)  # all of them, before the first is computed
+        if len(texts) == 1:  # the way of every single request: nothing to sort, nothing to pad
+            batch, was_cut = self._encoder.single(texts[0], None if text_pairs is None else text_pairs[0])
+            return Logits(self._engine.run(batch), (0,) if was_cut else ())
         values = np.empty((len(texts), len(self.label_names)), dtype=np.float32)
         truncated: list[int] = []
         for start in range(0, len(texts), _PIECE_TEXTS):
@@ -128,8 +131,8 @@ class Model:
                 parallel=self.threads > 1,
             )
             truncated += [start + index for index in encoded.truncated]
-            for batch in by_length(encoded.lengths, max_tokens=_BATCH_TOKENS, max_texts=_BATCH_TEXTS):
-                values[start + batch] = self._engine.run(self._encoder.pad(encoded, batch))
+            for rows in by_length(encoded.lengths, max_tokens=_BATCH_TOKENS, max_texts=_BATCH_TEXTS):
+                values[start + rows] = self._engine.run(self._encoder.pad(encoded, rows))
         return Logits(values, tuple(truncated))
 
 
