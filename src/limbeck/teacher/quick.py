@@ -41,7 +41,10 @@ def first_token_at_last(model: "PreTrainedModel") -> Iterator[None]:
         return
     last = int(getattr(model.config, family.count_field)) - 1
     module = model.get_submodule(f"{family.layers_prefix}{last}.{family.behind_attention}")
-    hook = module.register_forward_pre_hook(lambda _module, given: tuple(tokens[:, :1].contiguous() for tokens in given))
+    # Contiguous, as products of other layouts are not computed as one product.
+    hook = module.register_forward_pre_hook(
+        lambda _module, given: tuple(tokens[:, :1].contiguous() for tokens in given)
+    )
     try:
         yield
     finally:
