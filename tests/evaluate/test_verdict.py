@@ -119,6 +119,18 @@ def test_gain_falls_back_to_the_artifact() -> None:
     assert found.agreement.value == pytest.approx(-1 / 6)
 
 
+@pytest.mark.parametrize("unsteady", [0, 1])
+def test_no_ratio_of_speeds_is_told_that_is_chance(unsteady: int) -> None:
+    """A failure would boast of 62 times where something else held the cores while one side was timed."""
+    timings = list(held_out.timings())
+    timings[unsteady] = dataclasses.replace(timings[unsteady], spread=1.16)
+    sentence = verdict(timings=timings).sentence
+    assert "faster" not in sentence
+    assert sentence.endswith("Its speed could not be told: the machine was busy, and rounds differ by 116.0 %.")
+    timings[unsteady] = dataclasses.replace(timings[unsteady], spread=0.5)
+    assert "13 times faster" in verdict(timings=timings).sentence
+
+
 def test_without_a_baseline_there_is_no_gain() -> None:
     """No claim about distillation without something to hold it against."""
     assert verdict(others=[held_out.student()]).gain is None

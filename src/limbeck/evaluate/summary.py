@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from limbeck import wording
 from limbeck.records import ARTIFACT, TEACHER, Check, ModelScores, Timing
 
+_TOO_BUSY = 0.5  # spread between rounds from which on a ratio of speeds would be chance
+
 
 def side(timings: Sequence[Timing], model: str) -> Timing | None:
     """The timing whose name begins with `model` ("artifact", "teacher"), or None; of several, the first."""
@@ -27,7 +29,11 @@ def verdict_sentence(
     if missed:
         return f"The artifact was refused: {'; '.join(missed)}."
     opening = "The artifact passed: it" if checks else "The artifact was held to no tolerance: it"
-    return f"{opening} {_enumerated(_findings(artifact, teacher, timings, n))}."
+    told = f"{opening} {_enumerated(_findings(artifact, teacher, timings, n))}."
+    spread = _spread(timings)
+    if spread <= _TOO_BUSY:
+        return told
+    return f"{told} Its speed could not be told: the machine was busy, and rounds differ by {wording.percent(spread)}."
 
 
 def _findings(artifact: ModelScores, teacher: ModelScores | None, timings: Sequence[Timing], n: int) -> list[str]:
@@ -49,12 +55,18 @@ def _findings(artifact: ModelScores, teacher: ModelScores | None, timings: Seque
     if teacher is not None:
         comparisons.append(_compared(teacher.size_bytes / artifact.size_bytes, "smaller", "larger", alike="as large"))
     ours, theirs = side(timings, ARTIFACT), side(timings, TEACHER)
-    if ours is not None and theirs is not None:
+    if ours is not None and theirs is not None and _spread(timings) <= _TOO_BUSY:
         ratio = theirs.batch_1.p50_ms / ours.batch_1.p50_ms
         comparisons.append(_compared(ratio, "faster", "slower", alike="as fast") + " at batch 1")
     if comparisons:
         findings.append(f"is {' and '.join(comparisons)}")
     return findings
+
+
+def _spread(timings: Sequence[Timing]) -> float:
+    """How unsteady the less steady of artifact and teacher was."""
+    compared = (side(timings, ARTIFACT), side(timings, TEACHER))
+    return max((timing.spread for timing in compared if timing is not None), default=0.0)
 
 
 def _compared(ratio: float, better: str, worse: str, *, alike: str) -> str:
