@@ -8,7 +8,7 @@ from limbeck import extras
 
 extras.need("train", what="Compressing a teacher")
 
-from limbeck import data, machine, places, quantize, report, student, teacher, wording  # noqa: E402
+from limbeck import data, machine, places, quantize, report, student, teacher  # noqa: E402
 from limbeck.distill import (  # noqa: E402
     Learned,
     Lessons,
@@ -102,7 +102,7 @@ def compress(
             temporary.write_text(recipe.to_toml(), encoding="utf-8")
 
         root = Path(signals) if signals is not None else places.signals_root()
-        taught_by = parts.train.joined(_made_up(master, parts, recipe, progress=progress))
+        taught_by = parts.train.joined(_made_up(parts, recipe))
         answers, labelling = _ask(master, parts, taught_by, recipe, root=root, folder=folder, progress=progress)
         taken = student.choose_layers(master.model.config, recipe.student)
         plan = distillation_plan(recipe, n_texts=len(taught_by), hidden_size=master.hidden_size, taken=taken)
@@ -192,18 +192,14 @@ def _told_of(master: Teacher) -> dict[str, str]:
     return {"name": master.name, "hub_id": master.name, "fingerprint": master.fingerprint}
 
 
-def _made_up(master: Teacher, parts: Parts, recipe: Recipe, *, progress: Progress) -> Examples:
+def _made_up(parts: Parts, recipe: Recipe) -> Examples:
     """Texts for the teacher to answer besides the given ones; none of them stands in another part."""
+    n_train = len(parts.train)
     share = recipe.distill.augment
     if share is None:
-        share = max(_FEWEST_MADE_UP, min(_MOST_MADE_UP, _USUAL_TEXTS / len(parts.train)))
-    n = round(share * len(parts.train))
-    near = data.Thesaurus()
-    if n:
-        progress.say(f"Making up {wording.count(n)} texts for the teacher to answer")
-        near = data.thesaurus(master.encoder, master.word_embeddings, parts.train.texts)
+        share = max(_FEWEST_MADE_UP, min(_MOST_MADE_UP, _USUAL_TEXTS / n_train))
     unread = {*parts.validation.content_fingerprints, *parts.held_out.content_fingerprints}
-    return data.augmented(parts.train, n=n, seed=recipe.seed, avoid=unread, thesaurus=near)
+    return data.augmented(parts.train, n=round(share * n_train), seed=recipe.seed, avoid=unread)
 
 
 def _ask(

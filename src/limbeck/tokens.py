@@ -145,18 +145,6 @@ class TextEncoder:
         token_type_ids[is_token] = _flat((encoded.type_ids[index] for index in indices), n_tokens)
         return TokenBatch(input_ids, is_token.astype(np.int64), token_type_ids)
 
-    def single_tokens(self, words: Sequence[str]) -> list[int | None]:
-        """The token of each word where it is one token, as it stands within a text; else None."""
-        encodings = self._tokenizer.encode_batch_fast([f" {word}" for word in words], add_special_tokens=False)
-        return [encoding.ids[0] if len(encoding) == 1 else None for encoding in encodings]
-
-    def whole_words(self) -> dict[str, int]:
-        """The words of two letters or more that the vocabulary holds as one token, with that token, in its order."""
-        written = (self._tokenizer.decode([token]).strip() for token in range(self._tokenizer.get_vocab_size()))
-        tokens = {word: token for token, word in enumerate(written) if len(word) > 1 and word.isalpha()}
-        found = self.single_tokens(list(tokens))
-        return {word: token for (word, token), single in zip(tokens.items(), found, strict=True) if token == single}
-
     def _was_cut(self, encoding: Encoding) -> bool:
         # What was cut off is built as Python objects when looked at, so only full-length texts are asked for it.
         return len(encoding) >= self.max_tokens and bool(encoding.overflowing)

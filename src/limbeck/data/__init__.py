@@ -5,9 +5,8 @@ from limbeck.data.labelled import GivenExamples, to_examples
 from limbeck.data.parting import held_out_of, in_sentences, parts_from, split
 from limbeck.data.reading import read_table
 from limbeck.data.tables import Table, Tables
-from limbeck.data.thesaurus import Thesaurus, thesaurus
 
 __all__ = [
-    "GivenExamples", "Table", "Tables", "Thesaurus", "augmented",
-    "held_out_of", "in_sentences", "parts_from", "read_table", "split", "thesaurus", "to_examples",
+    "GivenExamples", "Table", "Tables", "augmented",
+    "held_out_of", "in_sentences", "parts_from", "read_table", "split", "to_examples",
 ]  # fmt: skip

@@ -52,12 +52,6 @@ class Teacher:
         return int(self.model.config.hidden_size or 0)
 
     @property
-    def word_embeddings(self) -> NDArray[np.float32]:
-        """(vocabulary, width) its table of words."""
-        table = self.model.get_input_embeddings().get_parameter("weight")
-        return table.detach().float().cpu().numpy()
-
-    @property
     def size_bytes(self) -> int:
         """Bytes on disk of its weights and tokenizer."""
         weights = sum(path.stat().st_size for path in self.folder.glob("*.safetensors"))
