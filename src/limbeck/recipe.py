@@ -96,7 +96,7 @@ class DistillTable(_Table):
     """How the student learns."""
 
     epochs: int | None = Field(
-        None, ge=1, description="Default: 3, and more where texts are few (1,500 steps, 60 at most)."
+        None, ge=1, description="Default: 2, and more where texts are few (1,500 steps, 60 at most)."
     )
     learning_rate: float | None = Field(
         None, gt=0, description="Peak. Default: 4e-4 at a hidden size of 384, in inverse proportion to it."
@@ -108,13 +108,15 @@ class DistillTable(_Table):
     weight_decay: float = Field(0.01, ge=0)
     max_gradient_norm: float = Field(1.0, gt=0)
     train_embeddings: bool = Field(False, description="Also train the embedding tables taken over from the teacher.")
-    train_lowest: bool = Field(False, description="Also train the lowest layers, where they stand as in the teacher.")
+    train_lowest: bool = Field(
+        True, description="false: lowest layers stay where they are the teacher's; a fifth faster."
+    )
     evaluations: int = Field(10, ge=1, description="How often the student is compared on validation texts.")
     augment: float | None = Field(
         None,
         ge=0,
         le=100,
-        description="Made-up texts per training text. Default: 2, more where texts are few (8 at most).",
+        description="Made-up texts per training text. Default: 1, more where texts are few (8 at most).",
     )
     checkpoint_seconds: float = Field(
         20.0, gt=0, description="Seconds between checkpoints; a killed run loses no more."
