@@ -45,7 +45,7 @@ def describe() -> dict[str, str]:
         "instruction sets": " ".join(instruction_sets()) or "unknown",
         "physical cores": str(physical_cores()),
         "logical cores": str(logical_cores()),
-        "operating system": f"{platform.system()} {platform.release()}",
+        "operating system": platform.system(),
         "python": platform.python_version(),
     }
     for library in ("limbeck", *_LIBRARIES):
