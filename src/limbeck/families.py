@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,11 @@ REFUSED: Mapping[str, str] = {
     "t5": "it is an encoder with a decoder, and limbeck distils encoders",
     "bart": "it is an encoder with a decoder, and limbeck distils encoders",
 }
+
+
+def layer_count(config: "PreTrainedConfig") -> int:
+    """Layers of a model of a known family."""
+    return int(getattr(config, FAMILIES[config.model_type].count_field))
 
 
 def refusal(config: Mapping[str, Any]) -> str | None:

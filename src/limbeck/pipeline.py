@@ -108,7 +108,7 @@ def compress(
         plan = distillation_plan(recipe, n_texts=len(taught_by), hidden_size=master.hidden_size, taken=taken)
         with folder.stage("distillation"):
             lessons = _lessons(master, taught_by, answers[TAUGHT_BY], parts.validation, answers["validation"])
-            learned = _distil(master, lessons, recipe, plan=plan, work=folder.work, progress=progress)
+            learned = _distil(master, lessons, recipe, taken=taken, plan=plan, work=folder.work, progress=progress)
         baseline = None
         if recipe.distill.baseline and parts.train.labels is not None:
             with folder.stage("no-teacher baseline"):
@@ -247,14 +247,20 @@ def _lessons(
 
 
 def _distil(
-    master: Teacher, lessons: Lessons, recipe: Recipe, *, plan: TrainingPlan, work: Path, progress: Progress
+    master: Teacher,
+    lessons: Lessons,
+    recipe: Recipe,
+    *,
+    taken: tuple[int, ...],
+    plan: TrainingPlan,
+    work: Path,
+    progress: Progress,
 ) -> Learned:
     weights = recipe.distill.weights.model_dump()
     if lessons.train_targets.labels is None:
         weights["true_labels"] = 0.0
     objective = Objective(weights, temperature=recipe.distill.temperature)
     if objective.needs_live_teacher:
-        taken = student.choose_layers(master.model.config, recipe.student)
         lessons = replace(lessons, live_teacher=live_teacher(master.model, taken=taken))
     return learn(
         lambda: student.initialise(master.model, recipe.student),

@@ -4,12 +4,17 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from command_line import limbeck, refusal
+from command_line import Outcome, limbeck, refusal
 
 from limbeck.recipe import Recipe
 
 KEYS_HINT = "`limbeck recipe` prints every key; each is also an option, as in --distill.epochs 3."
 FILE_HINT = "`limbeck recipe` prints every key with its default and meaning."
+
+
+def _compress(tmp_path: Path, *options: object) -> Outcome:
+    """A command that is refused for its options before it looks at teacher and data."""
+    return limbeck("compress", "--teacher", "t", "--data", "d", "--out", tmp_path / "out", *options)
 
 
 def test_the_printed_recipe_is_the_default_one(tmp_path: Path) -> None:
@@ -39,7 +44,7 @@ def test_options_win_over_the_file(tmp_path: Path) -> None:
 def test_unknown_options_are_refused_with_the_nearest_known_one(tmp_path: Path) -> None:
     """A failure would train with defaults because of one slip; all slips are told at once."""
     options = ("--distil.epochs", "3", "--studnet.layers=2", "--seeed", "1", "stray")
-    found = limbeck("compress", "--teacher", "t", "--data", "d", "--out", tmp_path / "out", *options)
+    found = _compress(tmp_path, *options)
     assert (found.code, found.out) == (2, "")
     assert found.err == refusal(
         "The command line has 4 faults:\n"
@@ -54,8 +59,7 @@ def test_unknown_options_are_refused_with_the_nearest_known_one(tmp_path: Path) 
 
 def test_a_misspelt_option_of_the_command_is_told_too(tmp_path: Path) -> None:
     """A failure would send somebody who wrote --singals to the recipe."""
-    given = ("--teacher", "t", "--data", "d", "--out", tmp_path / "out", "--singals", "x")
-    found = limbeck("compress", *given)
+    found = _compress(tmp_path, "--singals", "x")
     assert found.err == refusal(
         "The command line has 1 fault:\n  - unknown option '--singals'; did you mean '--signals'?", KEYS_HINT
     )
@@ -80,7 +84,7 @@ def test_an_option_without_a_value_is_told(command: str, tmp_path: Path) -> None
 def test_values_that_cannot_be_are_told_all_at_once(tmp_path: Path) -> None:
     """A failure would send people through one run for every slip."""
     options = ("--distill.temperature", "0", "--quantize.scheme", "w4a16", "--seed", "-1")
-    found = limbeck("compress", "--teacher", "t", "--data", "d", "--out", tmp_path / "out", *options)
+    found = _compress(tmp_path, *options)
     assert (found.code, found.out) == (2, "")
     assert found.err == refusal(
         "the command line has 3 faults:\n"

@@ -29,10 +29,10 @@ def verdict_sentence(
     if missed:
         return f"The artifact was refused: {'; '.join(missed)}."
     opening = "The artifact passed: it" if checks else "The artifact was held to no tolerance: it"
-    told = f"{opening} {_enumerated(_findings(artifact, teacher, timings, n))}."
     spread = _spread(timings)
     if spread <= _TOO_BUSY:
-        return told
+        return f"{opening} {_enumerated(_findings(artifact, teacher, timings, n))}."
+    told = f"{opening} {_enumerated(_findings(artifact, teacher, (), n))}."
     return f"{told} Its speed could not be told: the machine was busy, and rounds differ by {wording.percent(spread)}."
 
 
@@ -55,7 +55,7 @@ def _findings(artifact: ModelScores, teacher: ModelScores | None, timings: Seque
     if teacher is not None:
         comparisons.append(_compared(teacher.size_bytes / artifact.size_bytes, "smaller", "larger", alike="as large"))
     ours, theirs = side(timings, ARTIFACT), side(timings, TEACHER)
-    if ours is not None and theirs is not None and _spread(timings) <= _TOO_BUSY:
+    if ours is not None and theirs is not None:
         ratio = theirs.batch_1.p50_ms / ours.batch_1.p50_ms
         comparisons.append(_compared(ratio, "faster", "slower", alike="as fast") + " at batch 1")
     if comparisons:

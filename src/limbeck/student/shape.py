@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from limbeck.errors import RecipeError
-from limbeck.families import FAMILIES
+from limbeck.families import FAMILIES, layer_count
 from limbeck.recipe import StudentTable
 
 if TYPE_CHECKING:
@@ -25,11 +25,6 @@ class Shape:
     def to_json(self) -> dict[str, int]:
         """As the run record keeps it."""
         return asdict(self)
-
-
-def layer_count(config: "PreTrainedConfig") -> int:
-    """Layers of a model of a known family."""
-    return int(getattr(config, FAMILIES[config.model_type].count_field))
 
 
 def shape_of(model: "PreTrainedModel") -> Shape:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from limbeck.families import FAMILIES
+from limbeck.families import FAMILIES, layer_count
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -39,7 +39,7 @@ def first_token_at_last(model: "PreTrainedModel") -> Iterator[None]:
     if family.behind_attention is None:
         yield
         return
-    last = int(getattr(model.config, family.count_field)) - 1
+    last = layer_count(model.config) - 1
     module = model.get_submodule(f"{family.layers_prefix}{last}.{family.behind_attention}")
     # Contiguous, as products of other layouts are not computed as one product.
     hook = module.register_forward_pre_hook(
