@@ -8,6 +8,7 @@ the seeds, and each seed's value with its 95 % interval on the held-out texts.
 
 import argparse
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -29,9 +30,8 @@ def main() -> None:
     parser.add_argument("--result", type=Path, help="Markdown file to write")
     options, recipe = parser.parse_known_args()
     records = [_run(options, recipe, seed) for seed in options.seeds]
-    command = " ".join(
-        ["python benchmarks/fidelity.py --teacher TEACHER --data DATA --out OUT", f"--name {options.name}", *recipe]
-    )
+    command = "python benchmarks/fidelity.py --teacher TEACHER --data DATA --out OUT "
+    command += shlex.join(["--name", options.name, *recipe])
     page = _page(records, name=options.name, seeds=options.seeds, command=command)
     print(page)
     if options.result:

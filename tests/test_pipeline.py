@@ -215,7 +215,8 @@ def test_another_recipe_in_the_same_folder_is_refused(walked: SmallRun) -> None:
 def test_texts_without_labels_are_enough(walked: SmallRun, tmp_path: Path) -> None:
     """A failure would keep out those who have a teacher and texts, and nobody to label them."""
     data = write_rows(tmp_path / "texts.jsonl", [{"text": row["text"]} for row in labelled_rows()])
-    run = compress(walked.teacher, data, out=tmp_path / "run", recipe=RECIPE, signals=walked.signals)
+    recipe = _recipe(distill={"weights": {"layer_hidden": 0.3}})
+    run = compress(walked.teacher, data, out=tmp_path / "run", recipe=recipe, signals=walked.signals)
     assert [training.name for training in run.record.trainings] == ["student"]
     assert set(run.record.trainings[0].curve[0].losses) == {"soft_labels", "last_hidden", "layer_hidden", "total"}
     assert all(model.accuracy is None for model in run.verdict.models)

@@ -82,8 +82,8 @@ class LossWeights(_Table):
 
     soft_labels: float = Field(1.0, ge=0)
     true_labels: float = Field(0.1, ge=0)
-    last_hidden: float = Field(2.0, ge=0)
-    layer_hidden: float = Field(0.3, ge=0, description="Runs the teacher beside the student, as these fill gigabytes.")
+    last_hidden: float = Field(10.0, ge=0)
+    layer_hidden: float = Field(0.0, ge=0, description="Runs the teacher beside the student, as these fill gigabytes.")
 
     @model_validator(mode="after")
     def _something_is_learned(self) -> Self:
@@ -99,7 +99,7 @@ class DistillTable(_Table):
         None, ge=1, description="Default: 2, and more where texts are few (1,500 steps, 60 at most)."
     )
     learning_rate: float | None = Field(
-        None, gt=0, description="Peak. Default: 4e-4 at a hidden size of 384, in inverse proportion to it."
+        None, gt=0, description="Peak. Default: 2.5e-4 at a hidden size of 384, in inverse proportion to it."
     )
     batch_size: int = Field(64, ge=1)
     temperature: float = Field(4.0, gt=0, description="T of the softened distributions.")

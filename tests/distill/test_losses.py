@@ -92,9 +92,13 @@ def test_texts_that_nobody_labelled_do_not_count() -> None:
 
 
 def test_last_hidden_by_hand() -> None:
-    """A failure would weigh long and short states differently. ((1-0)^2 + (2-4)^2 + 0 + 0) / 4 = 1.25."""
+    """A failure would weigh large and small states differently.
+
+    Error (1-0)^2 + (2-4)^2 + 0 + 0 = 5, energy 0 + 16 + 9 + 9 = 34.
+    """
     student, teacher = torch.tensor([[1.0, 2.0], [3.0, 3.0]]), torch.tensor([[0.0, 4.0], [3.0, 3.0]])
-    assert float(last_hidden_loss(student, teacher.half())) == pytest.approx(1.25)
+    assert float(last_hidden_loss(student, teacher.half())) == pytest.approx(5 / 34)
+    assert float(last_hidden_loss(8 * student, 8 * teacher)) == pytest.approx(5 / 34)
 
 
 def test_layer_hidden_by_hand() -> None:

@@ -7,15 +7,17 @@ from limbeck.errors import ShapeError
 
 
 def last_hidden_loss(student_hidden: Tensor, teacher_hidden: Tensor) -> Tensor:
-    """Mean squared difference between the first token's states after the last layer: what most heads read.
+    """Squared error of the first token's states after the last layer, relative to the size of the teacher's.
 
-    Heads that pool by mean (ModernBERT can) read it among the others.
+    mean (s - t)^2 / mean t^2,  both means over the batch. Most heads read this state alone; heads that pool by mean
+    (ModernBERT can) read it among the others. The division makes one weight fit families whose states are large and
+    families whose states are small, as in `layer_hidden_loss`.
 
     Args:
         student_hidden: (batch, hidden), any float dtype.
         teacher_hidden: (batch, hidden), of the same width.
 
-    Returns: Scalar, in squared units of the hidden state, never negative.
+    Returns: Scalar, a share of the teacher's energy, never negative.
 
     Raises:
         ShapeError: Rows or widths differ.
@@ -27,4 +29,5 @@ def last_hidden_loss(student_hidden: Tensor, teacher_hidden: Tensor) -> Tensor:
             f"Student states are {tuple(student_hidden.shape)}, teacher states {tuple(teacher_hidden.shape)}.",
             hint="Both must be (batch, hidden) of the same texts and of the same width.",
         )
-    return functional.mse_loss(student_hidden.float(), teacher_hidden.float())
+    wanted = teacher_hidden.float()
+    return functional.mse_loss(student_hidden.float(), wanted) / wanted.square().mean()
