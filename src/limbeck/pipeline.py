@@ -32,7 +32,7 @@ from limbeck.signals import Signals, SignalStore  # noqa: E402
 from limbeck.teacher import Teacher  # noqa: E402
 
 TAUGHT_BY = "training texts"
-_USUAL_TEXTS, _FEWEST_MADE_UP, _MOST_MADE_UP = 10_000, 1.0, 8.0
+_USUAL_TEXTS, _FEWEST_MADE_UP, _MOST_MADE_UP = 10_000, 3.0, 8.0
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ class DistillTable(_Table):
     """How the student learns."""
 
     epochs: int | None = Field(
-        None, ge=1, description="Default: 2, and more where texts are few (1,500 steps, 60 at most)."
+        None, ge=1, description="Default: 1, and more where texts are few (1,500 steps, 60 at most)."
     )
     learning_rate: float | None = Field(
         None, gt=0, description="Peak. Default: 2.5e-4 at a hidden size of 384, in inverse proportion to it."
@@ -116,7 +116,7 @@ class DistillTable(_Table):
         None,
         ge=0,
         le=100,
-        description="Made-up texts per training text. Default: 1, more where texts are few (8 at most).",
+        description="Made-up texts per training text. Default: 3, more where texts are few (8 at most).",
     )
     checkpoint_seconds: float = Field(
         20.0, gt=0, description="Seconds between checkpoints; a killed run loses no more."

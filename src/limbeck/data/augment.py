@@ -1,11 +1,11 @@
-"""More texts for the student out of those that there are: words dropped, words swapped, two texts joined.
+"""More texts for the student out of those that there are: spliced, joined, words dropped, words swapped.
 
 A teacher that has learned its training texts by heart says more about itself on texts that it has not seen. Made-up
 texts need no sense and no label: the teacher answers them, and the student learns how. None of them is ever a text of
 the validation or held-out part, nor of training itself.
 
-Sources: Tang et al. 2019, arXiv:1903.12136, section 3.3 (dropped words, mixed n-grams); Jiao et al. 2020, "TinyBERT",
-arXiv:1909.10351, section 4.1 (swapped words).
+Sources: `limbeck.data.splice` for spliced texts; Tang et al. 2019, arXiv:1903.12136, section 3.3 (dropped words, mixed
+n-grams); Jiao et al. 2020, "TinyBERT", arXiv:1909.10351, section 4.1 (swapped words).
 """
 
 from collections.abc import Collection
@@ -13,24 +13,27 @@ from collections.abc import Collection
 import numpy as np
 
 from limbeck import fingerprint
+from limbeck.data.splice import Corpus
 from limbeck.examples import Examples
 
+_SPLICED_SHARE = 0.5
 _JOIN_SHARE = 0.6
 _EDIT_SHARE = 0.6
 _DROP_RATE = 0.08
 _SWAP_RATE = 0.08
 _WHOLE_SHARE = 0.4
 _SHORTEST_CUT = 4
-_USUAL_LENGTHS = 0.95
+_USUAL_LENGTHS = 0.99
 _ATTEMPTS = 4
 
 
 def augmented(examples: Examples, *, n: int, seed: int, avoid: Collection[str]) -> Examples:
     """Make up to `n` different texts from the words of `examples`.
 
-    Each is a span of one text; three in five are joined with a span of another, and of these again three in five, as
-    long as they are no longer than 19 in 20 of the texts; in three of five, words are dropped and swapped for words of
-    the corpus, one in twelve each. A pair keeps its second text, or gets another pair's.
+    Every other one is spliced of two or three texts. Each of the rest is a span of one text; three in five are joined
+    with a span of another, and of these again three in five; in three of five, words are dropped and swapped for words
+    of the corpus, one in twelve each. None that was put together is longer than 99 in 100 of the texts. A pair
+    keeps its second text, or gets another pair's.
 
     Args:
         examples: What to make them from: the training part.
@@ -42,17 +45,24 @@ def augmented(examples: Examples, *, n: int, seed: int, avoid: Collection[str]) 
     """
     draw = np.random.default_rng([seed, 0xA06])
     split_texts = [text.split() for text in examples.texts]
-    words = np.array([word for text in split_texts for word in text], dtype=object)
+    corpus = Corpus.of(split_texts)
     longest = int(np.quantile([len(text) for text in split_texts], _USUAL_LENGTHS)) if split_texts else 0
     pairs = examples.text_pairs
     taken = {*avoid, *examples.content_fingerprints}
     made: list[str] = []
     made_pairs: list[str] = []
     for _ in range(_ATTEMPTS * n):
-        if len(made) == n or not len(words):
+        if len(made) == n or not len(corpus.words):
             break
-        source = int(draw.integers(len(split_texts)))
-        text = " ".join(_varied(split_texts, source, words, longest, draw))
+        if draw.random() < _SPLICED_SHARE:
+            source = corpus.drawn(draw)
+            found = corpus.spliced(source, draw)
+            if len(found) > longest:
+                continue
+        else:
+            source = int(draw.integers(len(split_texts)))
+            found = _joined(split_texts, source, corpus, longest, draw)
+        text = " ".join(found)
         pair = (
             None if pairs is None else pairs[source if draw.random() < _WHOLE_SHARE else int(draw.integers(len(pairs)))]
         )
@@ -69,10 +79,10 @@ def augmented(examples: Examples, *, n: int, seed: int, avoid: Collection[str]) 
     )
 
 
-def _varied(
+def _joined(
     texts: list[list[str]],
     source: int,
-    words: "np.ndarray[tuple[int], np.dtype[np.object_]]",
+    corpus: Corpus,
     longest: int,
     draw: np.random.Generator,
 ) -> list[str]:
@@ -86,7 +96,7 @@ def _varied(
         return found
     chances = draw.random(len(found))
     edited = [
-        str(words[int(draw.integers(len(words)))]) if chance < _DROP_RATE + _SWAP_RATE else word
+        corpus.any_word(draw) if chance < _DROP_RATE + _SWAP_RATE else word
         for word, chance in zip(found, chances, strict=True)
         if chance >= _DROP_RATE
     ]
