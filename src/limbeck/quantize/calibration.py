@@ -80,7 +80,8 @@ def check_calibration_texts(texts: Examples, *, held_out: Collection[str]) -> No
     """
     if not len(texts):
         raise CalibrationError(
-            "There are no texts to calibrate on.", hint="Give some hundred texts of the kind that the model will answer."
+            "There are no texts to calibrate on.",
+            hint="Give some hundred texts of the kind that the model will answer.",
         )
     counts: Counter[str] = Counter()
     examples: dict[str, str] = {}

@@ -90,7 +90,7 @@ class Histogram:
     @property
     def centres(self) -> NDArray[np.float64]:
         """(bins,) the middle of each bin."""
-        return (np.arange(len(self.counts)) + (self.first_bin + 0.5)) * self.width
+        return (np.arange(len(self.counts), dtype=np.float64) + (self.first_bin + 0.5)) * self.width
 
     @property
     def nbytes(self) -> int:
@@ -111,7 +111,7 @@ class Histogram:
         first = _bin(minimum, exponent)
         counts = np.zeros(_bin(maximum, exponent) - first + 1, np.int64)
         for part in (self, other):
-            start, widened = part._widened(exponent)
+            start, widened = _widened(part, exponent)
             counts[start - first : start - first + len(widened)] += widened
         return type(self)(exponent, first, counts, minimum, maximum)
 
@@ -155,13 +155,14 @@ class Histogram:
             )
         return cls(exponent, first_bin, counts, minimum, maximum)
 
-    def _widened(self, exponent: int) -> tuple[int, Counts]:
-        """The first bin and the counts at a width of 2^exponent, which must not be finer than its own."""
-        factor = 1 << (exponent - self.exponent)
-        start = self.first_bin // factor
-        before = self.first_bin - start * factor
-        padded = np.pad(self.counts, (before, -(before + len(self.counts)) % factor))
-        return start, padded.reshape(-1, factor).sum(axis=1)
+
+def _widened(histogram: Histogram, exponent: int) -> tuple[int, Counts]:
+    """Its first bin and its counts at a width of 2^exponent, which must not be finer than its own."""
+    factor = 1 << (exponent - histogram.exponent)
+    start = histogram.first_bin // factor
+    before = histogram.first_bin - start * factor
+    padded = np.pad(histogram.counts, (before, -(before + len(histogram.counts)) % factor))
+    return start, padded.reshape(-1, factor).sum(axis=1)
 
 
 def _bin(value: float, exponent: int) -> int:

@@ -138,8 +138,8 @@ def unpadded(values: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
     """A layer's inputs as rows of tokens, without padding.
 
     Args:
-        values: (..., channels). Where the leading dimensions are those of the mask, or are all its places in one, padded
-            places are left out; otherwise (pooled texts, tables of positions) all rows count.
+        values: (..., channels). Where the leading dimensions are those of the mask, or all its places in one, padding
+            is left out; otherwise (pooled texts, tables of positions) all rows count.
         mask: (texts, tokens), 0 for padding; None when nothing is padded.
 
     Returns: (tokens, channels)

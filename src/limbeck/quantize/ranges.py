@@ -7,7 +7,7 @@ has a code of its own (padding, and the zeros of ReLU, stay exact).
 - "percentile": all but a given share of the values, half of it on each side.
 - "mean_squared_error": the range whose codes have the smallest squared error over the histogram.
 - "entropy": the threshold whose codes keep most of the distribution, by the Kullback-Leibler divergence
-  (Migacz 2017, "8-bit Inference with TensorRT", GPU Technology Conference, the method of TensorRT's entropy calibrator).
+  (Migacz 2017, "8-bit Inference with TensorRT", GPU Technology Conference: TensorRT's entropy calibrator).
 """
 
 from collections.abc import Callable
@@ -152,9 +152,7 @@ def _least_squares(histogram: Histogram, whole: ActivationRange, *, bits: int, s
     return ActivationRange(float(chosen.low), float(chosen.high))
 
 
-def _least_divergence(
-    histogram: Histogram, whole: ActivationRange, *, levels: int, symmetric: bool
-) -> ActivationRange:
+def _least_divergence(histogram: Histogram, whole: ActivationRange, *, levels: int, symmetric: bool) -> ActivationRange:
     """Try thresholds t on |value| and keep the one whose codes tell the distribution best.
 
     For each t the reference is the histogram within -t..t (asymmetric: as far as values reach), with what lies outside
