@@ -115,6 +115,15 @@ class Histogram:
             counts[start - first : start - first + len(widened)] += widened
         return type(self)(exponent, first, counts, minimum, maximum)
 
+    def with_zero(self) -> Self:
+        """The same counts in bins so wide that those between the values and zero are no more than `MOST_BINS` either.
+
+        Only values far from zero, all of one sign, need wider bins for it.
+        """
+        exponent = _exponent(min(self.minimum, 0.0), max(self.maximum, 0.0))
+        start, counts = _widened(self, max(exponent, self.exponent))
+        return type(self)(max(exponent, self.exponent), start, counts, self.minimum, self.maximum)
+
     def to_plain(self) -> dict[str, Any]:
         """As numbers and lists that JSON can hold, exactly; `from_plain` reads them back."""
         return {
@@ -158,11 +167,12 @@ class Histogram:
 
 def _widened(histogram: Histogram, exponent: int) -> tuple[int, Counts]:
     """Its first bin and its counts at a width of 2^exponent, which must not be finer than its own."""
-    factor = 1 << (exponent - histogram.exponent)
-    start = histogram.first_bin // factor
-    before = histogram.first_bin - start * factor
-    padded = np.pad(histogram.counts, (before, -(before + len(histogram.counts)) % factor))
-    return start, padded.reshape(-1, factor).sum(axis=1)
+    # Indices have at most `_FLOAT32_DIGITS` digits, so that any further shift leaves them at 0 or -1.
+    shift = min(exponent - histogram.exponent, _FLOAT32_DIGITS + 1)
+    bins = (np.arange(len(histogram.counts)) + histogram.first_bin) >> shift
+    counts = np.zeros(bins[-1] - bins[0] + 1, np.int64)
+    np.add.at(counts, bins - bins[0], histogram.counts)
+    return int(bins[0]), counts
 
 
 def _bin(value: float, exponent: int) -> int:

@@ -94,7 +94,7 @@ def range_of(
         "min_max": lambda: whole,
         "percentile": lambda: _percentile(histogram, percentile / 100, symmetric=symmetric),
         "mean_squared_error": lambda: _least_squares(histogram, whole, bits=bits, symmetric=symmetric),
-        "entropy": lambda: _least_divergence(histogram, whole, levels=2**bits, symmetric=symmetric),
+        "entropy": lambda: _least_divergence(histogram.with_zero(), whole, levels=2**bits, symmetric=symmetric),
     }
     return choose[method]()
 

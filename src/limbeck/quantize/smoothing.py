@@ -143,7 +143,7 @@ def fold_factors(
     """
     for consumer in consumers:
         _check_factors(factors, n_channels=consumer.in_features)
-    n_outputs = 0 if producer.weight is None else len(producer.weight)
+    n_outputs = len(producer.weight) if getattr(producer, "elementwise_affine", True) else 0
     if not 0 <= first_output <= n_outputs - len(factors):
         raise ShapeError(
             f"Expected a layer of at least {first_output + len(factors)} outputs with weights, came {n_outputs}.",
