@@ -121,14 +121,14 @@ LONG = "a great film " * 9
         (
             examples_of("film", "great  FILM", "bad film"),
             HELD_OUT,
-            "2 of 3 calibration texts are held-out ones, such as 'great  FILM': a model that was tuned on them cannot be "
-            "judged by them.\nHint: Calibrate on texts of the training part.",
+            "2 of 3 calibration texts are held-out ones, such as 'great  FILM': a model that was tuned on them cannot "
+            "be judged by them.\nHint: Calibrate on texts of the training part.",
         ),
         (
             examples_of(LONG),
             set(examples_of(LONG).content_fingerprints),
-            "1 of 1 calibration texts are held-out ones, such as 'a great film a great film a great film a great film a gre"
-            "...': a model that was tuned on them cannot be judged by them.\n"
+            "1 of 1 calibration texts are held-out ones, such as 'a great film a great film a great film a great film "
+            "a gre...': a model that was tuned on them cannot be judged by them.\n"
             "Hint: Calibrate on texts of the training part.",
         ),
     ],

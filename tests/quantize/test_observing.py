@@ -77,7 +77,7 @@ def test_it_survives_json(n_seen: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"channel_maxima": [-1.0]}, {"channel_maxima": []}, {"histogram": 3}, {"layer": None}]
+    "changes", [{"channel_maxima": [-1.0]}, {"channel_maxima": []}, {"histogram": None}, {"layer": None}]
 )
 def test_a_changed_file_is_refused(changes: dict[str, object]) -> None:
     """Half an observer would give factors of nothing."""

@@ -23,6 +23,8 @@ from torch import nn
 from limbeck.errors import SchemeError, ShapeError
 from limbeck.packing import Floats
 
+OUTLIER_SHARE = 0.98
+
 Model = TypeVar("Model", bound=nn.Module)
 
 
@@ -60,6 +62,37 @@ def smoothing_factors(activation_maxima: Floats, weight: torch.Tensor, *, alpha:
     factors = np.ones(len(maxima))
     factors[is_used] = maxima[is_used] ** alpha / weight_maxima[is_used] ** (1 - alpha)
     return factors.astype(np.float32)
+
+
+def outlier_factors(activation_maxima: Floats, *, share: float = OUTLIER_SHARE) -> Floats:
+    """By how much each outlying input channel of a linear layer is divided; all others stay as they are.
+
+    s_j = max(1, max|X_j| / the quantile of all max|X| at `share`)
+
+    It differs from `smoothing_factors` in leaving small channels alone: dividing by less than one enlarges them, and
+    with them whatever a calibration text did not show.
+
+    Args:
+        activation_maxima: (inputs,) the largest magnitude of each input; `ActivationObserver.channel_maxima`.
+        share: 0..1, of the channels that stay as they are.
+
+    Returns: (inputs,) float32, at least 1.
+
+    Raises:
+        ShapeError: It is no vector of maxima.
+        SchemeError: The share is outside 0..1.
+    """
+    if activation_maxima.ndim != 1 or not len(activation_maxima):
+        raise ShapeError(
+            f"Expected one maximum for each input, came an array of shape {activation_maxima.shape}.",
+            hint="Observe the very layer that is smoothed.",
+        )
+    if not 0 <= share <= 1:
+        raise SchemeError(f"Expected a share within 0..1, came {share}.", hint=f"Usual is {OUTLIER_SHARE}.")
+    usual = float(np.quantile(activation_maxima, share))
+    if usual == 0:
+        return np.ones(len(activation_maxima), np.float32)
+    return np.maximum(activation_maxima / usual, 1).astype(np.float32)
 
 
 class PreScaled(nn.Module):
