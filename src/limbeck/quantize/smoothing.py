@@ -92,7 +92,8 @@ def outlier_factors(activation_maxima: Floats, *, share: float = OUTLIER_SHARE) 
     usual = float(np.quantile(activation_maxima, share))
     if usual == 0:
         return np.ones(len(activation_maxima), np.float32)
-    return np.maximum(activation_maxima / usual, 1).astype(np.float32)
+    factors: Floats = np.maximum(activation_maxima / usual, 1).astype(np.float32)
+    return factors
 
 
 class PreScaled(nn.Module):
