@@ -1,10 +1,10 @@
-"""How much memory does calibration take above the model, and does it grow with the number of texts?
+"""Does the memory of calibration grow with its texts? Its peak above the model, at each tenth of the way.
 
     python benchmarks/calibration_memory.py [--texts 10000] [--layers 6] [--hidden 384] [--with-hessians]
 
 An encoder of random weights reads made-up texts of about 20 tokens on one thread, with an observer at every linear
-layer. Told are the peak of resident memory above the loaded model and texts at each tenth of the way, and what the
-observers hold. With --with-hessians each layer's Hessian is gathered too. Linux only: it reads /proc/self/status.
+layer. Told are the peak of resident memory above the loaded model and texts, and what the observers hold. With
+--with-hessians each layer's Hessian is gathered too. Linux only: it reads /proc/self/status.
 """
 
 import argparse

@@ -40,7 +40,7 @@ def observe_texts(
         model: Any known encoder; it answers in evaluation mode and is afterwards as it was.
         texts: To calibrate on; labels do not count.
         encoder: Texts -> tokens.
-        held_out: `Examples.content_fingerprints` of the texts that will judge the model. A set answers fastest.
+        held_out: `Examples.content_fingerprints` of the texts that will judge the model.
         observers: Name of a layer -> what watches it.
         batch_tokens: Bound on texts x longest text of a batch.
         progress: Told of each batch.
@@ -83,12 +83,13 @@ def check_calibration_texts(texts: Examples, *, held_out: Collection[str]) -> No
             "There are no texts to calibrate on.",
             hint="Give some hundred texts of the kind that the model will answer.",
         )
+    judging = frozenset(held_out)
     counts: Counter[str] = Counter()
     examples: dict[str, str] = {}
     for text, text_pair in _pairs(texts):
         if not text.strip() and not (text_pair or "").strip():
             fault = "blank"
-        elif fingerprint.of_content(text, text_pair) in held_out:
+        elif fingerprint.of_content(text, text_pair) in judging:
             fault = "held out"
         else:
             continue
