@@ -39,7 +39,7 @@ class HessianObserver:
         refuse_unfit(rows, layer=self.layer, n_channels=len(self._sum))
         if rows.numel():
             flat = rows.detach().float()
-            self._take((flat.T @ flat).double(), len(rows))
+            self._take(flat.T @ flat, len(rows))
 
     def merge(self, other: Self) -> None:
         """Take in what another observer of the same layer has seen.
@@ -76,5 +76,7 @@ class HessianObserver:
         return self._sum * (2 / self.n_tokens)
 
     def _take(self, products: torch.Tensor, n_tokens: int) -> None:
-        self._sum = products.clone() if not len(self._sum) else self._sum + products.to(self._sum.device)
+        if not len(self._sum):
+            self._sum = torch.zeros_like(products, dtype=torch.float64)
+        self._sum += products.to(self._sum.device)  # in place: a copy for each batch would double what is held
         self.n_tokens += n_tokens
