@@ -5,6 +5,7 @@
     |  `- LabelError            labels and the teacher's label names do not fit together
     |- RecipeError              a recipe key or value is wrong (all faults in one message)
     |- SchemeError              a quantization scheme that does not exist or does not fit
+    |- CalibrationError         a model cannot be calibrated: on these texts, or in these layers
     |- TeacherError             a teacher cannot be used
     |  `- UnsafeTeacherError    it could only be used by running code that came with it
     |- ArtifactError            an artifact is incomplete or was changed
@@ -53,6 +54,10 @@ class RecipeError(LimbeckError):
 
 class SchemeError(LimbeckError):
     """A quantization scheme does not exist, or does not fit a layer."""
+
+
+class CalibrationError(LimbeckError):
+    """A model cannot be calibrated: the texts, the layers, or what the texts drive the layers to are unfit for it."""
 
 
 class TeacherError(LimbeckError):
