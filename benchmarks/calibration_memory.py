@@ -19,10 +19,10 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import BertConfig, BertForSequenceClassification
 
 from limbeck.examples import Examples
-from limbeck.quantize.calibration import observe_texts
-from limbeck.quantize.hessian import HessianObserver
-from limbeck.quantize.observing import ActivationObserver, layers_to_watch
-from limbeck.quantize.ranges import RANGE_METHODS, range_of
+from limbeck.quantization.calibration import observe_texts
+from limbeck.quantization.hessian import HessianObserver
+from limbeck.quantization.observing import ActivationObserver, layers_to_watch
+from limbeck.quantization.ranges import RANGE_METHODS, range_of
 from limbeck.tokens import TOKENIZER_FILE, TextEncoder
 
 _MEGABYTE = 1e6

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from limbeck.errors import ShapeError
-from limbeck.packing import PackedTensor, is_saturation_safe, pack, pair_sums
+from limbeck.packing import (
+    PackedTensor,
+    code_range,
+    from_bytes,
+    is_saturation_safe,
+    pack,
+    packed_size,
+    pair_sums,
+    to_bytes,
+)
 
 
 def test_pack_and_unpack_by_hand() -> None:
@@ -48,6 +57,51 @@ def test_values_beyond_the_range_are_held_at_its_end() -> None:
     assert packed.codes.tolist() == [-127, 127]
 
 
+def test_codes_of_three_bits_by_hand() -> None:
+    """A failure would store codes that another program, or another release, reads as other ones.
+
+    -4, 3, 1 are 100, 011, 001 in two's complement; lowest bits first: 001 110 100 -> 00111010 0 = byte 0b01011100, 0.
+    """
+    stored = to_bytes(np.array([[-4, 3, 1]], np.int8), bits=3)
+    assert stored.tolist() == [[0b01011100, 0]]
+    assert from_bytes(stored, bits=3, n_columns=3, signed=True).tolist() == [[-4, 3, 1]]
+    assert from_bytes(stored, bits=3, n_columns=3, signed=False).tolist() == [[4, 3, 1]]
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+@pytest.mark.parametrize("symmetric", [True, False])
+@pytest.mark.parametrize("n_columns", [1, 7, 8, 13])
+def test_codes_come_back_from_their_bytes(bits: int, symmetric: bool, n_columns: int) -> None:
+    """A failure would change weights by storing them, in rows that do not fill their last byte for one."""
+    lowest, highest = code_range(bits, symmetric=symmetric)
+    draw = np.random.default_rng(bits)
+    codes = draw.integers(lowest, highest + 1, size=(5, 3, n_columns)).astype(np.int8 if symmetric else np.uint8)
+    stored = to_bytes(codes, bits=bits)
+    assert stored.shape == (5, 3, packed_size(n_columns, bits))
+    assert packed_size(8, bits) == bits
+    np.testing.assert_array_equal(from_bytes(stored, bits=bits, n_columns=n_columns, signed=symmetric), codes)
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+@pytest.mark.parametrize("symmetric", [True, False])
+@pytest.mark.parametrize("n_groups", [0, 1, 4])
+def test_every_value_within_range_is_half_a_step_away_at_most(bits: int, symmetric: bool, n_groups: int) -> None:
+    """A failure would round weights further away than the docs promise; no groups stand for one scale for all."""
+    draw = np.random.default_rng(7)
+    tensor = draw.normal(size=(6, 16)).astype(np.float32)
+    shape = (6, n_groups) if n_groups else (1,)
+    scale = draw.uniform(0.05, 0.4, size=shape).astype(np.float32)
+    zero_point = None if symmetric else draw.integers(0, 2**bits, size=shape).astype(np.uint8)
+    packed = pack(tensor, scale, axis=0 if n_groups else None, bits=bits, zero_point=zero_point)
+    lowest, highest = code_range(bits, symmetric=symmetric)
+    held_back = (packed.codes == lowest) | (packed.codes == highest)
+    step = np.repeat(scale, 16 // n_groups, axis=1) if n_groups else np.full((6, 16), scale[0])
+    error = np.abs(tensor - packed.dequantize())
+    assert (error[~held_back] <= (step * 0.5001)[~held_back]).all()
+    assert (~held_back).any()
+    assert packed.nbytes == 6 * packed_size(16, bits) + scale.nbytes + (0 if zero_point is None else zero_point.nbytes)
+
+
 def test_pair_sums_by_hand() -> None:
     """A pair sum that mixed signs, or lost the odd last input, would call dangerous codes safe."""
     weights = np.array([[100, 27, -5, -90, 3], [1, -120, 60, -60, -127]], np.int32)
@@ -76,8 +130,8 @@ def test_scale_that_does_not_fit_is_refused() -> None:
     with pytest.raises(ShapeError) as raised:
         pack(np.ones((2, 3), np.float32), np.ones(3, np.float32), axis=0)
     assert str(raised.value) == (
-        "Expected one scale for each of (2,) slices, came (3,).\n"
-        "Hint: Give one scale for each slice of the tensor along the axis."
+        "Expected a scale of shape (2,) for codes of shape (2, 3) along axis 0, came (3,).\n"
+        "Hint: Give one scale for each slice of the codes along the axis."
     )
     with pytest.raises(ShapeError) as raised:
         PackedTensor(np.ones((2, 3), np.int8), np.ones(3, np.float32), None, axis=0)

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from limbeck.pipeline import compress
+    from limbeck.quantization import quantize
     from limbeck.recipe import Recipe
     from limbeck.runtime import load
     from limbeck.teaching import teach
     from limbeck.verification import verify
-
-__all__ = ["Recipe", "compress", "load", "teach", "verify"]
-_ROOMS = {"Recipe": "recipe", "compress": "pipeline", "load": "runtime", "teach": "teaching", "verify": "verification"}
+__all__ = ["Recipe", "compress", "load", "quantize", "teach", "verify"]
+_ROOMS = dict(zip(__all__, ["recipe", "pipeline", "runtime", "quantization", "teaching", "verification"], strict=True))
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  (loads a room when its name is first asked for)

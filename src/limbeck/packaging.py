@@ -11,7 +11,7 @@ from limbeck.export import write_artifact
 from limbeck.files import written_whole
 from limbeck.manifest import Manifest
 from limbeck.progress import Progress
-from limbeck.quantize import QuantizedStudent
+from limbeck.quantization import QuantizedStudent
 from limbeck.recipe import Recipe
 from limbeck.records import ARTIFACT, BASELINE, STUDENT, TEACHER, RunRecord, Timing, Verdict, to_json
 from limbeck.run_folder import RunFolder

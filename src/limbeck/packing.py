@@ -1,11 +1,14 @@
 """Quantized tensors: codes, scale, zero point, axis; pack and unpack side by side.
 
-A value is `(code - zero_point) * scale`, with one scale for each slice along `axis`. Codes stay within -127..127, so
-that negation never overflows and symmetric tensors need no zero point.
+A value is `(code - zero_point) * scale`, with one scale for the tensor, for each slice along `axis`, or for each group
+of neighbours within a slice. Symmetric codes of 8 bits stay within -127..127, so that negation never overflows; those
+of 2, 3 and 4 bits use their whole range, as the lowest code is a quarter of all codes at 2 bits. Asymmetric codes are
+0 .. 2^bits - 1. A `PackedTensor` holds a byte for each code; `to_bytes` and `from_bytes` store them in as few bits as
+they need.
 """
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,19 +20,20 @@ LARGEST_PAIR = 128
 """Two codes that are multiplied side by side may sum to this much: 255 * 128 = 32640 still fits 16 bits."""
 
 Floats = NDArray[np.float32]
-Codes = NDArray[np.int8]
+Codes = NDArray[np.int8] | NDArray[np.uint8]
 Number = TypeVar("Number", np.float32, np.int32)
 
 
 @dataclass(frozen=True)
 class PackedTensor:
-    """A tensor in 8-bit codes.
+    """A tensor in codes of 2, 3, 4 or 8 bits.
 
     Args:
-        codes: int8, in the tensor's own shape.
-        scale: (codes.shape[axis],) float32, above zero.
-        zero_point: (codes.shape[axis],) int8, or None for symmetric codes.
-        axis: The dimension that `scale` runs along; not negative.
+        codes: int8 in the tensor's own shape; uint8 where there are zero points for 8 bits.
+        scale: Above zero: (1,) for the whole tensor (`axis` None), (slices,) along `axis`, or (slices, groups).
+        zero_point: Of the scale's shape and the codes' dtype, or None for symmetric codes.
+        axis: The dimension that `scale` runs along, not negative; None for one scale.
+        bits: Of each code.
 
     Raises:
         ShapeError: Scale or zero point do not fit the codes.
@@ -38,58 +42,127 @@ class PackedTensor:
     codes: Codes
     scale: Floats
     zero_point: Codes | None
-    axis: int
+    axis: int | None
+    bits: int = 8
 
     def __post_init__(self) -> None:
-        wanted = (self.codes.shape[self.axis],) if 0 <= self.axis < self.codes.ndim else None
         for name, part in (("scale", self.scale), ("zero point", self.zero_point)):
-            if part is not None and part.shape != wanted:
+            if part is not None and not self._fits(part.shape):
                 raise ShapeError(
-                    f"Expected a {name} of shape {wanted} for codes of shape {self.codes.shape} along axis "
+                    f"Expected a {name} of shape {self._per_slice()} for codes of shape {self.codes.shape} along axis "
                     f"{self.axis}, came {part.shape}.",
                     hint="Give one scale for each slice of the codes along the axis.",
                 )
 
     @property
     def nbytes(self) -> int:
-        """Bytes as stored: codes, scales, zero points."""
-        return self.codes.nbytes + self.scale.nbytes + (0 if self.zero_point is None else self.zero_point.nbytes)
+        """Bytes as stored: packed codes, scales, zero points."""
+        n_columns = self.codes.shape[-1]
+        rows = self.codes.size // n_columns if n_columns else 0
+        zero_points = 0 if self.zero_point is None else self.zero_point.nbytes
+        return rows * packed_size(n_columns, self.bits) + self.scale.nbytes + zero_points
 
     def dequantize(self) -> Floats:
         """The tensor as float32, in its own shape."""
-        shape = _along(self.axis, self.codes.ndim)
         codes = self.codes.astype(np.float32)
         if self.zero_point is not None:
-            codes -= self.zero_point.astype(np.float32).reshape(shape)
-        return codes * self.scale.reshape(shape)
+            codes -= spread(self.zero_point.astype(np.float32), codes.shape, axis=self.axis)
+        values: Floats = codes * spread(self.scale, codes.shape, axis=self.axis)
+        return values
+
+    def _per_slice(self) -> tuple[int, ...] | None:
+        if self.axis is None:
+            return (1,)
+        return (self.codes.shape[self.axis],) if 0 <= self.axis < self.codes.ndim else None
+
+    def _fits(self, shape: tuple[int, ...]) -> bool:
+        slices = self._per_slice()
+        grouped = self.axis == 0 and self.codes.ndim == 2 and len(shape) == 2 and shape[0] == len(self.codes)
+        return shape == slices or (grouped and shape[1] > 0 and self.codes.shape[1] % shape[1] == 0)
 
 
-def pack(tensor: Floats, scale: Floats, *, axis: int) -> PackedTensor:
-    """Round a tensor to symmetric 8-bit codes: code = round(value / scale), held within -127..127.
+def spread(values: NDArray[Any], shape: tuple[int, ...], *, axis: int | None) -> NDArray[Any]:
+    """Scales or zero points in a shape that broadcasts with the tensor they belong to.
 
-    |value - dequantized| <= scale / 2 wherever |value| <= 127 * scale.
+    Args:
+        values: (1,), (slices,) or (slices, groups), as a `PackedTensor` holds them.
+        shape: The tensor's.
+        axis: The dimension that they run along; None for one value.
+    """
+    if values.ndim == 2:
+        return np.repeat(values, shape[1] // values.shape[1], axis=1)
+    return values.reshape([-1 if dimension == axis else 1 for dimension in range(len(shape))])
+
+
+def code_range(bits: int, *, symmetric: bool) -> tuple[int, int]:
+    """The lowest and the highest code."""
+    if not symmetric:
+        return 0, 2**bits - 1
+    return (-LARGEST_CODE, LARGEST_CODE) if bits == 8 else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+
+
+def packed_size(n_codes: int, bits: int) -> int:
+    """Bytes that `to_bytes` needs for a row."""
+    return -(-n_codes * bits // 8)
+
+
+def to_bytes(codes: Codes, *, bits: int) -> NDArray[np.uint8]:
+    """Store each row of codes as a stream of bits, lowest bits first; every row begins with a byte of its own.
+
+    Args:
+        codes: (..., columns); negative ones in two's complement.
+        bits: 2, 3, 4 or 8.
+
+    Returns: (..., packed_size(columns, bits)); 8 codes of 3 bits take 3 bytes, and what is left of a last byte is 0.
+    """
+    planes = np.unpackbits(codes.view(np.uint8)[..., None], axis=-1, count=bits, bitorder="little")
+    return np.packbits(planes.reshape(*codes.shape[:-1], -1), axis=-1, bitorder="little")
+
+
+def from_bytes(stored: NDArray[np.uint8], *, bits: int, n_columns: int, signed: bool) -> Codes:
+    """Read back what `to_bytes` stored.
+
+    Args:
+        stored: (..., packed_size(n_columns, bits)).
+        bits: Of each code.
+        n_columns: Codes in a row.
+        signed: Whether the highest bit is a sign.
+
+    Returns: (..., n_columns), int8 where there are signs, else uint8.
+    """
+    planes = np.unpackbits(stored, axis=-1, count=n_columns * bits, bitorder="little")
+    codes = np.packbits(planes.reshape(*stored.shape[:-1], n_columns, bits), axis=-1, bitorder="little")[..., 0]
+    if not signed:
+        return codes
+    spare = 8 - bits
+    return (codes << spare).view(np.int8) >> spare  # an arithmetic shift: the sign comes back
+
+
+def pack(
+    tensor: Floats, scale: Floats, *, axis: int | None, bits: int = 8, zero_point: Codes | None = None
+) -> PackedTensor:
+    """Round a tensor to codes: code = round(value / scale) + zero_point, held within `code_range`.
+
+    |value - dequantized| <= scale / 2 wherever the code was not held back.
 
     Args:
         tensor: Float32, any shape.
-        scale: (tensor.shape[axis],) above zero.
-        axis: The dimension that `scale` runs along.
+        scale: Above zero: (1,), (tensor.shape[axis],), or (outputs, groups) of a matrix.
+        axis: The dimension that `scale` runs along; None for one scale.
+        bits: 2, 3, 4 or 8.
+        zero_point: Of the scale's shape, within 0 .. 2^bits - 1; None for symmetric codes.
 
     Raises:
-        ShapeError: The scale does not fit.
+        ShapeError: Scale or zero point do not fit.
     """
-    if scale.shape != tensor.shape[axis : axis + 1]:
-        raise ShapeError(
-            f"Expected one scale for each of {tensor.shape[axis : axis + 1]} slices, came {scale.shape}.",
-            hint="Give one scale for each slice of the tensor along the axis.",
-        )
-    ratios = tensor / scale.reshape(_along(axis, tensor.ndim))
-    codes = np.clip(np.rint(ratios), -LARGEST_CODE, LARGEST_CODE).astype(np.int8)
-    return PackedTensor(codes=codes, scale=scale.astype(np.float32), zero_point=None, axis=axis)
-
-
-def _along(axis: int, n_dimensions: int) -> list[int]:
-    """The shape in which a vector broadcasts along `axis` of a tensor with `n_dimensions`."""
-    return [-1 if dimension == axis else 1 for dimension in range(n_dimensions)]
+    lowest, highest = code_range(bits, symmetric=zero_point is None)
+    codes: Codes = np.zeros(tensor.shape, np.int8) if zero_point is None else np.zeros(tensor.shape, np.uint8)
+    packed = PackedTensor(codes, scale.astype(np.float32), zero_point, axis, bits)  # refuses what does not fit
+    steps = np.rint(tensor / spread(scale, tensor.shape, axis=axis))
+    if zero_point is not None:
+        steps += spread(zero_point, tensor.shape, axis=axis)
+    np.copyto(codes, np.clip(steps, lowest, highest), casting="unsafe")
+    return packed
 
 
 def pair_sums(weights: NDArray[Number]) -> NDArray[Number]:

@@ -8,7 +8,7 @@ from limbeck import extras
 
 extras.need("train", what="Compressing a teacher")
 
-from limbeck import data, machine, places, quantize, report, student, teacher  # noqa: E402
+from limbeck import data, machine, places, quantization, report, student, teacher  # noqa: E402
 from limbeck.distill import (  # noqa: E402
     Learned,
     Lessons,
@@ -124,7 +124,7 @@ def compress(
 
         progress.say("Quantizing and packaging")
         with folder.stage("quantization"):
-            quantized = quantize.quantize_student(learned.model, scheme=recipe.quantize.scheme)
+            quantized = quantization.quantize_student(learned.model, scheme=recipe.quantize.scheme)
         record = RunRecord(
             limbeck_version=machine.installed_version("limbeck") or "unknown",
             teacher=_told_of(master),

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 
 from limbeck.export import write_onnx
 from limbeck.packing import PackedTensor
-from limbeck.quantize import quantize_student
+from limbeck.quantization import quantize_student
 from tiny import FAMILIES
 
 LENGTHS = [13, 2, 9, 1, 24]

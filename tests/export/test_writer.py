@@ -13,7 +13,7 @@ from limbeck.errors import SchemeError, TeacherError
 from limbeck.export import SUPPORTED_FAMILIES, refuse_unsupported, write_onnx
 from limbeck.export.layers import ACTIVATIONS
 from limbeck.packing import PackedTensor
-from limbeck.quantize import quantize_student
+from limbeck.quantization import quantize_student
 from tiny import FAMILIES
 
 

@@ -146,7 +146,7 @@ def test_the_example_for_onnxruntime_runs(
 
     from limbeck.artifact import QUANTIZED_MODEL_FILE
     from limbeck.export import write_artifact
-    from limbeck.quantize import quantize_student
+    from limbeck.quantization import quantize_student
     from limbeck.runtime.engine import Engine
     from limbeck.tokens import TextEncoder
 

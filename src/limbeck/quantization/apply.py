@@ -10,10 +10,10 @@ from transformers import PreTrainedModel
 
 from limbeck.errors import SchemeError
 from limbeck.packing import Floats, PackedTensor
-from limbeck.quantize.affine import quantize_linear, quantize_table
+from limbeck.quantization.affine import quantize_linear, quantize_table
 from limbeck.records import LayerBits, QuantizationRecord
+from limbeck.scheme import SHIPPED, Scheme
 
-SCHEMES = ("w8a8e8",)
 SMALLEST_TABLE_ROWS = 65
 """Tables of fewer rows (segments, distance buckets) stay float: they weigh nothing."""
 
@@ -44,11 +44,13 @@ def quantize_student(model: PreTrainedModel, *, scheme: str) -> QuantizedStudent
         scheme: "w8a8e8".
 
     Raises:
-        SchemeError: The scheme is unknown, or a weight is not finite.
+        SchemeError: The scheme is unknown or cannot be shipped yet, or a weight is not finite.
     """
-    if scheme not in SCHEMES:
+    wanted = Scheme.parse(scheme)
+    if scheme not in SHIPPED:
         raise SchemeError(
-            f"The scheme '{scheme}' is unknown (known: {', '.join(SCHEMES)}).", hint='Set quantize.scheme = "w8a8e8".'
+            f"The scheme '{scheme}' cannot be shipped (so far: {', '.join(SHIPPED)}).",
+            hint='Set quantize.scheme = "w8a8e8"; `limbeck.quantize` takes every scheme.',
         )
     packed: dict[str, PackedTensor] = {}
     layers: list[LayerBits] = []
@@ -59,7 +61,13 @@ def quantize_student(model: PreTrainedModel, *, scheme: str) -> QuantizedStudent
                 "only finite weights can be quantized.",
                 hint="Train again with a lower distill.learning_rate; the loss curve shows where it diverged.",
             )
-        stored = None if kind == "kept" else (quantize_linear if kind == "linear" else quantize_table)(weight)
+        stored = None
+        if kind != "kept":
+            stored = (
+                quantize_linear(weight, scheme=wanted)
+                if kind == "linear"
+                else quantize_table(weight, bits=wanted.table_bits)
+            )
         if stored is not None:
             packed[name] = stored
         layers.append(_bits(name, kind, weight, stored))
@@ -87,7 +95,7 @@ def _bits(name: str, kind: Kind, weight: Floats, stored: PackedTensor | None) ->
         name=name,
         kind=kind,
         shape=tuple(weight.shape),
-        weight_bits=32 if stored is None else 8,
+        weight_bits=32 if stored is None else stored.bits,
         float_bytes=weight.nbytes,
         stored_bytes=weight.nbytes if stored is None else stored.nbytes,
         relative_error=error / norm if norm > 0 else 0.0,

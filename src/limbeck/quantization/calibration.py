@@ -13,7 +13,7 @@ from limbeck import batching, fingerprint
 from limbeck.errors import CalibrationError
 from limbeck.examples import Examples
 from limbeck.progress import SILENT, Progress
-from limbeck.quantize.observing import LayerObserver, watching
+from limbeck.quantization.observing import LayerObserver, watching
 from limbeck.teacher.load import model_inputs
 from limbeck.tokens import TextEncoder
 

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from limbeck.packing import is_saturation_safe
-from limbeck.quantize.affine import quantize_linear, quantize_table
+from limbeck.quantization.affine import quantize_linear, quantize_table
+from limbeck.scheme import Scheme
+
+W8A8 = Scheme.parse("w8a8e8")
 
 
 def vpmaddubsw_product(activations: np.ndarray, codes: np.ndarray) -> np.ndarray:
@@ -52,7 +55,7 @@ KINDS = ["normal", "heavy tails", "all equal", "equal within pairs", "one large"
 @pytest.mark.parametrize("kind", KINDS)
 def test_sums_are_exact_without_vnni(kind: str) -> None:
     """If they were not, one file would give two answers on two CPUs."""
-    codes = quantize_linear(weights_of(kind)).codes
+    codes = quantize_linear(weights_of(kind), scheme=W8A8).codes
     assert is_saturation_safe(codes)
     activations = worst_activations(codes)
     exact = activations.astype(np.int32) @ codes.T.astype(np.int32)
@@ -71,14 +74,14 @@ def test_the_emulation_saturates_where_the_rule_is_broken() -> None:
 def test_error_stays_within_half_a_step(kind: str) -> None:
     """Codes clipped to be safe, instead of scaled, would distort the largest weights."""
     weights = weights_of(kind)
-    packed = quantize_linear(weights)
+    packed = quantize_linear(weights, scheme=W8A8)
     assert (np.abs(weights - packed.dequantize()) <= packed.scale[:, None] * 0.50002).all()
 
 
 def test_steps_are_finer_than_seven_bits() -> None:
     """Halving all codes would be safe too, and cost twice the error; that is what the rule is for."""
     weights = weights_of("normal")
-    steps = quantize_linear(weights).scale
+    steps = quantize_linear(weights, scheme=W8A8).scale
     seven_bits = np.abs(weights).max(axis=1) / 64
     assert (steps <= seven_bits * 1.01).all()
     assert np.mean(steps / seven_bits) < 0.7  # 64/127 = 0.50 would be full range
@@ -96,7 +99,7 @@ def test_table_uses_the_whole_range_by_row() -> None:
 def test_vanishing_weights_stay_finite() -> None:
     """A scale that underflows to zero would turn codes into NaN."""
     weights = np.array([[1e-45, 0.0], [0.0, 0.0], [1e-38, -1e-38]], np.float32)
-    for packed in (quantize_linear(weights), quantize_table(weights)):
+    for packed in (quantize_linear(weights, scheme=W8A8), quantize_table(weights)):
         assert np.isfinite(packed.dequantize()).all()
         assert (packed.scale > 0).all()
         np.testing.assert_allclose(packed.dequantize(), weights, atol=1e-38)

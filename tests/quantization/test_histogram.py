@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from limbeck.errors import CalibrationError
-from limbeck.quantize.histogram import MOST_BINS, Histogram
+from limbeck.quantization.histogram import MOST_BINS, Histogram
 
 
 def streamed(batches: list[torch.Tensor]) -> Histogram:

@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from limbeck.errors import CalibrationError, LimbeckError, SchemeError, ShapeError
-from limbeck.quantize.compensation import compensated_codes
-from limbeck.quantize.hessian import HessianObserver
+from limbeck.quantization.compensation import compensated_codes
+from limbeck.quantization.hessian import HessianObserver
 
 Numbers = NDArray[np.float64]
 

@@ -10,8 +10,8 @@ from torch import nn
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from limbeck.errors import LimbeckError, SchemeError, ShapeError
-from limbeck.quantize.observing import ActivationObserver, layers_to_watch, watching
-from limbeck.quantize.smoothing import PreScaled, fold_factors, outlier_factors, smoothed, smoothing_factors
+from limbeck.quantization.observing import ActivationObserver, layers_to_watch, watching
+from limbeck.quantization.smoothing import PreScaled, fold_factors, outlier_factors, smoothed, smoothing_factors
 from tiny import FAMILIES, write_teacher
 
 FACTORS = np.exp(np.random.default_rng(0).normal(size=32)).astype(np.float32)

@@ -17,7 +17,7 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from limbeck.errors import CalibrationError
-from limbeck.quantize.histogram import Histogram
+from limbeck.quantization.histogram import Histogram
 
 
 class LayerObserver(Protocol):

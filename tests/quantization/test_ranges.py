@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from limbeck.errors import CalibrationError
-from limbeck.quantize.histogram import Histogram
-from limbeck.quantize.ranges import RANGE_METHODS, ActivationRange, RangeMethod, range_of, squared_error
+from limbeck.quantization.histogram import Histogram
+from limbeck.quantization.ranges import RANGE_METHODS, ActivationRange, RangeMethod, range_of, squared_error
 
 
 def normal_with(outlier: float, *, n: int = 100_000, seed: int = 0) -> torch.Tensor:

@@ -12,9 +12,9 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from limbeck.errors import CalibrationError
-from limbeck.quantize.hessian import HessianObserver
-from limbeck.quantize.histogram import MOST_BINS
-from limbeck.quantize.observing import ActivationObserver, layers_to_watch, unpadded, watching
+from limbeck.quantization.hessian import HessianObserver
+from limbeck.quantization.histogram import MOST_BINS
+from limbeck.quantization.observing import ActivationObserver, layers_to_watch, unpadded, watching
 from tiny import FAMILIES, write_teacher
 
 ROWS = torch.randn(40, 6, generator=torch.Generator().manual_seed(0))

@@ -5,7 +5,7 @@ from typing import Self
 import torch
 
 from limbeck.errors import CalibrationError
-from limbeck.quantize.observing import refuse_unfit
+from limbeck.quantization.observing import refuse_unfit
 
 
 class HessianObserver:

@@ -9,9 +9,9 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from limbeck.errors import CalibrationError
 from limbeck.examples import Examples
-from limbeck.quantize import calibration
-from limbeck.quantize.calibration import check_calibration_texts, observe_texts
-from limbeck.quantize.observing import ActivationObserver, layers_to_watch
+from limbeck.quantization import calibration
+from limbeck.quantization.calibration import check_calibration_texts, observe_texts
+from limbeck.quantization.observing import ActivationObserver, layers_to_watch
 from limbeck.tokens import TextEncoder
 from tiny import WORDS, write_teacher
 

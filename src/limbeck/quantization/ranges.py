@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limbeck.errors import CalibrationError
-from limbeck.quantize.histogram import Histogram
+from limbeck.quantization.histogram import Histogram
 
 RangeMethod = Literal["min_max", "percentile", "mean_squared_error", "entropy"]
 RANGE_METHODS: tuple[RangeMethod, ...] = get_args(RangeMethod)

@@ -1,0 +1,10 @@
+"""Float weights become packed integers: a whole student for shipping, or any torch module."""
+
+from limbeck import extras
+
+extras.need("train", what="Quantizing a module")
+
+from limbeck.quantization.any_module import quantize  # noqa: E402
+from limbeck.quantization.apply import QuantizedStudent, quantize_student  # noqa: E402
+
+__all__ = ["QuantizedStudent", "quantize", "quantize_student"]

@@ -1,0 +1,85 @@
+"""Which scale a tensor gets: for all of it, for each output, each group of inputs, or each row of an embedding table.
+
+Weights of 8 bits that meet 8-bit activations get the smallest scale whose codes are safe from saturation on CPUs
+without VNNI. The plain remedy is to halve all codes (7 bits). Here a scale is only as large as the heaviest pair of
+neighbouring inputs asks:
+
+    scale = max over pairs (2k, 2k+1) of the one-signed sum of |w|  / 127
+
+Then |w| / scale <= 127, and two codes of one sign sum to at most 127 + 1/2 + 1/2 = 128, which
+`packing.is_saturation_safe` allows. For Gaussian weights this costs about a fifth of the resolution, not half.
+
+With 2, 3 and 4 bits the largest weight should not set the scale: clipping a few buys finer steps for all others. So the
+scale with the least squared error is taken out of 41 that clip more and more (Choukroun et al. 2019, arXiv:1902.06822,
+section 4, with a plain search in place of their line search).
+"""
+
+import numpy as np
+
+from limbeck.packing import LARGEST_CODE, Codes, Floats, PackedTensor, code_range, pack, pair_sums
+from limbeck.scheme import Scheme
+
+_CLIPPINGS = np.linspace(1.0, 0.2, 41, dtype=np.float32)
+
+
+def quantize_linear(weight: Floats, *, scheme: Scheme) -> PackedTensor:
+    """Pack a linear layer's weight.
+
+    Args:
+        weight: (outputs, inputs), finite; a group size of the scheme divides the inputs.
+        scheme: Of integer weights.
+    """
+    slices = weight.reshape(-1, weight.shape[1] if scheme.group_size is None else scheme.group_size)
+    slices = weight.reshape(1, -1) if scheme.per_tensor else slices
+    zero_point: Codes | None = None
+    if scheme.weight_bits == 8 and scheme.symmetric and scheme.quantizes_activations:
+        scale = _scale(pair_sums(weight).max(keepdims=True) if scheme.per_tensor else pair_sums(slices))
+    else:
+        scale, zero_point = _fitted(slices, bits=scheme.weight_bits, symmetric=scheme.symmetric)
+    if scheme.group_size is not None:
+        scale = scale.reshape(len(weight), -1)
+        zero_point = None if zero_point is None else zero_point.reshape(len(weight), -1)
+    axis = None if scheme.per_tensor else 0
+    return pack(weight, scale, axis=axis, bits=scheme.weight_bits, zero_point=zero_point)
+
+
+def quantize_table(table: Floats, *, bits: int = 8) -> PackedTensor:
+    """Pack an embedding table, one scale for each row.
+
+    Its rows are looked up, never multiplied by activations, so that the whole range of codes is used.
+
+    Args:
+        table: (rows, columns), finite.
+        bits: 2, 4 or 8.
+    """
+    scale, _ = _fitted(table, bits=bits, symmetric=True)
+    return pack(table, scale, axis=0, bits=bits)
+
+
+def _fitted(slices: Floats, *, bits: int, symmetric: bool) -> tuple[Floats, Codes | None]:
+    """Scale and zero point of each row of (slices, values); 8 bits clip nothing, fewer clip as much as pays."""
+    lowest, highest = code_range(bits, symmetric=symmetric)
+    below, above = np.minimum(slices.min(axis=1), 0), np.maximum(slices.max(axis=1), 0)
+    if symmetric:
+        full, zero_point = _scale(np.maximum(-below, above), highest), None
+    else:
+        full = _scale(above - below, highest)
+        zero_point = np.clip(np.rint(-below / full), lowest, highest).astype(np.uint8)
+    if bits == 8:
+        return full, zero_point
+    best, least = full, np.full(len(slices), np.inf, np.float32)
+    for clipping in _CLIPPINGS:
+        scale = np.maximum(full * clipping, np.finfo(np.float32).tiny)
+        codes = pack(slices, scale, axis=0, bits=bits, zero_point=zero_point)
+        error = np.square(slices - codes.dequantize()).sum(axis=1)
+        best, least = np.where(error < least, scale, best), np.minimum(error, least)
+    return best.astype(np.float32), zero_point
+
+
+def _scale(largest: Floats, code: int = LARGEST_CODE) -> Floats:
+    """The scale that puts `largest` on a code; 1 where a slice is all zeros.
+
+    The smallest normal float32 bounds it from below, so that dividing by it stays finite.
+    """
+    scale = np.maximum(largest / np.float32(code), np.finfo(np.float32).tiny)
+    return np.where(largest > 0, scale, np.float32(1)).astype(np.float32)

@@ -1,0 +1,174 @@
+"""Any torch module with packed integers for weights: which of its layers, by which scheme, what is refused."""
+
+import copy
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import TypeVar, cast
+
+import torch
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+from limbeck.errors import SchemeError
+from limbeck.quantization.affine import quantize_linear, quantize_table
+from limbeck.quantization.modules import PackedConv1d, PackedEmbedding, PackedLayer, PackedLinear, rows_of
+from limbeck.quantization.ranges import ActivationRange
+from limbeck.scheme import USUAL_GROUPS, Scheme
+
+Module = TypeVar("Module", bound=nn.Module)
+Which = Sequence[str | type[nn.Module]]
+
+_Layer = nn.Linear | nn.Embedding | nn.Conv1d | Conv1D
+_SUPPORTED: tuple[type[nn.Module], ...] = (nn.Linear, nn.Embedding, nn.Conv1d, Conv1D)
+
+
+def quantize(
+    module: Module,
+    scheme: str | Scheme,
+    *,
+    only: Which = ("*",),
+    skip: Which = (),
+    ranges: Mapping[str, ActivationRange] | None = None,
+) -> Module:
+    """Give back a copy of a module whose weights are stored as packed integers.
+
+    Linear layers, convolutions over sequences (torch's Conv1d), embedding tables, and the Conv1D of transformers. The
+    copy is called, saved, loaded and moved as before. A layer's `weight` keeps its shape and shows integers. Weights
+    that several layers share are packed once and stay shared, by the table's bits where a table is among them.
+    Subclasses of these layers stay as they are, since others read their weights (`nn.MultiheadAttention` does).
+
+    Args:
+        module: Any module; it is not changed. A single layer is welcome.
+        scheme: Such as "w8a8e8"; `limbeck.scheme` has the notation.
+        only: Layers to quantize: patterns of names (`fnmatch`: "encoder.*.up"), or types.
+        skip: Layers to leave float, of the same kind; they win over `only`.
+        ranges: For static activations: layer name -> the range that its inputs span (`limbeck.quantization.ranges`).
+
+    Raises:
+        SchemeError: The scheme does not exist or does not fit a layer, a layer that was named cannot be quantized or
+            has weights that are not finite, the module is quantized already, nothing is left to do, or ranges are
+            missing.
+    """
+    scheme = Scheme.parse(scheme) if isinstance(scheme, str) else scheme
+    quantized = copy.deepcopy(module)
+    every = dict(quantized.named_modules(remove_duplicate=False))
+    _refuse_quantized(every)
+    layers = {name: layer for name, layer in _chosen(every, only=only, skip=skip) if _is_meant(layer, scheme)}
+    if not layers:
+        raise SchemeError(
+            f"Nothing to quantize: no layer of {type(module).__name__} is chosen that '{scheme}' applies to.",
+            hint="Linear, Conv1d and Embedding layers are quantized; look at `only`, `skip` and the scheme's bits.",
+        )
+    for name, layer in layers.items():
+        _refuse_unfit(name, layer, scheme=scheme, ranges=ranges)
+    made: dict[int, PackedLayer] = {}
+    of_weight: dict[int, PackedLayer] = {}
+    for name, layer in sorted(layers.items(), key=lambda item: not isinstance(item[1], nn.Embedding)):
+        if id(layer) not in made:
+            made[id(layer)] = packed = _packed(layer, scheme, span=None if ranges is None else ranges.get(name))
+            first = of_weight.setdefault(id(layer.weight), packed)
+            if first is not packed:
+                packed.share_codes(first)
+            packed.train(layer.training).to(layer.weight.device)
+    for name, layer in every.items():  # under each of its names, also those that were not asked for
+        if id(layer) not in made:
+            continue
+        if not name:
+            return cast("Module", made[id(layer)])  # a single layer becomes another type
+        parent, _, last = name.rpartition(".")
+        setattr(every[parent], last, made[id(layer)])
+    _leave_fast_paths(every.values())
+    return quantized
+
+
+def _packed(layer: _Layer, scheme: Scheme, *, span: ActivationRange | None) -> PackedLayer:
+    rows = rows_of(layer).float().cpu().contiguous().numpy()
+    if isinstance(layer, nn.Embedding):
+        return PackedEmbedding(layer, quantize_table(rows, bits=scheme.table_bits))
+    packed = quantize_linear(rows, scheme=scheme)
+    if isinstance(layer, nn.Conv1d):
+        return PackedConv1d(layer, packed, activation_bits=scheme.activation_bits, span=span)
+    return PackedLinear(layer, packed, activation_bits=scheme.activation_bits, span=span)
+
+
+def _is_meant(layer: nn.Module, scheme: Scheme) -> bool:
+    return scheme.quantizes_tables if isinstance(layer, nn.Embedding) else scheme.quantizes_weights
+
+
+def _chosen(every: Mapping[str, nn.Module], *, only: Which, skip: Which) -> Iterator[tuple[str, _Layer]]:
+    for wanted in (*only, *skip):
+        if isinstance(wanted, str) and not any(fnmatchcase(name, wanted) for name in every):
+            raise SchemeError(f"No layer is called '{wanted}'.", hint=f"There are {_some(every)}.")
+    for wanted in only:
+        kind = wanted if isinstance(wanted, type) else type(every[wanted]) if wanted in every else None
+        if kind is not None and kind not in _SUPPORTED:
+            what = f"'{wanted}' is a {kind.__name__}" if isinstance(wanted, str) else f"{kind.__name__} is named"
+            raise SchemeError(
+                f"{what}, which cannot be quantized.", hint="Linear, Conv1d, Embedding and transformers' Conv1D can."
+            )
+    for name, layer in every.items():
+        if type(layer) in _SUPPORTED and _is_among(name, layer, only) and not _is_among(name, layer, skip):
+            yield name, layer  # type: ignore[misc]
+
+
+def _is_among(name: str, layer: nn.Module, which: Which) -> bool:
+    return any(fnmatchcase(name, one) if isinstance(one, str) else type(layer) is one for one in which)
+
+
+def _refuse_quantized(every: Mapping[str, nn.Module]) -> None:
+    done = [name for name, layer in every.items() if isinstance(layer, PackedLayer)]
+    if done:
+        raise SchemeError(
+            f"The module is quantized already: {_some(done)}.", hint="Quantize the float module that it was made of."
+        )
+
+
+def _refuse_unfit(name: str, layer: _Layer, *, scheme: Scheme, ranges: Mapping[str, ActivationRange] | None) -> None:
+    rows = rows_of(layer)
+    n_wild = int((~torch.isfinite(rows)).sum())
+    if n_wild:
+        raise SchemeError(
+            f"'{name}' holds {n_wild} weights that are NaN or infinite; only finite weights can be quantized.",
+            hint="Look where training diverged, or leave the layer out with `skip`.",
+        )
+    if isinstance(layer, nn.Embedding):
+        if layer.max_norm is not None:
+            raise SchemeError(
+                f"'{name}' shortens its rows as they are looked up (max_norm = {layer.max_norm}), which packed rows "
+                "cannot.",
+                hint="Shorten the rows once and set max_norm = None, or leave the table out with `skip`.",
+            )
+        return
+    if isinstance(layer, nn.Conv1d) and layer.padding_mode != "zeros":
+        raise SchemeError(
+            f"'{name}' pads with padding_mode = '{layer.padding_mode}'; packed convolutions pad with zeros.",
+            hint="Leave the layer out with `skip`.",
+        )
+    n_inputs, size = rows.shape[1], scheme.group_size
+    if size is not None and n_inputs % size:
+        fitting = ", ".join(str(group) for group in USUAL_GROUPS if n_inputs % group == 0)
+        whole = f'"{replace(scheme, group_size=None)}" for one scale an output'
+        raise SchemeError(
+            f"group_size {size} does not divide the {n_inputs} inputs of '{name}'.",
+            hint=f"Take groups of {fitting}, or {whole}." if fitting else f"Take {whole}.",
+        )
+    if scheme.static and name not in (ranges or {}):
+        raise SchemeError(
+            f"'{scheme}' fixes the range of activations, and none is given for '{name}'.",
+            hint="Calibrate first and give `ranges`, or leave -static out for dynamic activations.",
+        )
+
+
+def _leave_fast_paths(modules: Iterable[nn.Module]) -> None:
+    """Torch's fused encoder layers read float weights past their modules: keep them to the plain way, same answers."""
+    for module in modules:
+        if isinstance(module, nn.TransformerEncoderLayer):
+            module.activation_relu_or_gelu = 0
+        elif isinstance(module, nn.TransformerEncoder):
+            module.use_nested_tensor = False
+
+
+def _some(names: Iterable[str], *, most: int = 5) -> str:
+    told = [f"'{name}'" for name in names if name]
+    return ", ".join(told[:most]) + (f" and {len(told) - most} more" if len(told) > most else "")
