@@ -14,6 +14,7 @@ from transformers.pytorch_utils import Conv1D
 import limbeck
 from limbeck.errors import SchemeError
 from limbeck.packing import is_saturation_safe
+from limbeck.quantization.hessian import HessianObserver
 from limbeck.quantization.modules import ComputingLayer, PackedConv1d, PackedEmbedding, PackedLinear
 from limbeck.quantization.ranges import ActivationRange
 from limbeck.scheme import Scheme
@@ -149,6 +150,22 @@ def test_dynamic_activations_by_hand() -> None:
     assert isinstance(layer, PackedLinear)
     seen = layer.rounded(torch.tensor([[-1.0, 4.0, 0.0, 0.5]]))
     torch.testing.assert_close(seen, torch.tensor([[-1.0, 4.0, 0.0, 26 / 51]]), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("scheme", ["w2a32", "w3a32g16", "w4a32-asymmetric"])
+def test_rounding_that_knows_the_inputs_keeps_outputs_closer(scheme: str) -> None:
+    """A failure would round by the inputs of another layer, or not at all, and nobody would see it."""
+    torch.manual_seed(0)
+    layer = nn.Linear(32, 24)
+    inputs = torch.randn(500, 6) @ torch.randn(6, 32) + 0.1 * torch.randn(500, 32)  # strongly correlated
+    model = nn.Sequential(OrderedDict(up=layer))
+    observer = HessianObserver("up")
+    observer.add(inputs)
+    errors = [
+        float((limbeck.quantize(model, scheme, hessians=given)(inputs) - model(inputs)).detach().norm())
+        for given in (None, {"up": observer.hessian})
+    ]
+    assert errors[1] < 0.5 * errors[0]
 
 
 def test_fixed_ranges_hold_for_every_batch() -> None:

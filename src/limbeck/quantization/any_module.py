@@ -12,6 +12,7 @@ from transformers.pytorch_utils import Conv1D
 
 from limbeck.errors import SchemeError
 from limbeck.quantization.affine import quantize_linear, quantize_table
+from limbeck.quantization.compensation import COMPENSATED_BITS, compensated_codes
 from limbeck.quantization.modules import PackedConv1d, PackedEmbedding, PackedLayer, PackedLinear, rows_of
 from limbeck.quantization.ranges import ActivationRange
 from limbeck.scheme import USUAL_GROUPS, Scheme
@@ -30,6 +31,7 @@ def quantize(
     only: Which = ("*",),
     skip: Which = (),
     ranges: Mapping[str, ActivationRange] | None = None,
+    hessians: Mapping[str, torch.Tensor] | None = None,
 ) -> Module:
     """Give back a copy of a module whose weights are stored as packed integers.
 
@@ -44,6 +46,8 @@ def quantize(
         only: Layers to quantize: patterns of names (`fnmatch`: "encoder.*.up"), or types.
         skip: Layers to leave float, of the same kind; they win over `only`.
         ranges: For static activations: layer name -> the range that its inputs span (`limbeck.quantization.ranges`).
+        hessians: For better rounding to 2, 3 or 4 bits: layer name -> `HessianObserver.hessian` of its inputs. Linear
+            layers named here are rounded column by column, so that their outputs stay close (GPTQ).
 
     Raises:
         SchemeError: The scheme does not exist or does not fit a layer, a layer that was named cannot be quantized or
@@ -66,7 +70,9 @@ def quantize(
     of_weight: dict[int, PackedLayer] = {}
     for name, layer in sorted(layers.items(), key=lambda item: not isinstance(item[1], nn.Embedding)):
         if id(layer) not in made:
-            made[id(layer)] = packed = _packed(layer, scheme, span=None if ranges is None else ranges.get(name))
+            made[id(layer)] = packed = _packed(
+                layer, scheme, span=(ranges or {}).get(name), hessian=(hessians or {}).get(name)
+            )
             first = of_weight.setdefault(id(layer.weight), packed)
             if first is not packed:
                 packed.share_codes(first)
@@ -82,13 +88,20 @@ def quantize(
     return quantized
 
 
-def _packed(layer: _Layer, scheme: Scheme, *, span: ActivationRange | None) -> PackedLayer:
+def _packed(
+    layer: _Layer, scheme: Scheme, *, span: ActivationRange | None, hessian: torch.Tensor | None
+) -> PackedLayer:
     rows = rows_of(layer).float().cpu().contiguous().numpy()
     if isinstance(layer, nn.Embedding):
         return PackedEmbedding(layer, quantize_table(rows, bits=scheme.table_bits))
     packed = quantize_linear(rows, scheme=scheme)
     if isinstance(layer, nn.Conv1d):
         return PackedConv1d(layer, packed, activation_bits=scheme.activation_bits, span=span)
+    if hessian is not None and scheme.weight_bits in COMPENSATED_BITS:
+        codes = compensated_codes(
+            torch.from_numpy(rows), hessian, bits=packed.bits, scale=packed.scale, zero_point=packed.zero_point
+        )
+        packed = replace(packed, codes=codes.astype(packed.codes.dtype))
     return PackedLinear(layer, packed, activation_bits=scheme.activation_bits, span=span)
 
 
