@@ -168,6 +168,43 @@ def test_rounding_that_knows_the_inputs_keeps_outputs_closer(scheme: str) -> Non
     assert errors[1] < 0.5 * errors[0]
 
 
+def test_a_table_tied_to_a_layer_is_as_safe_as_the_layer() -> None:
+    """A failure would saturate in a language model's head, which multiplies by the words' table."""
+    torch.manual_seed(0)
+    tied = nn.ModuleDict({"table": nn.Embedding(50, 16), "head": nn.Linear(16, 50, bias=False)})
+    tied["head"].weight = tied["table"].weight
+    assert is_saturation_safe(limbeck.quantize(tied, "w8a8e8")["head"].weight.numpy())
+
+
+def test_ids_without_a_row_are_refused(reader: Reader) -> None:
+    """A failure would read the last row for an id of -1, which float tables refuse."""
+    table = limbeck.quantize(reader, "w8a8e8").embedding
+    for wrong in (-1, 1000):
+        with pytest.raises(IndexError):
+            table(torch.tensor([3, wrong]))
+
+
+def test_models_of_halved_precision_stay_so() -> None:
+    """A failure would stop with a mismatch of dtypes where the float model answered."""
+    torch.manual_seed(0)
+    model = Reader().eval().bfloat16()
+    answers = limbeck.quantize(model, "w8a8e8")(IDS)
+    assert answers.dtype == torch.bfloat16
+    torch.testing.assert_close(answers, model(IDS), rtol=0.1, atol=0.1)
+
+
+def test_very_large_and_very_small_numbers_pass() -> None:
+    """A failure would answer with infinities: of weights too large to square, of activations too large for float16."""
+    layer = nn.Linear(8, 4, bias=False)
+    with torch.no_grad():
+        layer.weight.mul_(1e30)
+        layer.weight[1].mul_(1e-60)
+    packed = limbeck.quantize(layer, "w4a16")
+    assert isinstance(packed, PackedLinear)
+    assert torch.isfinite(packed.dequantized()).all()
+    assert torch.isfinite(packed.rounded(torch.tensor([1e6, -1e6]))).all()
+
+
 def test_fixed_ranges_hold_for_every_batch() -> None:
     """A failure would let one text's outlier change another text's answer."""
     layer = limbeck.quantize(nn.Linear(3, 2), "w8a8-static", ranges={"": ActivationRange(-1.0, 1.0)})
@@ -207,6 +244,7 @@ def test_only_and_skip_choose_by_name_and_type(reader: Reader) -> None:
     assert packed() == ["conv", "down", "embedding", "head", "up"]
     assert packed(only=("*e*",), skip=(nn.Embedding,)) == ["head"]
     assert packed(only=(nn.Conv1d, "d*")) == ["conv", "down"]
+    assert packed(only="head") == ["head"]  # type: ignore[arg-type]
 
 
 def test_moves_and_copies_keep_the_answers(reader: Reader) -> None:
@@ -268,6 +306,25 @@ def _mirrored(reader: Reader) -> Reader:
             {"only": ("up",)},
             "'w8a8-static' fixes the range of activations, and none is given for 'up'.\n"
             "Hint: Calibrate first and give `ranges`, or leave -static out for dynamic activations.",
+        ),
+        (
+            None,
+            "w8a8",
+            {"ranges": {"up": ActivationRange(-1.0, 1.0)}},
+            "Ranges are given, but with 'w8a8' each batch has its own.\nHint: Take \"w8a8-static\" to use them.",
+        ),
+        (
+            None,
+            "w8a8-static",
+            {"only": ("up",), "ranges": {"up": ActivationRange(-1.0, 1.0), "top": ActivationRange(-1.0, 1.0)}},
+            "Ranges or Hessians are given for 'top', which are no layers to quantize.\nHint: These are: 'up'.",
+        ),
+        (
+            None,
+            "w8a8",
+            {"hessians": {"up": torch.eye(32)}},
+            "Hessians are given, but 'w8a8' rounds to nearest.\n"
+            "Hint: They help with 2, 3, 4 bits; leave `hessians` out.",
         ),
         (
             _broken,

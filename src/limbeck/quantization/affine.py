@@ -59,6 +59,11 @@ def quantize_table(table: Floats, *, bits: int = 8) -> PackedTensor:
 def _fitted(slices: Floats, *, bits: int, symmetric: bool) -> tuple[Floats, Codes | None]:
     """Scale and zero point of each row of (slices, values); 8 bits clip nothing, fewer clip as much as pays."""
     lowest, highest = code_range(bits, symmetric=symmetric)
+    # Squares of very large weights would overflow in the search below; 8 bits do not search.
+    peaks = np.ones((len(slices), 1), np.float32)
+    if bits != 8:
+        peaks = np.maximum(np.abs(slices).max(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    slices = slices / peaks
     below, above = np.minimum(slices.min(axis=1), 0), np.maximum(slices.max(axis=1), 0)
     if symmetric:
         full, zero_point = _scale(np.maximum(-below, above), highest), None
@@ -73,7 +78,8 @@ def _fitted(slices: Floats, *, bits: int, symmetric: bool) -> tuple[Floats, Code
         codes = pack(slices, scale, axis=0, bits=bits, zero_point=zero_point)
         error = np.square(slices - codes.dequantize()).sum(axis=1)
         best, least = np.where(error < least, scale, best), np.minimum(error, least)
-    return best.astype(np.float32), zero_point
+    scale = np.maximum(best * peaks[:, 0], np.finfo(np.float32).tiny)
+    return scale.astype(np.float32), zero_point
 
 
 def _scale(largest: Floats, code: int = LARGEST_CODE) -> Floats:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TypeVar, cast
 
+import numpy as np
 import torch
 from torch import nn
 from transformers.pytorch_utils import Conv1D
@@ -28,8 +29,8 @@ def quantize(
     module: Module,
     scheme: str | Scheme,
     *,
-    only: Which = ("*",),
-    skip: Which = (),
+    only: Which | str | type[nn.Module] = ("*",),
+    skip: Which | str | type[nn.Module] = (),
     ranges: Mapping[str, ActivationRange] | None = None,
     hessians: Mapping[str, torch.Tensor] | None = None,
 ) -> Module:
@@ -43,7 +44,7 @@ def quantize(
     Args:
         module: Any module; it is not changed. A single layer is welcome.
         scheme: Such as "w8a8e8"; `limbeck.scheme` has the notation.
-        only: Layers to quantize: patterns of names (`fnmatch`: "encoder.*.up"), or types.
+        only: Layers to quantize: one or several patterns of names (`fnmatch`: "encoder.*.up"), or types.
         skip: Layers to leave float, of the same kind; they win over `only`.
         ranges: For static activations: layer name -> the range that its inputs span (`limbeck.quantization.ranges`).
         hessians: For better rounding to 2, 3 or 4 bits: layer name -> `HessianObserver.hessian` of its inputs. Linear
@@ -55,6 +56,7 @@ def quantize(
             missing.
     """
     scheme = Scheme.parse(scheme) if isinstance(scheme, str) else scheme
+    only, skip = ((which,) if isinstance(which, str | type) else which for which in (only, skip))
     quantized = copy.deepcopy(module)
     every = dict(quantized.named_modules(remove_duplicate=False))
     _refuse_quantized(every)
@@ -64,19 +66,25 @@ def quantize(
             f"Nothing to quantize: no layer of {type(module).__name__} is chosen that '{scheme}' applies to.",
             hint="Linear, Conv1d and Embedding layers are quantized; look at `only`, `skip` and the scheme's bits.",
         )
+    _refuse_unused(layers, scheme=scheme, ranges=ranges or {}, hessians=hessians or {})
     for name, layer in layers.items():
         _refuse_unfit(name, layer, scheme=scheme, ranges=ranges)
+    multiplied = {id(layer.weight) for layer in layers.values() if not isinstance(layer, nn.Embedding)}
     made: dict[int, PackedLayer] = {}
     of_weight: dict[int, PackedLayer] = {}
     for name, layer in sorted(layers.items(), key=lambda item: not isinstance(item[1], nn.Embedding)):
         if id(layer) not in made:
             made[id(layer)] = packed = _packed(
-                layer, scheme, span=(ranges or {}).get(name), hessian=(hessians or {}).get(name)
+                layer,
+                scheme,
+                span=(ranges or {}).get(name),
+                hessian=(hessians or {}).get(name),
+                is_multiplied=id(layer.weight) in multiplied,
             )
             first = of_weight.setdefault(id(layer.weight), packed)
             if first is not packed:
                 packed.share_codes(first)
-            packed.train(layer.training).to(layer.weight.device)
+            packed.train(layer.training).to(layer.weight)  # its device, and its dtype for scales and bias
     for name, layer in every.items():  # under each of its names, also those that were not asked for
         if id(layer) not in made:
             continue
@@ -89,10 +97,18 @@ def quantize(
 
 
 def _packed(
-    layer: _Layer, scheme: Scheme, *, span: ActivationRange | None, hessian: torch.Tensor | None
+    layer: _Layer,
+    scheme: Scheme,
+    *,
+    span: ActivationRange | None,
+    hessian: torch.Tensor | None,
+    is_multiplied: bool,
 ) -> PackedLayer:
     rows = rows_of(layer).float().cpu().contiguous().numpy()
     if isinstance(layer, nn.Embedding):
+        if is_multiplied and scheme.table_bits == 8:  # a tied layer multiplies by it: as safe as that layer's weight
+            as_weight = Scheme(8, scheme.activation_bits)
+            return PackedEmbedding(layer, quantize_linear(rows, scheme=as_weight))
         return PackedEmbedding(layer, quantize_table(rows, bits=scheme.table_bits))
     packed = quantize_linear(rows, scheme=scheme)
     if isinstance(layer, nn.Conv1d):
@@ -101,7 +117,7 @@ def _packed(
         codes = compensated_codes(
             torch.from_numpy(rows), hessian, bits=packed.bits, scale=packed.scale, zero_point=packed.zero_point
         )
-        packed = replace(packed, codes=codes.astype(packed.codes.dtype))
+        packed = replace(packed, codes=codes if packed.zero_point is None else codes.view(np.uint8))
     return PackedLinear(layer, packed, activation_bits=scheme.activation_bits, span=span)
 
 
@@ -137,8 +153,35 @@ def _refuse_quantized(every: Mapping[str, nn.Module]) -> None:
         )
 
 
+def _refuse_unused(
+    layers: Iterable[str],
+    *,
+    scheme: Scheme,
+    ranges: Mapping[str, ActivationRange],
+    hessians: Mapping[str, torch.Tensor],
+) -> None:
+    if ranges and not scheme.static:
+        raise SchemeError(
+            f"Ranges are given, but with '{scheme}' each batch has its own.",
+            hint=f'Take "{scheme}-static" to use them.' if scheme.quantizes_activations else "Leave `ranges` out.",
+        )
+    if hessians and scheme.weight_bits not in COMPENSATED_BITS:
+        raise SchemeError(
+            f"Hessians are given, but '{scheme}' rounds to nearest.",
+            hint=f"They help with {', '.join(map(str, COMPENSATED_BITS))} bits; leave `hessians` out.",
+        )
+    strangers = [name for name in (*ranges, *hessians) if name not in set(layers)]
+    if strangers:
+        raise SchemeError(
+            f"Ranges or Hessians are given for {_some(strangers)}, which are no layers to quantize.",
+            hint=f"These are: {_some(layers)}.",
+        )
+
+
 def _refuse_unfit(name: str, layer: _Layer, *, scheme: Scheme, ranges: Mapping[str, ActivationRange] | None) -> None:
     rows = rows_of(layer)
+    if not rows.numel():
+        raise SchemeError(f"'{name}' holds no weights.", hint="Leave the layer out with `skip`.")
     n_wild = int((~torch.isfinite(rows)).sum())
     if n_wild:
         raise SchemeError(

@@ -92,7 +92,13 @@ class PackedEmbedding(PackedLayer):
         self.padding_idx = layer.padding_idx
 
     def forward(self, ids: Tensor) -> Tensor:
-        """(...) ids -> (..., columns)."""
+        """(...) ids -> (..., columns).
+
+        Raises:
+            IndexError: An id has no row; as float tables tell it.
+        """
+        if ids.numel() and int(ids.min()) < 0:  # from the end of the codes it would find a row all the same
+            raise IndexError("index out of range in self")
         return self._values(self._rows(self.codes[ids]), self.scale[ids], None)
 
 
@@ -131,13 +137,18 @@ class ComputingLayer(PackedLayer):
         """Inputs as integer or half-precision kernels see them, with gradients straight through.
 
         8 bits: codes 0 .. 255 of one range for the whole tensor that holds zero, as ONNX's DynamicQuantizeLinear
-        does it. 16 bits: float16. 32 bits: as they are.
+        does it. 16 bits: float16, held at its largest value. 32 bits: as they are.
         """
         if self.activation_bits == 32 or not inputs.numel():
             return inputs
         with torch.no_grad():
-            seen = inputs.half().to(inputs.dtype) if self.activation_bits == 16 else self._coded(inputs)
+            seen = self._halved(inputs) if self.activation_bits == 16 else self._coded(inputs)
         return inputs + (seen - inputs).detach() if inputs.requires_grad else seen
+
+    @staticmethod
+    def _halved(inputs: Tensor) -> Tensor:
+        largest = torch.finfo(torch.float16).max
+        return inputs.clamp(-largest, largest).half().to(inputs.dtype)
 
     def _coded(self, inputs: Tensor) -> Tensor:
         scale, zero_point = self.activation_scale, self.activation_zero_point
