@@ -8,7 +8,7 @@ import difflib
 import json
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -234,6 +234,18 @@ def known_keys(table: type[BaseModel] = Recipe, prefix: str = "") -> dict[str, t
         else:
             keys[prefix + name] = None
     return keys
+
+
+def list_keys(table: type[BaseModel] = Recipe, prefix: str = "") -> frozenset[str]:
+    """The dotted keys whose values are several."""
+    keys: set[str] = set()
+    for name, field in table.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            keys |= list_keys(kind, f"{prefix}{name}.")
+        elif any(get_origin(part) is tuple for part in (kind, *get_args(kind))):
+            keys.add(prefix + name)
+    return frozenset(keys)
 
 
 def _fault(detail: Any) -> str:  # noqa: ANN401  (pydantic's ErrorDetails)

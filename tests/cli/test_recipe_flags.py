@@ -41,6 +41,17 @@ def test_options_win_over_the_file(tmp_path: Path) -> None:
     assert told["distill"]["baseline"] is False
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("0,1,5", [0, 1, 5]), ("0, 2", [0, 2]), ("[1, 3]", [1, 3]), ("4", [4])]
+)
+def test_several_values_need_no_brackets(typed: str, meant: list[int]) -> None:
+    """A failure would ask for TOML and a shell's quotes where a list of numbers is plain."""
+    found = limbeck("recipe", "--student.take_layers", typed, "--teacher.allow_code", "org/one,org/two")
+    assert found.code == 0
+    told = tomllib.loads(found.out)
+    assert (told["student"]["take_layers"], told["teacher"]["allow_code"]) == (meant, ["org/one", "org/two"])
+
+
 def test_unknown_options_are_refused_with_the_nearest_known_one(tmp_path: Path) -> None:
     """A failure would train with defaults because of one slip; all slips are told at once."""
     options = ("--distil.epochs", "3", "--studnet.layers=2", "--seeed", "1", "stray")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from limbeck.errors import RecipeError
-from limbeck.recipe import Recipe, known_keys, with_overrides
+from limbeck.recipe import Recipe, known_keys, list_keys, with_overrides
 
 COMMAND_LINE = "the command line"
 
@@ -59,6 +59,7 @@ def changes_from(flags: Sequence[str], *, options: Sequence[str] = ()) -> dict[s
         RecipeError: A flag is no recipe key or has no value; all faults in one message.
     """
     settable = [key for key, table in known_keys().items() if table is None]
+    listing = list_keys()
     found: dict[str, Any] = {}
     faults: list[str] = []
     waiting = list(flags)
@@ -80,7 +81,7 @@ def changes_from(flags: Sequence[str], *, options: Sequence[str] = ()) -> dict[s
                 faults.append(f"{flag!r} has no value")
                 break
             value = waiting.pop(0)
-        found[key] = _value(value)
+        found[key] = _values(value) if key in listing else _value(value)
     if faults:
         raise RecipeError(
             f"The command line has {len(faults)} fault{'s' if len(faults) > 1 else ''}:\n"
@@ -100,3 +101,9 @@ def _value(text: str) -> Any:  # noqa: ANN401  (any TOML value)
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+
+
+def _values(text: str) -> list[Any]:
+    """A list in TOML, or plainly with commas: `0,1,5`."""
+    whole = _value(text)
+    return whole if isinstance(whole, list) else [_value(part.strip()) for part in text.split(",")]
