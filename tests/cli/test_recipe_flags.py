@@ -41,9 +41,7 @@ def test_options_win_over_the_file(tmp_path: Path) -> None:
     assert told["distill"]["baseline"] is False
 
 
-@pytest.mark.parametrize(
-    ("typed", "meant"), [("0,1,5", [0, 1, 5]), ("0, 2", [0, 2]), ("[1, 3]", [1, 3]), ("4", [4])]
-)
+@pytest.mark.parametrize(("typed", "meant"), [("0,1,5", [0, 1, 5]), ("0, 2", [0, 2]), ("[1, 3]", [1, 3]), ("4", [4])])
 def test_several_values_need_no_brackets(typed: str, meant: list[int]) -> None:
     """A failure would ask for TOML and a shell's quotes where a list of numbers is plain."""
     found = limbeck("recipe", "--student.take_layers", typed, "--teacher.allow_code", "org/one,org/two")
