@@ -83,7 +83,17 @@ def test_a_printed_recipe_holds_every_key_with_its_meaning() -> None:
             "distill.epochs: input should be a valid integer, unable to parse string as an integer (got 'many')",
         ),
         ({"data": {"held_out_share": 0.95}}, "data.held_out_share: input should be less than 0.9 (got 0.95)"),
-        ({"quantize": {"scheme": "w4"}}, "quantize.scheme: input should be 'w8a8e8' (got 'w4')"),
+        (
+            {"quantize": {"scheme": "w4"}},
+            "quantize.scheme: the scheme 'w4' cannot be: it is not of the form \"w8a8e8\" or "
+            '"w4a8g32e4-asymmetric-static". Nearest is "w8a8e8"; docs/reference/schemes.md has the notation '
+            "(got 'w4')",
+        ),
+        (
+            {"quantize": {"scheme": "w3a8g32e4"}},
+            "quantize.scheme: the scheme 'w3a8g32e4' cannot be shipped: products of blocks take weights of 2, 4 or 8 "
+            "bits, not 3. Nearest is \"w3a8e4\"; `limbeck.quantize` takes every scheme (got 'w3a8g32e4')",
+        ),
         (
             {"student": {"layers": 3, "take_layers": [0, 1]}},
             "student: layers = 3 but take_layers names 2 (got {'layers': 3, 'take_layers': [0, 1]})",
@@ -123,14 +133,15 @@ def test_nothing_to_learn_is_refused() -> None:
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     """A failure would send people through one run for every slip."""
     path = tmp_path / "mine.toml"
-    path.write_text('sed = 1\n[distill]\nepoch = 3\ntemperature = 0\n[quantize]\nscheme = "w8a8"\n')
+    path.write_text('sed = 1\n[distill]\nepoch = 3\ntemperature = 0\n[quantize]\nscheme = "w8a7"\n')
     with pytest.raises(RecipeError) as caught:
         Recipe.from_toml(path)
     assert str(caught.value) == (
         f"{path} has 4 faults:\n"
         "  - distill.temperature: input should be greater than 0 (got 0)\n"
         "  - unknown key 'distill.epoch'; did you mean 'distill.epochs'?\n"
-        "  - quantize.scheme: input should be 'w8a8e8' (got 'w8a8')\n"
+        "  - quantize.scheme: the scheme 'w8a7' cannot be: activations have 8, 16 or 32 bits, not 7. Nearest is "
+        "\"w8a8\"; docs/reference/schemes.md has the notation (got 'w8a7')\n"
         "  - unknown key 'sed'; did you mean 'seed'?\n"
         f"Hint: {HINT}"
     )

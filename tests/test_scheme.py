@@ -6,7 +6,7 @@ import itertools
 import pytest
 
 from limbeck.errors import SchemeError
-from limbeck.scheme import ACTIVATION_BITS, TABLE_BITS, WEIGHT_BITS, Scheme, nearest_scheme
+from limbeck.scheme import ACTIVATION_BITS, TABLE_BITS, WEIGHT_BITS, Scheme, nearest_scheme, shippable
 
 
 def test_notation_by_hand() -> None:
@@ -68,3 +68,25 @@ def test_what_cannot_be_is_refused_with_the_nearest(notation: str, fault: str, n
         f'Hint: Nearest is "{nearest}"; docs/reference/schemes.md has the notation.'
     )
     assert str(Scheme.parse(nearest)) == nearest == nearest_scheme(notation)
+
+
+@pytest.mark.parametrize(
+    ("notation", "why", "nearest"),
+    [
+        ("w4a16e4", "no engine on a CPU multiplies by activations of 16 bits", "w4a32e4"),
+        ("w3a8g32e4", "products of blocks take weights of 2, 4 or 8 bits, not 3", "w3a8e4"),
+        ("w4a8g48e4", "products of blocks take groups of 16, 32, 64, 128 or 256 inputs", "w4a8g32e4"),
+        ("w4a8g512", "products of blocks take groups of 16, 32, 64, 128 or 256 inputs", "w4a8g256"),
+        ("w4a8g32e4-static", "products of blocks give each row of activations its own range", "w4a8g32e4"),
+        ("w8a8e8-asymmetric", "a code of 8 bits minus its zero point needs 9", "w8a8e8"),
+    ],
+)
+def test_what_no_engine_runs_is_refused_with_the_nearest(notation: str, why: str, nearest: str) -> None:
+    """A failure would be found out by the engine, after the training."""
+    with pytest.raises(SchemeError) as caught:
+        shippable(notation)
+    assert str(caught.value) == (
+        f"The scheme '{notation}' cannot be shipped: {why}.\n"
+        f'Hint: Nearest is "{nearest}"; `limbeck.quantize` takes every scheme.'
+    )
+    assert str(shippable(nearest)) == nearest

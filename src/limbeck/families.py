@@ -20,6 +20,9 @@ class Family:
         behind_attention: The module of a layer that takes what attention found, token by token; None where the layers
             share one set of weights or the residual goes around it.
         last_norm: Name of the norm behind the last layer, where layers themselves do not end with one.
+        last_query: In the exported graph, the last layer's module that reads first tokens only.
+        last_keys: In the exported graph, the last layer's modules that are multiplied as floats (see
+            `export.attention.attend_from_first`).
     """
 
     model_type: str
@@ -28,20 +31,48 @@ class Family:
     keeps_first: bool = False
     behind_attention: str | None = None
     last_norm: str | None = None
+    last_query: str | None = None
+    last_keys: tuple[str, ...] = ()
+
+
+def _like_bert(model_type: str, layers_prefix: str) -> Family:
+    names = ("query", "key", "value")
+    query, *keys = (f"attention.self.{name}" for name in names)
+    return Family(
+        model_type, layers_prefix, behind_attention="attention.output", last_query=query, last_keys=tuple(keys)
+    )
 
 
 FAMILIES: Mapping[str, Family] = {
     family.model_type: family
     for family in (
-        Family("bert", "bert.encoder.layer.", behind_attention="attention.output"),
-        Family("distilbert", "distilbert.transformer.layer.", count_field="n_layers", behind_attention="sa_layer_norm"),
-        Family("roberta", "roberta.encoder.layer.", behind_attention="attention.output"),
-        Family("xlm-roberta", "roberta.encoder.layer.", behind_attention="attention.output"),
-        Family("camembert", "roberta.encoder.layer.", behind_attention="attention.output"),
-        Family("electra", "electra.encoder.layer.", behind_attention="attention.output"),
-        Family("mpnet", "mpnet.encoder.layer.", behind_attention="attention.LayerNorm"),
+        _like_bert("bert", "bert.encoder.layer."),
+        _like_bert("roberta", "roberta.encoder.layer."),
+        _like_bert("xlm-roberta", "roberta.encoder.layer."),
+        _like_bert("camembert", "roberta.encoder.layer."),
+        _like_bert("electra", "electra.encoder.layer."),
+        Family(
+            "distilbert",
+            "distilbert.transformer.layer.",
+            count_field="n_layers",
+            behind_attention="sa_layer_norm",
+            last_query="attention.q_lin",
+            last_keys=("attention.k_lin", "attention.v_lin"),
+        ),
+        Family(
+            "mpnet",
+            "mpnet.encoder.layer.",
+            behind_attention="attention.LayerNorm",
+            last_query="attention.attn.q",
+            last_keys=("attention.attn.k", "attention.attn.v"),
+        ),
         Family("albert", None),
-        Family("deberta-v2", "deberta.encoder.layer.", behind_attention="attention.output"),
+        Family(
+            "deberta-v2",
+            "deberta.encoder.layer.",
+            behind_attention="attention.output",
+            last_query="attention.self.query_proj",
+        ),
         Family("modernbert", "model.layers.", keeps_first=True, last_norm="model.final_norm"),
     )
 }

@@ -13,12 +13,14 @@ from typing import Any, Final
 
 from limbeck import files
 from limbeck.errors import ArtifactError
+from limbeck.scheme import Scheme
 
 FORMAT: Final = 1
 KIND: Final = "limbeck artifact"
 MANIFEST_FILE: Final = "limbeck.json"
 FLOAT_MODEL_FILE: Final = "onnx/model.onnx"
 QUANTIZED_MODEL_FILE: Final = "onnx/model_quantized.onnx"
+_FEW_BITS_FILE: Final = "onnx/model_q{bits}.onnx"
 _BLANK_CHECKSUM: Final = b'"checksum": ""'
 
 
@@ -63,6 +65,11 @@ class Manifest:
     verdict: Mapping[str, Any] | None = None
     model_file: str = QUANTIZED_MODEL_FILE
     float_model_file: str = FLOAT_MODEL_FILE
+
+
+def quantized_model_file(scheme: Scheme) -> str:
+    """Where the graph of a scheme lies, by the names that transformers.js looks for: `q8` and `q4` are its dtypes."""
+    return _FEW_BITS_FILE.format(bits=scheme.weight_bits) if scheme.weight_bits < 8 else QUANTIZED_MODEL_FILE
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -9,12 +9,13 @@ from limbeck.artifact import seal
 from limbeck.examples import Examples
 from limbeck.export import write_artifact
 from limbeck.files import written_whole
-from limbeck.manifest import Manifest
+from limbeck.manifest import Manifest, quantized_model_file
 from limbeck.progress import Progress
 from limbeck.quantization import QuantizedStudent
 from limbeck.recipe import Recipe
 from limbeck.records import ARTIFACT, BASELINE, STUDENT, TEACHER, RunRecord, Timing, Verdict, to_json
 from limbeck.run_folder import RunFolder
+from limbeck.scheme import Scheme
 from limbeck.signals import Signals
 from limbeck.teacher import Teacher
 
@@ -32,7 +33,8 @@ class Package:
         master: The teacher.
         student: The distilled student, in float32.
         baseline: The same shape trained on labels alone, or None.
-        quantized: The student's packed tensors.
+        quantized: The student's codes.
+        rounded: What they were made of: the student, or what it became with its roundings in place.
         held_out: The texts that decide.
         signals: The teacher's answers to them, computed in float32.
     """
@@ -41,6 +43,7 @@ class Package:
     student: "PreTrainedModel"
     baseline: "PreTrainedModel | None"
     quantized: QuantizedStudent
+    rounded: "PreTrainedModel"
     held_out: Examples
     signals: Signals
 
@@ -68,7 +71,9 @@ def package(
             content.student,
             artifact,
             tokenizer_folder=content.master.tokenizer_folder,
-            packed=content.quantized.packed,
+            packed=content.quantized.weights,
+            model_file=quantized_model_file(Scheme.parse(recipe.quantize.scheme)),
+            rounded=content.rounded,
         )
         manifest = _manifest(record, content.master, recipe, inputs=inputs)
         seal(artifact, manifest)
@@ -156,6 +161,7 @@ def _manifest(record: RunRecord, master: Teacher, recipe: Recipe, *, inputs: tup
         label_names=master.label_names,
         max_tokens=master.encoder.max_tokens,
         scheme=recipe.quantize.scheme,
+        model_file=quantized_model_file(Scheme.parse(recipe.quantize.scheme)),
         inputs=inputs,
         shape=record.shapes["student"],
         n_parameters=record.shapes["student"]["parameters"],

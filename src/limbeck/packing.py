@@ -7,7 +7,8 @@ of 2, 3 and 4 bits use their whole range, as the lowest code is a quarter of all
 they need.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -79,6 +80,27 @@ class PackedTensor:
         slices = self._per_slice()
         grouped = self.axis == 0 and self.codes.ndim == 2 and len(shape) == 2 and shape[0] == len(self.codes)
         return shape == slices or (grouped and shape[1] > 0 and self.codes.shape[1] % shape[1] == 0)
+
+
+Span = tuple[float, int]
+"""Scale and zero point of activations whose range is fixed."""
+
+
+@dataclass(frozen=True)
+class PackedWeights:
+    """The quantized weights of a model, and how their products see activations.
+
+    Args:
+        tensors: Parameter name -> codes; parameters that are not here stay float32.
+        activation_bits: What a packed layer rounds its inputs to: 8, or 32 for not at all.
+        spans: Layer name -> scale and zero point of its inputs, where these are fixed; all others have each batch's.
+        factors: Layer name -> (inputs,) what its inputs are divided by and its codes' weights were multiplied by.
+    """
+
+    tensors: Mapping[str, PackedTensor]
+    activation_bits: int = 8
+    spans: Mapping[str, Span] = field(default_factory=dict)
+    factors: Mapping[str, Floats] = field(default_factory=dict)
 
 
 def spread(values: NDArray[Any], shape: tuple[int, ...], *, axis: int | None) -> NDArray[Any]:

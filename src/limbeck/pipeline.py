@@ -8,12 +8,10 @@ from limbeck import extras
 
 extras.need("train", what="Compressing a teacher")
 
-from limbeck import data, machine, places, quantization, report, student, teacher  # noqa: E402
+from limbeck import data, machine, places, quantizing, report, student, teacher  # noqa: E402
 from limbeck.distill import (  # noqa: E402
-    Learned,
     Lessons,
     Objective,
-    TrainingPlan,
     baseline_plan,
     distillation_plan,
     learn,
@@ -108,14 +106,23 @@ def compress(
         plan = distillation_plan(recipe, n_texts=len(taught_by), hidden_size=master.hidden_size, taken=taken)
         with folder.stage("distillation"):
             lessons = _lessons(master, taught_by, answers[TAUGHT_BY], parts.validation, answers["validation"])
-            learned = _distil(master, lessons, recipe, taken=taken, plan=plan, work=folder.work, progress=progress)
+            objective = _objective(lessons, recipe)
+            if objective.needs_live_teacher:
+                lessons = replace(lessons, live_teacher=live_teacher(master.model, taken=taken))
+            learned = learn(
+                lambda: student.initialise(master.model, recipe.student),
+                lessons,
+                objective=objective,
+                plan=plan,
+                work=folder.work,
+                progress=progress,
+            )
         baseline = None
         if recipe.distill.baseline and parts.train.labels is not None:
             with folder.stage("no-teacher baseline"):
-                lessons = _lessons(master, parts.train, None, parts.validation, answers["validation"])
                 baseline = learn(
                     lambda: student.initialise(master.model, recipe.student),
-                    lessons,
+                    _lessons(master, parts.train, None, parts.validation, answers["validation"]),
                     objective=Objective({"true_labels": 1.0}),
                     plan=baseline_plan(plan),
                     work=folder.work,
@@ -124,7 +131,17 @@ def compress(
 
         progress.say("Quantizing and packaging")
         with folder.stage("quantization"):
-            quantized = quantization.quantize_student(learned.model, scheme=recipe.quantize.scheme)
+            shrunk = quantizing.quantized(
+                learned.model,
+                lessons,
+                recipe,
+                objective=objective,
+                plan=plan,
+                calibration=parts.train,
+                held_out=parts.held_out.content_fingerprints,
+                work=folder.work,
+                progress=progress,
+            )
         record = RunRecord(
             limbeck_version=machine.installed_version("limbeck") or "unknown",
             teacher=_told_of(master),
@@ -138,10 +155,15 @@ def compress(
             labelling=labelling,
             trainings=tuple(
                 told
-                for told in (teaching, learned.record, None if baseline is None else baseline.record)
+                for told in (
+                    teaching,
+                    learned.record,
+                    None if baseline is None else baseline.record,
+                    shrunk.training,
+                )
                 if told is not None
             ),
-            quantization=quantized.record,
+            quantization=shrunk.quantized.record,
             verdict=NOT_JUDGED,
             files={},
             machine=machine.describe(),
@@ -154,7 +176,8 @@ def compress(
                     master,
                     learned.model,
                     None if baseline is None else baseline.model,
-                    quantized,
+                    shrunk.quantized,
+                    shrunk.model,
                     parts.held_out,
                     answers["held_out"],
                 ),
@@ -246,30 +269,11 @@ def _lessons(
     )
 
 
-def _distil(
-    master: Teacher,
-    lessons: Lessons,
-    recipe: Recipe,
-    *,
-    taken: tuple[int, ...],
-    plan: TrainingPlan,
-    work: Path,
-    progress: Progress,
-) -> Learned:
+def _objective(lessons: Lessons, recipe: Recipe) -> Objective:
     weights = recipe.distill.weights.model_dump()
     if lessons.train_targets.labels is None:
         weights["true_labels"] = 0.0
-    objective = Objective(weights, temperature=recipe.distill.temperature)
-    if objective.needs_live_teacher:
-        lessons = replace(lessons, live_teacher=live_teacher(master.model, taken=taken))
-    return learn(
-        lambda: student.initialise(master.model, recipe.student),
-        lessons,
-        objective=objective,
-        plan=plan,
-        work=work,
-        progress=progress,
-    )
+    return Objective(weights, temperature=recipe.distill.temperature)
 
 
 def _tell(record: RunRecord, folder: RunFolder) -> Run:

@@ -10,9 +10,10 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from limbeck.errors import RecipeError
+from limbeck.errors import RecipeError, SchemeError
+from limbeck.scheme import USUAL, shippable
 
 
 class _Table(BaseModel):
@@ -127,7 +128,34 @@ class DistillTable(_Table):
 class QuantizeTable(_Table):
     """Bits of the artifact."""
 
-    scheme: Literal["w8a8e8"] = Field("w8a8e8", description="8-bit weights, 8-bit dynamic activations, 8-bit tables.")
+    scheme: str = Field(USUAL, description="Bits of weights, activations and embedding tables.")
+
+    calibration_texts: int = Field(512, ge=1, description="Training texts that show what layers see.")
+    divide_outliers: bool = Field(
+        True, description="Divide outlying inputs of a layer, and multiply its weights, where activations have 8 bits."
+    )
+    range_method: Literal["min_max", "percentile", "mean_squared_error", "entropy"] = Field(
+        "mean_squared_error", description="How the ranges of -static activations are found."
+    )
+    compensate: bool = Field(True, description="Round weights of 2, 3 and 4 bits so that errors cancel (GPTQ).")
+    train_share: float | None = Field(
+        None,
+        ge=0,
+        le=2,
+        description="Steps with roundings in place, per step of distillation. Default: 0 with 8-bit weights, else 0.3.",
+    )
+    learning_rate: float | None = Field(
+        None, gt=0, description="Peak of these steps. Default: 0.4 of the distillation's."
+    )
+
+    @field_validator("scheme")
+    @classmethod
+    def _can_be_shipped(cls, notation: str) -> str:
+        try:
+            shippable(notation)
+        except SchemeError as error:
+            raise ValueError(f"{error.message} {error.hint}".rstrip(".")) from None
+        return notation
 
 
 class Tolerances(_Table):

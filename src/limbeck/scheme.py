@@ -13,7 +13,7 @@ So `w4a8g32e4` means weights of 4 bits in groups of 32, activations of 8, tables
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from limbeck.errors import SchemeError
@@ -21,9 +21,13 @@ from limbeck.errors import SchemeError
 WEIGHT_BITS = (2, 3, 4, 8, 32)
 ACTIVATION_BITS = (8, 16, 32)
 TABLE_BITS = (2, 4, 8, 32)
+FLOAT_BITS = 32
 USUAL_GROUPS = (16, 32, 64, 128)
-SHIPPED = ("w8a8e8",)
-"""What `limbeck compress` can write and judge so far; `limbeck.quantize` takes every scheme."""
+USUAL = "w8a8e8"
+"""What one gets without asking: as fast as any, a quarter of the size, hardly an answer changed."""
+_BLOCK_SIZES = (16, 32, 64, 128, 256)
+_BLOCK_BITS = (2, 4, 8)
+"""Groups and bits that the engine's product of blocks takes."""
 
 _FORM = re.compile(r"w(\d+)a(\d+)(?:(t)|g(\d+))?(?:e(\d+))?(-asymmetric)?(-static)?")
 
@@ -104,6 +108,27 @@ class Scheme:
         """Whether activations become integers on their way into a layer."""
         return self.activation_bits == 8
 
+    @property
+    def is_integer_product(self) -> bool:
+        """Whether layers multiply 8-bit codes by 8-bit codes, so that weights must be safe from saturation."""
+        return self.quantizes_activations and self.group_size is None
+
+    def nearest_shipped(self) -> tuple[Self, str] | None:
+        """Where no engine runs an artifact of this scheme: the nearest that one runs, and why; None where one does."""
+        if self.activation_bits == 16:
+            return replace(self, activation_bits=32), "no engine on a CPU multiplies by activations of 16 bits"
+        if self.group_size is not None and self.weight_bits not in _BLOCK_BITS:
+            why = f"products of blocks take weights of 2, 4 or 8 bits, not {self.weight_bits}"
+            return replace(self, group_size=None), why
+        if self.group_size is not None and self.group_size not in _BLOCK_SIZES:
+            near = min(_BLOCK_SIZES, key=lambda size: abs(size - (self.group_size or 0)))
+            return replace(self, group_size=near), "products of blocks take groups of 16, 32, 64, 128 or 256 inputs"
+        if self.group_size is not None and self.static:
+            return replace(self, static=False), "products of blocks give each row of activations its own range"
+        if self.weight_bits == 8 and not self.symmetric and self.is_integer_product:
+            return replace(self, symmetric=True), "a code of 8 bits minus its zero point needs 9"
+        return None
+
     def _fault(self) -> str | None:
         """What is wrong with it, or None; the first fault of several."""
         is_plain = not self.per_tensor and self.group_size is None and self.symmetric
@@ -142,18 +167,18 @@ def nearest_scheme(notation: str) -> str:
     """The valid notation that is nearest to a wrong one.
 
     Each number of bits goes to the nearest that exists, the larger of two equally near; parts that contradict the rest
-    are left out, weights of 32 bits that should be rounded get 8. What has not even the form becomes `SHIPPED[0]`.
+    are left out, weights of 32 bits that should be rounded get 8. What has not even the form becomes `USUAL`.
     """
     found = _FORM.fullmatch(notation)
     if found is None:
-        return SHIPPED[0]
+        return USUAL
     weight, activation, tensor, group, table, asymmetric, static = found.groups()
     weight_bits, activation_bits = _nearest(int(weight), WEIGHT_BITS), _nearest(int(activation), ACTIVATION_BITS)
     table_bits = _nearest(int(table or 32), TABLE_BITS)
     if weight_bits == 32 and (activation_bits != 32 or tensor or group or asymmetric):
         weight_bits = 8
     if weight_bits == table_bits == 32:
-        return SHIPPED[0]
+        return USUAL
     fewest_in_group = USUAL_GROUPS[0]
     return str(
         Scheme(
@@ -166,6 +191,22 @@ def nearest_scheme(notation: str) -> str:
             static=static is not None and activation_bits == 8,
         )
     )
+
+
+def shippable(notation: str) -> Scheme:
+    """Read the notation of an artifact's scheme.
+
+    Raises:
+        SchemeError: It is none, or no engine runs it; the nearest is named.
+    """
+    scheme = Scheme.parse(notation)
+    nearest = scheme.nearest_shipped()
+    if nearest is not None:
+        raise SchemeError(
+            f"The scheme '{notation}' cannot be shipped: {nearest[1]}.",
+            hint=f'Nearest is "{nearest[0]}"; `limbeck.quantize` takes every scheme.',
+        )
+    return scheme
 
 
 def _nearest(bits: int, known: tuple[int, ...]) -> int:

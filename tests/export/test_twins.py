@@ -77,9 +77,9 @@ def test_8_bit_file_answers_as_its_weights(tmp_path: Path, family: str) -> None:
     """Codes beside the wrong scales would look like a poor student."""
     model = model_of(family)
     quantized = quantize_student(model, scheme="w8a8e8")
-    write_onnx(model, tmp_path / "model.onnx", packed=quantized.packed)
+    write_onnx(model, tmp_path / "model.onnx", packed=quantized.weights)
     batch = pairs(LENGTHS)
-    with_dequantized_weights(model, quantized.packed)
+    with_dequantized_weights(model, quantized.weights.tensors)
     wanted = ask_torch(model, batch)
     got = ask_onnx(tmp_path / "model.onnx", batch)
     # What is left are the activations' 8 bits: steps of 1/255 of a tensor's range, through four layers.
@@ -92,8 +92,8 @@ def test_8_bit_file_answers_as_the_arithmetic_in_torch(tmp_path: Path) -> None:
     """The whole scheme again, in torch: what DynamicQuantizeLinear does before each of BERT's linear layers."""
     model = model_of("bert")
     quantized = quantize_student(model, scheme="w8a8e8")
-    write_onnx(model, tmp_path / "model.onnx", packed=quantized.packed)
-    with_dequantized_weights(model, quantized.packed)
+    write_onnx(model, tmp_path / "model.onnx", packed=quantized.weights)
+    with_dequantized_weights(model, quantized.weights.tensors)
     for name, module in model.named_modules():
         is_whole = name.endswith(("layer.3.attention.self.key", "layer.3.attention.self.value"))
         if isinstance(module, nn.Linear) and name != "classifier" and not is_whole:

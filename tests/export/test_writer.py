@@ -12,7 +12,7 @@ from transformers import AutoConfig
 from limbeck.errors import SchemeError, TeacherError
 from limbeck.export import SUPPORTED_FAMILIES, refuse_unsupported, write_onnx
 from limbeck.export.layers import ACTIVATIONS
-from limbeck.packing import PackedTensor
+from limbeck.packing import PackedTensor, PackedWeights
 from limbeck.quantization import quantize_student
 from tiny import FAMILIES
 
@@ -45,7 +45,7 @@ def test_interface_is_the_ecosystems(tmp_path: Path, family: str, inputs: list[s
 def test_standard_operators_only(tmp_path: Path, family: str) -> None:
     """An operator of one engine's own would shut out all the others."""
     model = model_of(family)
-    for packed in (None, quantize_student(model, scheme="w8a8e8").packed):
+    for packed in (None, quantize_student(model, scheme="w8a8e8").weights):
         write_onnx(model, tmp_path / "model.onnx", packed=packed)
         graph = onnx.load(tmp_path / "model.onnx")
         onnx.checker.check_model(graph, full_check=True)
@@ -56,7 +56,7 @@ def test_standard_operators_only(tmp_path: Path, family: str) -> None:
 def test_same_model_same_bytes(tmp_path: Path) -> None:
     """A run that is repeated must give the artifact that it gave."""
     model = model_of("bert")
-    packed = quantize_student(model, scheme="w8a8e8").packed
+    packed = quantize_student(model, scheme="w8a8e8").weights
     for name in ("first.onnx", "second.onnx"):
         write_onnx(model, tmp_path / name, packed=packed)
     assert (tmp_path / "first.onnx").read_bytes() == (tmp_path / "second.onnx").read_bytes()
@@ -66,18 +66,18 @@ def test_weights_are_stored_in_8_bits_once(tmp_path: Path) -> None:
     """A table kept in float32, or ALBERT's block written for each layer, would undo the saving."""
     for family, n_blocks in (("bert", 4), ("albert", 1)):
         model = model_of(family)
-        packed = quantize_student(model, scheme="w8a8e8").packed
+        packed = quantize_student(model, scheme="w8a8e8").weights
         write_onnx(model, tmp_path / "model.onnx", packed=packed)
         constants = onnx.load(tmp_path / "model.onnx").graph.initializer
         n_codes = sum(int(np.prod(tensor.dims)) for tensor in constants if tensor.data_type == onnx.TensorProto.INT8)
-        assert n_codes == sum(tensor.codes.size for tensor in packed.values()), family
-        assert len(packed) == n_blocks * 6 + (3 if family == "bert" else 4)
+        assert n_codes == sum(tensor.codes.size for tensor in packed.tensors.values()), family
+        assert len(packed.tensors) == n_blocks * 6 + (3 if family == "bert" else 4)
 
 
 def test_the_engine_fuses_what_it_should_and_nothing_else(tmp_path: Path) -> None:
     """SkipLayerNormalization and BiasGelu are slower than what they replace, and so are integer products unfused."""
     model = model_of("bert")
-    write_onnx(model, tmp_path / "model.onnx", packed=quantize_student(model, scheme="w8a8e8").packed)
+    write_onnx(model, tmp_path / "model.onnx", packed=quantize_student(model, scheme="w8a8e8").weights)
     start(tmp_path / "model.onnx", optimized=tmp_path / "optimized.onnx")
     operators = Counter(node.op_type for node in onnx.load(tmp_path / "optimized.onnx").graph.node)
     # Three whole blocks of 4 products (queries, keys and values are one), the last without keys and values; the pooler.
@@ -152,7 +152,7 @@ def test_codes_that_could_saturate_are_refused(tmp_path: Path) -> None:
     """The door that keeps "same answers on every CPU" true, whoever quantized."""
     model = model_of("bert")
     codes = np.full((32, 32), 100, np.int8)
-    packed = {"bert.pooler.dense.weight": PackedTensor(codes, np.ones(32, np.float32), None, axis=0)}
+    packed = PackedWeights({"bert.pooler.dense.weight": PackedTensor(codes, np.ones(32, np.float32), None, axis=0)})
     with pytest.raises(SchemeError) as raised:
         write_onnx(model, tmp_path / "unsafe.onnx", packed=packed)
     assert str(raised.value) == (
@@ -171,7 +171,7 @@ def test_packed_weights_of_another_model_are_refused(tmp_path: Path) -> None:
         ("classifier.weight", (3, 32)),
     ):
         with pytest.raises(SchemeError) as raised:
-            write_onnx(model, tmp_path / "model.onnx", packed={name: tensor})
+            write_onnx(model, tmp_path / "model.onnx", packed=PackedWeights({name: tensor}))
         assert str(raised.value) == (
             f"The packed weight '{name}' of shape (4, 8) does not fit the model: {came}.\n"
             "Hint: Quantize the very model that is written."

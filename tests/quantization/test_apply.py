@@ -29,7 +29,7 @@ def test_kinds_of_a_bert(tmp_path: Path) -> None:
     assert kinds["bert.pooler.dense.weight"] == "linear"
     assert kinds["classifier.weight"] == "kept"
     assert len(kinds) == 3 + 4 * 6 + 2
-    assert {name for name, kind in kinds.items() if kind != "kept"} == set(quantized.packed)
+    assert {name for name, kind in kinds.items() if kind != "kept"} == set(quantized.weights.tensors)
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
@@ -42,7 +42,7 @@ def test_every_family_is_safe_and_close(tmp_path: Path, family: str) -> None:
         if layer.kind == "kept":
             assert (layer.weight_bits, layer.stored_bytes, layer.relative_error) == (32, layer.float_bytes, 0.0)
             continue
-        packed = quantized.packed[layer.name]
+        packed = quantized.weights.tensors[layer.name]
         assert layer.stored_bytes == packed.nbytes
         assert layer.stored_bytes < 0.4 * layer.float_bytes
         # Steps of about 4 sigma / 127, uniform error of step / sqrt(12): about 1 % of sigma.
@@ -86,10 +86,32 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_scheme_that_cannot_be_shipped_is_refused(tmp_path: Path) -> None:
-    """A typing error must not end in a float32 artifact."""
+    """A failure would write a file that no engine runs, or a float32 one under another name."""
     with pytest.raises(SchemeError) as raised:
-        quantize_student(student(tmp_path), scheme="w4a8")
+        quantize_student(student(tmp_path), scheme="w4a16e4")
     assert str(raised.value) == (
-        "The scheme 'w4a8' cannot be shipped (so far: w8a8e8).\n"
-        'Hint: Set quantize.scheme = "w8a8e8"; `limbeck.quantize` takes every scheme.'
+        "The scheme 'w4a16e4' cannot be shipped: no engine on a CPU multiplies by activations of 16 bits.\n"
+        'Hint: Nearest is "w4a32e4"; `limbeck.quantize` takes every scheme.'
     )
+
+
+def test_bits_can_differ_by_weight(tmp_path: Path) -> None:
+    """A failure would give every layer the bits of the most sensitive one, or round the layer that must stay float."""
+    model = student(tmp_path)
+    query, table = "bert.encoder.layer.0.attention.self.query.weight", "bert.embeddings.word_embeddings.weight"
+    quantized = quantize_student(model, scheme="w4a8e4", bits={query: 8, table: 2, "bert.pooler.dense.weight": 32})
+    told = {layer.name: (layer.kind, layer.weight_bits) for layer in quantized.record.layers}
+    assert (told[query], told[table]) == (("linear", 8), ("embedding", 2))
+    assert told["bert.pooler.dense.weight"] == ("kept", 32)
+    assert told["bert.encoder.layer.0.attention.self.key.weight"] == ("linear", 4)
+    assert "bert.pooler.dense.weight" not in quantized.weights.tensors
+
+
+def test_a_group_that_does_not_divide_is_refused(tmp_path: Path) -> None:
+    """A failure would pad the last group in silence, or end in a stack trace of numpy."""
+    with pytest.raises(SchemeError) as raised:
+        quantize_student(student(tmp_path), scheme="w4a8g64e4")
+    assert raised.value.message == (
+        "group_size 64 does not divide the 32 inputs of 'bert.encoder.layer.0.attention.self.query'."
+    )
+    assert raised.value.hint == 'Take groups of 16, 32, or "w4a8e4" for one scale an output.'

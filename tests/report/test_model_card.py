@@ -155,7 +155,7 @@ def test_the_example_for_onnxruntime_runs(
     student = AutoModelForSequenceClassification.from_pretrained(teacher).eval()
     artifact = tmp_path / "artifact"
     artifact.mkdir()
-    packed = quantize_student(student, scheme="w8a8e8").packed
+    packed = quantize_student(student, scheme="w8a8e8").weights
     write_artifact(student, artifact, tokenizer_folder=teacher, packed=packed)
     encoder = TextEncoder(teacher, max_tokens=64)
     logits = Engine(artifact / QUANTIZED_MODEL_FILE, threads=1).run(encoder.pad(encoder.encode(["a text"]), [0]))

@@ -25,7 +25,7 @@ def _export(folder: Path, *, family: str) -> Path:
     artifact = folder / "artifact"
     artifact.mkdir()
     quantized = quantize.quantize_student(model, scheme="w8a8e8")
-    inputs = write_artifact(model, artifact, tokenizer_folder=teacher, packed=quantized.packed)
+    inputs = write_artifact(model, artifact, tokenizer_folder=teacher, packed=quantized.weights)
     manifest = Manifest(
         limbeck_version="0.1.0",
         task="classification",

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _RECORD_FILE = "training.json"
 _FEWEST_EPOCHS, _MOST_EPOCHS, _USUAL_STEPS = 1, 60, 1500
+_ROUNDING_SHARE = 0.4
+"""Of the student's peak learning rate, while it learns to live with rounded weights."""
 _TEACHING_RATE, _DISTILLING_RATE, _RATES_HOLD_AT = 1e-4, 2.5e-4, 384
 
 
@@ -39,6 +41,7 @@ def learn(
     objective: Objective,
     plan: TrainingPlan,
     work: Path,
+    read: Callable[[Path], "PreTrainedModel"] = load_model,
     progress: Progress = SILENT,
 ) -> Learned:
     """Train what `start` builds, or read back what an earlier call in the same folder trained.
@@ -49,6 +52,7 @@ def learn(
         objective: What it is pulled to.
         plan: How; its name names the folder.
         work: Where trained models and checkpoints lie.
+        read: Loads a trained model from its folder.
         progress: Told of each step.
 
     Raises:
@@ -63,7 +67,7 @@ def learn(
             files.write_json(temporary / _RECORD_FILE, to_json(record))
         forget(work, plan.name)
     told = json.loads((folder / _RECORD_FILE).read_text(encoding="utf-8"))
-    return Learned(load_model(folder).eval(), from_json(TrainingRecord, told))
+    return Learned(read(folder).eval(), from_json(TrainingRecord, told))
 
 
 def distillation_plan(recipe: Recipe, *, n_texts: int, hidden_size: int, taken: tuple[int, ...]) -> TrainingPlan:
@@ -106,6 +110,24 @@ def baseline_plan(student: TrainingPlan) -> TrainingPlan:
     It is chosen by accuracy, as it knows no teacher, and keeps the dropout of plain fine-tuning.
     """
     return replace(student, name="baseline", dropout=True, choose_by="accuracy")
+
+
+def rounding_plan(student: TrainingPlan, recipe: Recipe, *, share: float) -> TrainingPlan:
+    """How the student is trained on with its roundings in place: as before, for fewer steps, at a lower rate.
+
+    Args:
+        student: How it was trained.
+        recipe: The recipe.
+        share: Of the student's steps.
+    """
+    steps = max(1, round(share * student.steps))
+    return replace(
+        student,
+        name="rounded",
+        steps=steps,
+        learning_rate=recipe.quantize.learning_rate or _ROUNDING_SHARE * student.learning_rate,
+        evaluate_every=max(1, -(-steps // recipe.distill.evaluations)),
+    )
 
 
 def teaching_plan(recipe: Recipe, *, n_texts: int, hidden_size: int) -> TrainingPlan:

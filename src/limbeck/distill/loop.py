@@ -271,9 +271,9 @@ def _switch_off_dropout(model: torch.nn.Module) -> None:
 
 
 def _decay_groups(weights: Weights, weight_decay: float) -> list[dict[str, object]]:
-    matrices = [parameter for parameter in weights.values() if parameter.ndim > 1]
-    vectors = [parameter for parameter in weights.values() if parameter.ndim <= 1]
-    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    matrices = [parameter for parameter in weights.values() if parameter.ndim == 2]
+    others = [parameter for parameter in weights.values() if parameter.ndim != 2]  # vectors, and steps between codes
+    return [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 
 def _share_equal(answers: torch.Tensor, wanted: torch.Tensor | None) -> float | None:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from limbeck.export.graph import Graph, Value
-from limbeck.export.layers import Part, cut_table, linear
+from limbeck.export.linear import Part, linear
+from limbeck.export.tables import cut_table
 from limbeck.export.weights import Weights
 
 NEVER = -1.0e9

@@ -2,14 +2,13 @@
 
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limbeck import files
 from limbeck.artifact import FLOAT_MODEL_FILE, QUANTIZED_MODEL_FILE
 from limbeck.export.writer import write_onnx
-from limbeck.packing import PackedTensor
+from limbeck.packing import PackedWeights
 from limbeck.student import save_model
 
 if TYPE_CHECKING:
@@ -20,7 +19,13 @@ _SPECIAL_TOKENS_FILE = "special_tokens_map.json"
 
 
 def write_artifact(
-    student: "PreTrainedModel", folder: Path, *, tokenizer_folder: Path, packed: Mapping[str, PackedTensor]
+    student: "PreTrainedModel",
+    folder: Path,
+    *,
+    tokenizer_folder: Path,
+    packed: PackedWeights,
+    model_file: str = QUANTIZED_MODEL_FILE,
+    rounded: "PreTrainedModel | None" = None,
 ) -> tuple[str, ...]:
     """Write everything of an artifact but its card and manifest into an existing folder.
 
@@ -28,7 +33,9 @@ def write_artifact(
         student: In float32.
         folder: Where to.
         tokenizer_folder: Holds the teacher's tokenizer files, which are copied as they are.
-        packed: The student's quantized tensors by parameter name.
+        packed: The quantized weights.
+        model_file: Where the quantized graph lies in the folder.
+        rounded: What `packed` was made of, where it is not the student itself.
 
     Returns: Names of the graphs' inputs.
 
@@ -42,7 +49,7 @@ def write_artifact(
     if not (folder / _SPECIAL_TOKENS_FILE).exists():
         files.write_json(folder / _SPECIAL_TOKENS_FILE, _special_tokens(folder))
     write_onnx(student, folder / FLOAT_MODEL_FILE, packed=None)
-    return write_onnx(student, folder / QUANTIZED_MODEL_FILE, packed=packed)
+    return write_onnx(rounded or student, folder / model_file, packed=packed)
 
 
 def _special_tokens(folder: Path) -> dict[str, str]:

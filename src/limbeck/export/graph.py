@@ -1,7 +1,7 @@
 """An ONNX graph while it is being written: nodes in order, constants by name, equal constants once."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ IR_VERSION = 9
 
 Value = str
 """The name of a tensor in the graph."""
+ENGINES_OWN = "com.microsoft"
+"""The domain of operators that onnxruntime adds to ONNX's own."""
 
 
 class Graph:
@@ -27,7 +29,8 @@ class Graph:
     def __init__(self) -> None:
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, onnx.TensorProto] = {}
-        self._quantized: dict[Value, tuple[Value, ...]] = {}
+        self._made: dict[tuple[object, ...], Value] = {}
+        self._quantized: dict[tuple[object, ...], tuple[Value, ...]] = {}
 
     def node(self, operator: str, *inputs: Value, **attributes: Any) -> Value:  # noqa: ANN401  (whatever ONNX takes)
         """Add an operator with one output; gives the output's name."""
@@ -54,11 +57,28 @@ class Graph:
         """A constant of float32 numbers, or a single one without dimensions."""
         return self._unnamed(np.asarray(values, dtype=np.float32))
 
+    def bytes(self, values: int) -> Value:
+        """A constant uint8 without dimensions."""
+        return self._unnamed(np.asarray(values, dtype=np.uint8))
+
+    def once(self, what: tuple[object, ...], make: Callable[[], Value]) -> Value:
+        """What `make` writes, written the first time that `what` is asked for."""
+        if what not in self._made:
+            self._made[what] = make()
+        return self._made[what]
+
     def dynamically_quantized(self, value: Value) -> tuple[Value, ...]:
         """8-bit codes, scale and zero point of a tensor, computed as it runs; once for all who ask."""
-        if value not in self._quantized:
-            self._quantized[value] = self.nodes("DynamicQuantizeLinear", value, n_outputs=3)
-        return self._quantized[value]
+        if (value,) not in self._quantized:
+            self._quantized[value,] = self.nodes("DynamicQuantizeLinear", value, n_outputs=3)
+        return self._quantized[value,]
+
+    def statically_quantized(self, value: Value, scale: float, zero_point: int) -> tuple[Value, ...]:
+        """8-bit codes of a tensor whose range is fixed, with that scale and zero point; once for all who ask."""
+        fixed = (self.floats(scale), self.bytes(zero_point))
+        if (value, *fixed) not in self._quantized:
+            self._quantized[value, *fixed] = (self.node("QuantizeLinear", value, *fixed), *fixed)
+        return self._quantized[value, *fixed]
 
     def model(self, *, inputs: Sequence[str], output: Value, n_classes: int) -> onnx.ModelProto:
         """The whole as a model with int64 inputs (batch, sequence) and one output `logits` (batch, classes)."""
@@ -71,6 +91,8 @@ class Graph:
             [self._constants[name] for name in sorted(self._constants)],
         )
         opsets = [helper.make_opsetid("", OPSET)]
+        if any(node.domain == ENGINES_OWN for node in self._nodes):
+            opsets.append(helper.make_opsetid(ENGINES_OWN, 1))
         return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="limbeck")
 
     def _unnamed(self, values: NDArray[Any]) -> Value:

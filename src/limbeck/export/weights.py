@@ -1,13 +1,13 @@
-"""Where the exporter reads a student's parameters: by name, as float32 or as 8-bit codes."""
+"""Where the exporter reads a student's parameters: by name, as float32 or as codes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from transformers import PreTrainedModel
 
 from limbeck.errors import SchemeError
-from limbeck.packing import Floats, PackedTensor
+from limbeck.packing import Floats, PackedTensor, PackedWeights
 
 
 @dataclass(frozen=True)
@@ -16,28 +16,34 @@ class Weights:
 
     Args:
         floats: Parameter name -> float32 values.
-        packed: Parameter name -> 8-bit codes, for those that are stored so; a float32 graph has none.
+        quantized: Codes by parameter name, for those that are stored so; a float32 graph has none.
     """
 
     floats: Mapping[str, Floats]
-    packed: Mapping[str, PackedTensor] = field(default_factory=dict)
+    quantized: PackedWeights
 
     @classmethod
-    def of(cls, model: PreTrainedModel, *, packed: Mapping[str, PackedTensor] | None) -> "Weights":
-        """The parameters of `model`, with `packed` in the place of those that it names.
+    def of(cls, model: PreTrainedModel, quantized: PackedWeights | None) -> "Weights":
+        """The parameters of `model`, with what is quantized in the place of those that it names.
 
         Raises:
-            SchemeError: `packed` names a parameter that the model does not have, or has in another shape.
+            SchemeError: `quantized` names a parameter that the model does not have, or has in another shape.
         """
+        quantized = quantized or PackedWeights({})
         floats = {name: tensor.detach().float().cpu().numpy() for name, tensor in model.state_dict().items()}
-        for name, tensor in (packed or {}).items():
+        for name, tensor in quantized.tensors.items():
             if name not in floats or floats[name].shape != tensor.codes.shape:
                 came = floats[name].shape if name in floats else "no such parameter"
                 raise SchemeError(
                     f"The packed weight '{name}' of shape {tensor.codes.shape} does not fit the model: {came}.",
                     hint="Quantize the very model that is written.",
                 )
-        return cls(floats=floats, packed=packed or {})
+        return cls(floats, quantized)
+
+    @property
+    def packed(self) -> Mapping[str, PackedTensor]:
+        """Parameter name -> codes."""
+        return self.quantized.tensors
 
     def has(self, name: str) -> bool:
         """Whether the model has a parameter of that name."""
@@ -45,6 +51,12 @@ class Weights:
 
     def array(self, name: str) -> Floats:
         """The values that the graph computes with: dequantized where they are packed."""
-        if name in self.packed:
-            return self.packed[name].dequantize()
-        return np.ascontiguousarray(self.floats[name])
+        if name not in self.packed:
+            return np.ascontiguousarray(self.floats[name])
+        values = self.packed[name].dequantize()
+        factors = self.factors(name)
+        return values if factors is None else values / factors
+
+    def factors(self, name: str) -> Floats | None:
+        """What the inputs of the layer with this weight are divided by, (inputs,); None for nothing."""
+        return self.quantized.factors.get(name.removesuffix(".weight"))

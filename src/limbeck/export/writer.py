@@ -14,7 +14,7 @@ from limbeck.export.families import albert, bert, deberta_v2, distilbert, electr
 from limbeck.export.graph import Graph, Value
 from limbeck.export.layers import ACTIVATIONS
 from limbeck.export.weights import Weights
-from limbeck.packing import PackedTensor
+from limbeck.packing import PackedWeights
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ SUPPORTED_FAMILIES: Mapping[str, Writer] = {
 """model_type in config.json -> how it is written."""
 
 
-def write_onnx(model: PreTrainedModel, path: Path, *, packed: Mapping[str, PackedTensor] | None) -> tuple[str, ...]:
-    """Write a classifier as an ONNX file of standard operators.
+def write_onnx(model: PreTrainedModel, path: Path, *, packed: PackedWeights | None) -> tuple[str, ...]:
+    """Write a classifier as an ONNX file; of standard operators, but for weights with a scale for each group of inputs.
 
     Inputs are `input_ids`, `attention_mask` and, where the family reads them, `token_type_ids`: int64 (batch,
     sequence), both free. The output is `logits`: float32 (batch, classes). The same model gives the same bytes.
@@ -59,7 +59,7 @@ def write_onnx(model: PreTrainedModel, path: Path, *, packed: Mapping[str, Packe
     Args:
         model: A student (or teacher) with a classification head.
         path: The file; whole, or as it was before.
-        packed: 8-bit weights by parameter name, from `limbeck.quantize`; None writes a float32 graph.
+        packed: Its quantized weights; None writes a float32 graph.
 
     Returns: The names of the graph's inputs.
 
@@ -71,7 +71,7 @@ def write_onnx(model: PreTrainedModel, path: Path, *, packed: Mapping[str, Packe
     refuse_unsupported(model.config)
     graph = Graph()
     writer = SUPPORTED_FAMILIES[model.config.model_type]
-    logits = writer.write(graph, Weights.of(model, packed=packed), model.config)
+    logits = writer.write(graph, Weights.of(model, packed), model.config)
     inputs = writer.inputs(model.config)
     assert model.config.num_labels is not None
     content = graph.model(inputs=inputs, output=logits, n_classes=model.config.num_labels)

@@ -6,5 +6,9 @@ extras.need("train", what="Quantizing a module")
 
 from limbeck.quantization.any_module import quantize  # noqa: E402
 from limbeck.quantization.apply import QuantizedStudent, quantize_student  # noqa: E402
+from limbeck.quantization.fake import baked, fake_quantized  # noqa: E402
+from limbeck.quantization.preparation import Preparation, prepare  # noqa: E402
 
-__all__ = ["QuantizedStudent", "quantize", "quantize_student"]
+__all__ = [
+    "Preparation", "QuantizedStudent", "baked", "fake_quantized", "prepare", "quantize", "quantize_student",
+]  # fmt: skip

@@ -14,10 +14,13 @@ scale with the least squared error is taken out of 41 that clip more and more (C
 section 4, with a plain search in place of their line search).
 """
 
+from dataclasses import replace
+
 import numpy as np
 
+from limbeck.errors import SchemeError
 from limbeck.packing import LARGEST_CODE, Codes, Floats, PackedTensor, code_range, pack, pair_sums
-from limbeck.scheme import Scheme
+from limbeck.scheme import USUAL_GROUPS, Scheme
 
 _CLIPPINGS = np.linspace(1.0, 0.2, 41, dtype=np.float32)
 
@@ -32,7 +35,7 @@ def quantize_linear(weight: Floats, *, scheme: Scheme) -> PackedTensor:
     slices = weight.reshape(-1, weight.shape[1] if scheme.group_size is None else scheme.group_size)
     slices = weight.reshape(1, -1) if scheme.per_tensor else slices
     zero_point: Codes | None = None
-    if scheme.weight_bits == 8 and scheme.symmetric and scheme.quantizes_activations:
+    if scheme.weight_bits == 8 and scheme.symmetric and scheme.is_integer_product:
         scale = _scale(pair_sums(weight).max(keepdims=True) if scheme.per_tensor else pair_sums(slices))
     else:
         scale, zero_point = _fitted(slices, bits=scheme.weight_bits, symmetric=scheme.symmetric)
@@ -54,6 +57,22 @@ def quantize_table(table: Floats, *, bits: int = 8) -> PackedTensor:
     """
     scale, _ = _fitted(table, bits=bits, symmetric=True)
     return pack(table, scale, axis=0, bits=bits)
+
+
+def refuse_group_size(name: str, n_inputs: int, *, scheme: Scheme) -> None:
+    """Refuse a scheme whose groups do not fit a layer.
+
+    Raises:
+        SchemeError: Names the layer, and the group sizes that fit.
+    """
+    size = scheme.group_size
+    if size is not None and n_inputs % size:
+        fitting = ", ".join(str(group) for group in USUAL_GROUPS if n_inputs % group == 0)
+        whole = f'"{replace(scheme, group_size=None)}" for one scale an output'
+        raise SchemeError(
+            f"group_size {size} does not divide the {n_inputs} inputs of '{name}'.",
+            hint=f"Take groups of {fitting}, or {whole}." if fitting else f"Take {whole}.",
+        )
 
 
 def _fitted(slices: Floats, *, bits: int, symmetric: bool) -> tuple[Floats, Codes | None]:

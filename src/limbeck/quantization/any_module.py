@@ -2,21 +2,19 @@
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TypeVar, cast
 
-import numpy as np
 import torch
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from limbeck.errors import SchemeError
-from limbeck.quantization.affine import quantize_linear, quantize_table
-from limbeck.quantization.compensation import COMPENSATED_BITS, compensated_codes
+from limbeck.quantization.affine import quantize_linear, quantize_table, refuse_group_size
+from limbeck.quantization.compensation import COMPENSATED_BITS, compensated
 from limbeck.quantization.modules import PackedConv1d, PackedEmbedding, PackedLayer, PackedLinear, rows_of
 from limbeck.quantization.ranges import ActivationRange
-from limbeck.scheme import USUAL_GROUPS, Scheme
+from limbeck.scheme import Scheme
 
 Module = TypeVar("Module", bound=nn.Module)
 Which = Sequence[str | type[nn.Module]]
@@ -114,10 +112,7 @@ def _packed(
     if isinstance(layer, nn.Conv1d):
         return PackedConv1d(layer, packed, activation_bits=scheme.activation_bits, span=span)
     if hessian is not None and scheme.weight_bits in COMPENSATED_BITS:
-        codes = compensated_codes(
-            torch.from_numpy(rows), hessian, bits=packed.bits, scale=packed.scale, zero_point=packed.zero_point
-        )
-        packed = replace(packed, codes=codes if packed.zero_point is None else codes.view(np.uint8))
+        packed = compensated(packed, rows, hessian)
     return PackedLinear(layer, packed, activation_bits=scheme.activation_bits, span=span)
 
 
@@ -201,14 +196,7 @@ def _refuse_unfit(name: str, layer: _Layer, *, scheme: Scheme, ranges: Mapping[s
             f"'{name}' pads with padding_mode = '{layer.padding_mode}'; packed convolutions pad with zeros.",
             hint="Leave the layer out with `skip`.",
         )
-    n_inputs, size = rows.shape[1], scheme.group_size
-    if size is not None and n_inputs % size:
-        fitting = ", ".join(str(group) for group in USUAL_GROUPS if n_inputs % group == 0)
-        whole = f'"{replace(scheme, group_size=None)}" for one scale an output'
-        raise SchemeError(
-            f"group_size {size} does not divide the {n_inputs} inputs of '{name}'.",
-            hint=f"Take groups of {fitting}, or {whole}." if fitting else f"Take {whole}.",
-        )
+    refuse_group_size(name, rows.shape[1], scheme=scheme)
     if scheme.static and name not in (ranges or {}):
         raise SchemeError(
             f"'{scheme}' fixes the range of activations, and none is given for '{name}'.",

@@ -1,18 +1,21 @@
-"""A whole student to 8 bits: which parameters are packed, which stay float, and what it cost each of them."""
+"""A whole student to few bits: which parameters are packed, which stay float, and what it cost each of them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+import torch
 from torch import nn
 from transformers import PreTrainedModel
 
 from limbeck.errors import SchemeError
-from limbeck.packing import Floats, PackedTensor
-from limbeck.quantization.affine import quantize_linear, quantize_table
+from limbeck.packing import Floats, PackedTensor, PackedWeights
+from limbeck.quantization.affine import quantize_linear, quantize_table, refuse_group_size
+from limbeck.quantization.compensation import COMPENSATED_BITS, compensated
+from limbeck.quantization.preparation import NOTHING_KNOWN, Preparation
 from limbeck.records import LayerBits, QuantizationRecord
-from limbeck.scheme import SHIPPED, Scheme
+from limbeck.scheme import FLOAT_BITS, Scheme, shippable
 
 SMALLEST_TABLE_ROWS = 65
 """Tables of fewer rows (segments, distance buckets) stay float: they weigh nothing."""
@@ -25,56 +28,80 @@ class QuantizedStudent:
     """A student's packed weights.
 
     Args:
-        packed: Parameter name -> its codes; parameters that are not here stay float32.
+        weights: Its codes by parameter name; parameters that are not there stay float32.
         record: Bits and error of every weight matrix, those that stayed float included.
     """
 
-    packed: Mapping[str, PackedTensor]
+    weights: PackedWeights
     record: QuantizationRecord
 
 
-def quantize_student(model: PreTrainedModel, *, scheme: str) -> QuantizedStudent:
-    """Quantize a classifier's linear layers and embedding tables to 8 bits.
+def quantize_student(
+    model: PreTrainedModel,
+    *,
+    scheme: str,
+    bits: Mapping[str, int] | None = None,
+    ready: Preparation = NOTHING_KNOWN,
+) -> QuantizedStudent:
+    """Quantize a classifier's linear layers and embedding tables.
 
     The last layer, which gives the logits, stays float: it is small, and its errors reach the answer undamped.
     Biases and norms stay float too. A matrix that several layers share is packed once.
 
     Args:
         model: A student; it is read, not changed.
-        scheme: "w8a8e8".
+        scheme: One that an artifact can have, such as "w8a8e8".
+        bits: Parameter name -> bits, where they are other than the scheme's; 32 leaves a weight float.
+        ready: What calibration taught.
 
     Raises:
-        SchemeError: The scheme is unknown or cannot be shipped yet, or a weight is not finite.
+        SchemeError: The scheme is unknown or cannot be shipped or does not fit a layer, or a weight is not finite.
     """
-    wanted = Scheme.parse(scheme)
-    if scheme not in SHIPPED:
-        raise SchemeError(
-            f"The scheme '{scheme}' cannot be shipped (so far: {', '.join(SHIPPED)}).",
-            hint='Set quantize.scheme = "w8a8e8"; `limbeck.quantize` takes every scheme.',
-        )
+    wanted = shippable(scheme)
+    factors = ready.factors
     packed: dict[str, PackedTensor] = {}
     layers: list[LayerBits] = []
-    for name, kind, weight in _weights(model):
-        if not np.isfinite(weight).all():
-            raise SchemeError(
-                f"'{name}' holds {int((~np.isfinite(weight)).sum())} weights that are NaN or infinite; "
-                "only finite weights can be quantized.",
-                hint="Train again with a lower distill.learning_rate; the loss curve shows where it diverged.",
-            )
-        stored = None
-        if kind != "kept":
-            stored = (
-                quantize_linear(weight, scheme=wanted)
-                if kind == "linear"
-                else quantize_table(weight, bits=wanted.table_bits)
-            )
+    for name, kind, weight in weights_of(model):
+        _refuse_unfit(name, weight, scheme=wanted if kind == "linear" else None)
+        layer = name.removesuffix(".weight")
+        scaled = weight * factors[layer] if layer in factors else weight
+        stored = _stored(kind, scaled, scheme=wanted, bits=(bits or {}).get(name), hessian=ready.hessians.get(layer))
         if stored is not None:
             packed[name] = stored
-        layers.append(_bits(name, kind, weight, stored))
-    return QuantizedStudent(packed=packed, record=QuantizationRecord(scheme=scheme, layers=tuple(layers)))
+        layers.append(_bits(name, kind if stored is not None else "kept", scaled, stored))
+    return QuantizedStudent(
+        PackedWeights(packed, activation_bits=wanted.activation_bits, spans=ready.spans, factors=factors),
+        QuantizationRecord(scheme=scheme, layers=tuple(layers)),
+    )
 
 
-def _weights(model: PreTrainedModel) -> Iterator[tuple[str, Kind, Floats]]:
+def _stored(
+    kind: Kind, weight: Floats, *, scheme: Scheme, bits: int | None, hessian: torch.Tensor | None
+) -> PackedTensor | None:
+    """The codes, or None for a weight that stays float."""
+    bits = bits or (scheme.table_bits if kind == "embedding" else scheme.weight_bits)
+    if kind == "kept" or bits == FLOAT_BITS:
+        return None
+    if kind == "embedding":
+        return quantize_table(weight, bits=bits)
+    packed = quantize_linear(weight, scheme=replace(scheme, weight_bits=bits))
+    if hessian is None or bits not in COMPENSATED_BITS:
+        return packed
+    return compensated(packed, weight, hessian)
+
+
+def _refuse_unfit(name: str, weight: Floats, *, scheme: Scheme | None) -> None:
+    n_wild = int((~np.isfinite(weight)).sum())
+    if n_wild:
+        raise SchemeError(
+            f"'{name}' holds {n_wild} weights that are NaN or infinite; only finite weights can be quantized.",
+            hint="Train again with a lower distill.learning_rate; the loss curve shows where it diverged.",
+        )
+    if scheme is not None:
+        refuse_group_size(name.removesuffix(".weight"), weight.shape[1], scheme=scheme)
+
+
+def weights_of(model: PreTrainedModel) -> Iterator[tuple[str, Kind, Floats]]:
     """Every weight matrix once: its name, what becomes of it, its float32 values."""
     linears = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
     for name, module in model.named_modules():
@@ -86,6 +113,15 @@ def _weights(model: PreTrainedModel) -> Iterator[tuple[str, Kind, Floats]]:
         elif name == linears[-1]:
             kind = "kept"
         yield f"{name}.weight", kind, module.weight.detach().float().cpu().numpy()
+
+
+def record_of(model: PreTrainedModel, weights: PackedWeights, *, scheme: str) -> QuantizationRecord:
+    """What a model's packed weights cost each layer; the model holds the floats that they were made of."""
+    layers = []
+    for name, kind, weight in weights_of(model):
+        stored = weights.tensors.get(name)
+        layers.append(_bits(name, kind if stored is not None else "kept", weight, stored))
+    return QuantizationRecord(scheme=scheme, layers=tuple(layers))
 
 
 def _bits(name: str, kind: Kind, weight: Floats, stored: PackedTensor | None) -> LayerBits:

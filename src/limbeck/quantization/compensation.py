@@ -8,18 +8,34 @@ work with any order of columns. Recomputing a group's scale when its first colum
 own order, and was no better in the lab than fixed scales with the columns in order of importance.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from limbeck.errors import CalibrationError, SchemeError, ShapeError
-from limbeck.packing import Codes, Floats
+from limbeck.packing import Codes, Floats, PackedTensor
 
 COMPENSATED_BITS = (2, 3, 4)
 DAMPING = 0.01
 """Share of the mean diagonal that is added to the diagonal, as in the paper's section 3.3, step 3."""
 
 _BLOCK = 128
+
+
+def compensated(packed: PackedTensor, weight: Floats, hessian: torch.Tensor) -> PackedTensor:
+    """The same scales and zero points, with codes that make up for each other's errors.
+
+    Args:
+        packed: What rounding to nearest gave.
+        weight: (outputs, inputs), what it was made of.
+        hessian: (inputs, inputs); see `compensated_codes`.
+    """
+    codes = compensated_codes(
+        torch.from_numpy(weight), hessian, bits=packed.bits, scale=packed.scale, zero_point=packed.zero_point
+    )
+    return replace(packed, codes=codes if packed.zero_point is None else codes.view(np.uint8))
 
 
 def compensated_codes(

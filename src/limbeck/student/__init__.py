@@ -2,6 +2,6 @@
 
 from limbeck.student.initialise import initialise
 from limbeck.student.shape import Shape, choose_layers, shape_of
-from limbeck.student.store import save_model
+from limbeck.student.store import load_weights, save_model
 
-__all__ = ["Shape", "choose_layers", "initialise", "save_model", "shape_of"]
+__all__ = ["Shape", "choose_layers", "initialise", "load_weights", "save_model", "shape_of"]

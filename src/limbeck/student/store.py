@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from safetensors.torch import save
+from safetensors.torch import load, save
 
 from limbeck import files
 
@@ -26,3 +26,9 @@ def save_model(model: "PreTrainedModel", folder: Path) -> None:
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     with files.written_whole(folder / WEIGHTS_FILE) as temporary:
         temporary.write_bytes(save(weights, {"format": "pt"}))
+
+
+def load_weights(model: "PreTrainedModel", folder: Path) -> "PreTrainedModel":
+    """Read what `save_model` wrote into a model of the same modules; gives the model back."""
+    model.load_state_dict(load((folder / WEIGHTS_FILE).read_bytes()))
+    return model

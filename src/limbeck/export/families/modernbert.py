@@ -23,7 +23,9 @@ from limbeck.export.attention import (
     read_tokens,
 )
 from limbeck.export.graph import Graph, Value
-from limbeck.export.layers import Part, activation, layer_norm, linear, look_up
+from limbeck.export.layers import activation, layer_norm
+from limbeck.export.linear import Part, linear
+from limbeck.export.tables import look_up
 from limbeck.export.weights import Weights
 
 INPUTS = ("input_ids", "attention_mask")

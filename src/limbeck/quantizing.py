@@ -1,0 +1,102 @@
+"""From a distilled student to its codes: calibrated, rounded, and trained on with its roundings where that pays."""
+
+import copy
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from limbeck import student
+from limbeck.distill import Lessons, Objective, TrainingPlan, learn, rounding_plan
+from limbeck.examples import Examples
+from limbeck.progress import SILENT, Progress
+from limbeck.quantization import QuantizedStudent, baked, fake_quantized, prepare, quantize_student
+from limbeck.recipe import Recipe
+from limbeck.records import TrainingRecord
+from limbeck.scheme import Scheme
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+_USUAL_SHARE = 0.3
+
+
+@dataclass(frozen=True)
+class Quantizing:
+    """A student in few bits.
+
+    Args:
+        quantized: Its codes, and what they cost.
+        model: What they were made of, with the biases and norms that go with them.
+        training: How it was trained with its roundings in place; None where it was not.
+    """
+
+    quantized: QuantizedStudent
+    model: "PreTrainedModel"
+    training: TrainingRecord | None
+
+
+def quantized(
+    model: "PreTrainedModel",
+    lessons: Lessons,
+    recipe: Recipe,
+    *,
+    objective: Objective,
+    plan: TrainingPlan,
+    calibration: Examples,
+    held_out: Collection[str],
+    work: Path,
+    progress: Progress = SILENT,
+) -> Quantizing:
+    """Quantize a student by the recipe's scheme.
+
+    Args:
+        model: The student; it is read, not changed.
+        lessons: What it learned from.
+        recipe: The recipe.
+        objective: What it was pulled to.
+        plan: How it was trained.
+        calibration: Training texts, of which some show what layers see.
+        held_out: Content fingerprints of the texts that will judge it.
+        work: Where trained models and checkpoints lie.
+        progress: Told what goes on.
+
+    Raises:
+        SchemeError: The scheme does not fit a layer, or a weight is not finite.
+        CalibrationError: Texts or activations that nothing can be calibrated on.
+        OutputError: The disk is full; the same call goes on from the last checkpoint.
+    """
+    table = recipe.quantize
+    scheme = Scheme.parse(table.scheme)
+    ready = prepare(
+        model,
+        calibration.take(range(min(table.calibration_texts, len(calibration)))),
+        scheme=scheme,
+        encoder=lessons.encoder,
+        held_out=held_out,
+        range_method=table.range_method,
+        divides_outliers=table.divide_outliers,
+        compensates=table.compensate,
+        progress=progress,
+    )
+    share = table.train_share
+    if share is None:
+        share = _USUAL_SHARE if scheme.weight_bits < 8 else 0.0
+    if share == 0:
+        return Quantizing(quantize_student(model, scheme=table.scheme, ready=ready), model, None)
+
+    def start() -> "PreTrainedModel":
+        trained = copy.deepcopy(model)
+        trained.set_attn_implementation("eager")  # its backward pass is the faster one on CPUs
+        return fake_quantized(trained, scheme=table.scheme, ready=ready)
+
+    learned = learn(
+        start,
+        lessons,
+        objective=objective,
+        plan=rounding_plan(plan, recipe, share=share),
+        work=work,
+        read=lambda folder: student.load_weights(start(), folder),
+        progress=progress,
+    )
+    return Quantizing(baked(learned.model, scheme=table.scheme), learned.model, learned.record)
