@@ -13,7 +13,7 @@ from limbeck.manifest import Manifest, quantized_model_file
 from limbeck.progress import Progress
 from limbeck.quantization import QuantizedStudent
 from limbeck.recipe import Recipe
-from limbeck.records import ARTIFACT, BASELINE, STUDENT, TEACHER, RunRecord, Timing, Verdict, to_json
+from limbeck.records import BASELINE, STUDENT, TEACHER, RunRecord, Timing, Verdict, artifact_name, to_json
 from limbeck.run_folder import RunFolder
 from limbeck.scheme import Scheme
 from limbeck.signals import Signals
@@ -96,7 +96,7 @@ def _timings(artifact: Path, content: Package, recipe: Recipe, *, progress: Prog
     with teacher.computing_with(threads):
         return evaluate.time_sides(
             (
-                evaluate.Side(f"{ARTIFACT} (int8)", model.logits, threads),
+                evaluate.Side(artifact_name(recipe.quantize.scheme), model.logits, threads),
                 evaluate.Side(f"{TEACHER} (PyTorch float32)", content.master.logits, threads),
             ),
             some.texts,
@@ -109,9 +109,9 @@ def _timings(artifact: Path, content: Package, recipe: Recipe, *, progress: Prog
 def _judge(artifact: Path, content: Package, recipe: Recipe, *, timings: tuple[Timing, ...]) -> Verdict:
     """Everyone's answers to the held-out texts; artifact and student through the runtime."""
     texts, pairs = content.held_out.texts, content.held_out.text_pairs
-    int8, float32 = runtime.load(artifact), runtime.load(artifact, variant="float", check=False)
-    answered = int8.logits(texts, pairs)
-    n_parameters = int8.manifest.n_parameters
+    small, float32 = runtime.load(artifact), runtime.load(artifact, variant="float", check=False)
+    answered = small.logits(texts, pairs)
+    n_parameters = small.manifest.n_parameters
     others = [
         evaluate.ModelAnswers(
             f"{STUDENT} (float32)", float32.logits(texts, pairs).values, float32.size_bytes, n_parameters
@@ -121,7 +121,7 @@ def _judge(artifact: Path, content: Package, recipe: Recipe, *, timings: tuple[T
         logits = teacher.float32_logits(content.baseline, content.master.encoder, texts, pairs)
         others.insert(0, evaluate.ModelAnswers(BASELINE, logits, float32.size_bytes, n_parameters))
     return evaluate.judge(
-        evaluate.ModelAnswers(f"{ARTIFACT} (int8)", answered.values, int8.size_bytes, n_parameters),
+        evaluate.ModelAnswers(artifact_name(recipe.quantize.scheme), answered.values, small.size_bytes, n_parameters),
         evaluate.ModelAnswers(
             TEACHER,
             content.signals.logits,

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,9 +10,9 @@ from limbeck import student
 from limbeck.distill import Lessons, Objective, TrainingPlan, learn, rounding_plan
 from limbeck.examples import Examples
 from limbeck.progress import SILENT, Progress
-from limbeck.quantization import QuantizedStudent, baked, fake_quantized, prepare, quantize_student
+from limbeck.quantization import Preparation, QuantizedStudent, baked, fake_quantized, prepare, quantize_student
 from limbeck.recipe import Recipe
-from limbeck.records import TrainingRecord
+from limbeck.records import COMPENSATED, DIVIDED, TRAINED, TrainingRecord
 from limbeck.scheme import Scheme
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def quantized(
     if share is None:
         share = _USUAL_SHARE if scheme.weight_bits < 8 else 0.0
     if share == 0:
-        return Quantizing(quantize_student(model, scheme=table.scheme, ready=ready), model, None)
+        return _told(Quantizing(quantize_student(model, scheme=table.scheme, ready=ready), model, None), ready)
 
     def start() -> "PreTrainedModel":
         trained = copy.deepcopy(model)
@@ -99,4 +99,11 @@ def quantized(
         read=lambda folder: student.load_weights(start(), folder),
         progress=progress,
     )
-    return Quantizing(baked(learned.model, scheme=table.scheme), learned.model, learned.record)
+    return _told(Quantizing(baked(learned.model, scheme=table.scheme), learned.model, learned.record), ready)
+
+
+def _told(done: Quantizing, ready: Preparation) -> Quantizing:
+    """The same, with its record saying what was done besides rounding."""
+    methods = {DIVIDED: ready.factors, COMPENSATED: ready.hessians, TRAINED: done.training}
+    record = replace(done.quantized.record, methods=tuple(name for name, used in methods.items() if used))
+    return replace(done, quantized=replace(done.quantized, record=record))

@@ -6,10 +6,19 @@ from typing import Any, Self, TypeVar
 
 from pydantic import TypeAdapter
 
+from limbeck.scheme import Scheme
+
 Record = TypeVar("Record")
 
 # What the models of a verdict are called; a name may go on in brackets: "artifact (int8)".
 TEACHER, STUDENT, ARTIFACT, BASELINE = "teacher", "student", "artifact", "no-teacher baseline"
+DIVIDED, COMPENSATED, TRAINED = "outliers divided", "errors compensated", "trained with roundings"
+QUANTIZATION_METHODS = (DIVIDED, COMPENSATED, TRAINED)
+
+
+def artifact_name(scheme: str) -> str:
+    """What a verdict calls an artifact: "artifact (int8)", "artifact (w4a8e4)"."""
+    return f"{ARTIFACT} ({Scheme.parse(scheme).short_name})"
 
 
 @dataclass(frozen=True)
@@ -103,10 +112,17 @@ class LayerBits:
 
 @dataclass(frozen=True)
 class QuantizationRecord:
-    """What quantizing did to each layer."""
+    """What quantizing did to each layer.
+
+    Args:
+        scheme: Its notation.
+        layers: Every weight matrix.
+        methods: What was done besides rounding, of `QUANTIZATION_METHODS`.
+    """
 
     scheme: str
     layers: tuple[LayerBits, ...]
+    methods: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
