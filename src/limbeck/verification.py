@@ -81,9 +81,7 @@ def verify(
     name = artifact_name(model.manifest.scheme)
     timings = _timings(artifact, examples, table, other=None if known is None else known.side, progress=progress)
     return evaluate.judge(
-        evaluate.ModelAnswers(
-            artifact_name(model.manifest.scheme), answered.values, model.size_bytes, model.manifest.n_parameters
-        ),
+        evaluate.ModelAnswers(name, answered.values, model.size_bytes, model.manifest.n_parameters),
         None if known is None else evaluate.ModelAnswers(TEACHER, known.logits, known.size_bytes, known.n_parameters),
         examples=examples,
         tolerances=table.verify.tolerances,
