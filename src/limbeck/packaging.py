@@ -72,7 +72,7 @@ def package(
             artifact,
             tokenizer_folder=content.master.tokenizer_folder,
             packed=content.quantized.weights,
-            model_file=quantized_model_file(Scheme.parse(recipe.quantize.scheme)),
+            model_file=quantized_model_file(Scheme.parse(record.quantization.scheme)),
             rounded=content.rounded,
         )
         manifest = _manifest(record, content.master, recipe, inputs=inputs)
@@ -82,7 +82,7 @@ def package(
         verdict = _judge(artifact, content, recipe, timings=_timings(artifact, content, recipe, progress=progress))
     lasting = evaluate.lasting(verdict)
     with written_whole(artifact / "README.md") as temporary:
-        card = report.model_card(replace(record, verdict=lasting), name=_card_name(record, recipe))
+        card = report.model_card(replace(record, verdict=lasting), name=_card_name(record))
         temporary.write_text(card, encoding="utf-8")
     sealed = seal(artifact, replace(manifest, verdict=_shipped(lasting)))
     return replace(record, verdict=verdict, files=sealed.files, seconds=folder.seconds())
@@ -96,7 +96,7 @@ def _timings(artifact: Path, content: Package, recipe: Recipe, *, progress: Prog
     with teacher.computing_with(threads):
         return evaluate.time_sides(
             (
-                evaluate.Side(artifact_name(recipe.quantize.scheme), model.logits, threads),
+                evaluate.Side(artifact_name(content.quantized.record.scheme), model.logits, threads),
                 evaluate.Side(f"{TEACHER} (PyTorch float32)", content.master.logits, threads),
             ),
             some.texts,
@@ -121,7 +121,9 @@ def _judge(artifact: Path, content: Package, recipe: Recipe, *, timings: tuple[T
         logits = teacher.float32_logits(content.baseline, content.master.encoder, texts, pairs)
         others.insert(0, evaluate.ModelAnswers(BASELINE, logits, float32.size_bytes, n_parameters))
     return evaluate.judge(
-        evaluate.ModelAnswers(artifact_name(recipe.quantize.scheme), answered.values, small.size_bytes, n_parameters),
+        evaluate.ModelAnswers(
+            artifact_name(content.quantized.record.scheme), answered.values, small.size_bytes, n_parameters
+        ),
         evaluate.ModelAnswers(
             TEACHER,
             content.signals.logits,
@@ -139,10 +141,10 @@ def _judge(artifact: Path, content: Package, recipe: Recipe, *, timings: tuple[T
     )
 
 
-def _card_name(record: RunRecord, recipe: Recipe) -> str:
+def _card_name(record: RunRecord) -> str:
     """What the card calls the artifact: the teacher's last name, and what was made of it."""
     teacher_name = record.teacher["name"].rsplit("/", 1)[-1]
-    return f"{teacher_name}-{record.shapes['student']['layers']}l-{recipe.quantize.scheme}"
+    return f"{teacher_name}-{record.shapes['student']['layers']}l-{record.quantization.scheme}"
 
 
 def _shipped(verdict: Verdict) -> dict[str, Any]:
@@ -160,8 +162,8 @@ def _manifest(record: RunRecord, master: Teacher, recipe: Recipe, *, inputs: tup
         task=recipe.task,
         label_names=master.label_names,
         max_tokens=master.encoder.max_tokens,
-        scheme=recipe.quantize.scheme,
-        model_file=quantized_model_file(Scheme.parse(recipe.quantize.scheme)),
+        scheme=record.quantization.scheme,
+        model_file=quantized_model_file(Scheme.parse(record.quantization.scheme)),
         inputs=inputs,
         shape=record.shapes["student"],
         n_parameters=record.shapes["student"]["parameters"],

@@ -111,6 +111,25 @@ class LayerBits:
 
 
 @dataclass(frozen=True)
+class Rung:
+    """One attempt at a scheme, measured on validation texts through the graph that would ship.
+
+    Args:
+        name: What was tried.
+        scheme: The scheme that it was tried with.
+        agreement: Share of validation texts answered as the teacher does.
+        lost: How much less than in float32.
+        held: Whether that is within `quantize.max_lost`.
+    """
+
+    name: str
+    scheme: str
+    agreement: float
+    lost: float
+    held: bool
+
+
+@dataclass(frozen=True)
 class QuantizationRecord:
     """What quantizing did to each layer.
 
@@ -118,11 +137,13 @@ class QuantizationRecord:
         scheme: Its notation.
         layers: Every weight matrix.
         methods: What was done besides rounding, of `QUANTIZATION_METHODS`.
+        rungs: What was tried, in order; taken was the first that held, or the one of the best agreement.
     """
 
     scheme: str
     layers: tuple[LayerBits, ...]
     methods: tuple[str, ...] = ()
+    rungs: tuple[Rung, ...] = ()
 
 
 @dataclass(frozen=True)
