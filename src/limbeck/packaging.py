@@ -138,6 +138,7 @@ def _judge(artifact: Path, content: Package, recipe: Recipe, *, timings: tuple[T
         bootstrap_samples=recipe.verify.bootstrap_samples,
         seed=recipe.seed,
         timings=timings,
+        saturation=small.saturation(),
     )
 
 

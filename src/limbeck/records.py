@@ -239,6 +239,21 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Saturation:
+    """Whether products of integers can be cut off on CPUs without VNNI; see `packing.is_saturation_safe`.
+
+    Args:
+        n_products: Products of 8-bit activations by integers.
+        largest_pair: The largest one-signed sum of two neighbouring weights in any of them.
+        n_blocks: Products of blocks, the engine's own, of which nothing is claimed.
+    """
+
+    n_products: int
+    largest_pair: int
+    n_blocks: int
+
+
+@dataclass(frozen=True)
 class DistillationGain:
     """What learning from the teacher brought over the same shape trained on labels alone, on the same texts.
 

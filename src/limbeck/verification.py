@@ -90,6 +90,7 @@ def verify(
         bootstrap_samples=table.verify.bootstrap_samples,
         seed=table.seed,
         timings=timings,
+        saturation=model.saturation(),
     )
 
 

@@ -13,7 +13,9 @@ from limbeck import machine
 from limbeck.artifact import Artifact, Manifest, open_artifact
 from limbeck.batching import by_length
 from limbeck.errors import ArtifactError, DataError, RecipeError
+from limbeck.records import Saturation
 from limbeck.runtime.engine import Engine
+from limbeck.runtime.saturation import saturation
 from limbeck.tasks.classification import Answer, answers
 from limbeck.tokens import TextEncoder, check_texts
 
@@ -86,6 +88,7 @@ class Model:
         self.label_names: tuple[str, ...] = manifest.label_names
         self.threads = threads
         self.size_bytes: int = artifact.bytes_with(name)
+        self._path = artifact.path(name)
         self._encoder = TextEncoder(artifact.folder, max_tokens=manifest.max_tokens)
         self._engine = Engine(artifact.path(name), threads=threads)
         if self._engine.n_classes not in (None, len(self.label_names)):
@@ -113,6 +116,10 @@ class Model:
         """As calling the model, and tells which texts were cut."""
         logits = self.logits(texts, text_pairs)
         return Answers(answers(logits.values, self.label_names), logits.truncated)
+
+    def saturation(self) -> Saturation:
+        """Whether CPUs without VNNI multiply this model's integers as those with it do, looked up in its file."""
+        return saturation(self._path)
 
     def logits(self, texts: str | Sequence[str], text_pairs: str | Sequence[str] | None = None) -> Logits:
         """What the answers are made of; the arguments and errors of calling the model."""
