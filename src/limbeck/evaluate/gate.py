@@ -109,10 +109,12 @@ def check_saturation(found: Saturation) -> tuple[Check, ...]:
     if not found.n_products:
         return ()
     passed = found.largest_pair <= LARGEST_PAIR
-    relation = "is within" if passed else "is above"
     sentence = (
-        f"the largest sum of two neighbouring weights, {found.largest_pair}, {relation} the {LARGEST_PAIR} at which "
-        "CPUs without VNNI still give the same labels"
+        f"saturation is ruled out on CPUs without VNNI: two neighbouring weights sum to at most {found.largest_pair}, "
+        f"and up to {LARGEST_PAIR} nothing is cut off"
+        if passed
+        else f"saturation changes answers on CPUs without VNNI: two neighbouring weights sum to {found.largest_pair}, "
+        f"above {LARGEST_PAIR}"
     )
     return (Check(PAIR_OF_WEIGHTS, LARGEST_PAIR, found.largest_pair, passed, sentence),)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,12 @@ from limbeck import machine
 from limbeck.artifact import Artifact, Manifest, open_artifact
 from limbeck.batching import by_length
 from limbeck.errors import ArtifactError, DataError, RecipeError
-from limbeck.records import Saturation
 from limbeck.runtime.engine import Engine
-from limbeck.runtime.saturation import saturation
 from limbeck.tasks.classification import Answer, answers
 from limbeck.tokens import TextEncoder, check_texts
+
+if TYPE_CHECKING:
+    from limbeck.records import Saturation
 
 Variant = Literal["quantized", "float"]
 
@@ -117,8 +118,10 @@ class Model:
         logits = self.logits(texts, text_pairs)
         return Answers(answers(logits.values, self.label_names), logits.truncated)
 
-    def saturation(self) -> Saturation:
+    def saturation(self) -> "Saturation":
         """Whether CPUs without VNNI multiply this model's integers as those with it do, looked up in its file."""
+        from limbeck.runtime.saturation import saturation
+
         return saturation(self._path)
 
     def logits(self, texts: str | Sequence[str], text_pairs: str | Sequence[str] | None = None) -> Logits:
