@@ -68,9 +68,7 @@ def test_large_outliers_are_divided_away(tmp_path: Path) -> None:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(4) if parameter.ndim == 2 else None
-        for (
-            layer
-        ) in model.bert.encoder.layer:  # an inner neuron that always fires at 300, and that hardly anything reads
+        for layer in model.bert.encoder.layer:  # a neuron that always fires at 300, and that hardly anything reads
             layer.intermediate.dense.bias[3] = 300.0
             layer.output.dense.weight[:, 3] *= 0.001
     generator = np.random.default_rng(0)
