@@ -92,15 +92,15 @@ def page_of(runs: dict[int, dict[str, Path]], options: argparse.Namespace, recip
     usual = timings[0].batch_1.p50_ms
     introduction = (
         f"{len(texts)} held-out texts, seeds {', '.join(map(str, runs))}, each scheme against the float32 student that "
-        f"it was made of: mean, then each seed. File: of the float32 one. Latencies (p50) of seed {next(iter(runs))}, {options.threads} threads, "
-        f"{options.rounds} rounds in turn."
+        "it was made of: mean, then each seed. File: share of the float32 one. Latencies (p50) of seed "
+        f"{next(iter(runs))}, {options.threads} threads, {options.rounds} rounds in turn."
     )
     lines = [
         f"# Bits on {options.name}",
         "",
         introduction,
         "",
-        "| scheme | accuracy in float32 | accuracy | points lost | answers changed | agreement | file | batch 1 | ratio |",
+        "| scheme | in float32 | accuracy | points lost | answers changed | agreement | file | batch 1 | ratio |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for (scheme, rows), timing in zip(found.items(), timings, strict=True):
