@@ -129,7 +129,11 @@ class QuantizeTable(_Table):
     """Bits of the artifact."""
 
     scheme: str = Field(USUAL, description="Bits of weights, activations and embedding tables.")
-
+    target_size_mb: float | None = Field(
+        None, gt=0, description="Megabytes (10^6 bytes) that model and tokenizer may have: each layer gets its own bits."
+    )
+    sensitivity: bool = Field(False, description="Measure what each layer can bear, also without a target.")
+    sensitivity_texts: int = Field(128, ge=1, description="Training texts that it is measured on.")
     calibration_texts: int = Field(512, ge=1, description="Training texts that show what layers see.")
     divide_outliers: bool = Field(
         True, description="Divide outlying inputs of a layer, and multiply its weights, where activations have 8 bits."
