@@ -13,7 +13,8 @@ Record = TypeVar("Record")
 # What the models of a verdict are called; a name may go on in brackets: "artifact (int8)".
 TEACHER, STUDENT, ARTIFACT, BASELINE = "teacher", "student", "artifact", "no-teacher baseline"
 DIVIDED, COMPENSATED, TRAINED = "outliers divided", "errors compensated", "trained with roundings"
-QUANTIZATION_METHODS = (DIVIDED, COMPENSATED, TRAINED)
+MIXED = "bits by sensitivity"
+QUANTIZATION_METHODS = (MIXED, DIVIDED, COMPENSATED, TRAINED)
 
 
 def artifact_name(scheme: str) -> str:

@@ -8,7 +8,7 @@
 | `e8` | bits of the embedding tables, one scale for each row: 2, 4, 8 or 32 | tables stay float |
 | `-asymmetric` | weights get zero points | codes on both sides of zero |
 | `-static` | activations' ranges come from calibration | each batch's own range |
-| `-mixed` | each weight and table has bits of its own, at most these; told of a result, never asked for | all have these |
+| `-mixed` | each layer has bits of its own, at most these; told of a result, not asked for | all have these |
 
 So `w4a8g32e4` means weights of 4 bits in groups of 32, activations of 8, tables of 4.
 """
@@ -102,13 +102,15 @@ class Scheme:
     @property
     def short_name(self) -> str:
         """What tables call a model of this scheme: "int8" where weights, activations and tables have 8 bits."""
-        return "int8" if self.weight_bits == self.activation_bits == self.table_bits == INT8_BITS else str(self)
+        is_plain = not self.mixed and self.weight_bits == self.activation_bits == self.table_bits == INT8_BITS
+        return "int8" if is_plain else str(self)
 
     @property
     def in_words(self) -> str:
-        """Such as "4-bit weights, 8-bit activations, 4-bit embedding tables"."""
+        """Such as "4-bit weights, 8-bit activations, 4-bit embedding tables"; of mixed bits it names the most."""
         told = {"weights": self.weight_bits, "activations": self.activation_bits, "embedding tables": self.table_bits}
-        return ", ".join(f"{bits}-bit {what}" if bits < FLOAT_BITS else f"float {what}" for what, bits in told.items())
+        words = [f"{bits}-bit {what}" if bits < FLOAT_BITS else f"float {what}" for what, bits in told.items()]
+        return ", ".join(words) + (" at most, each layer with bits of its own" if self.mixed else "")
 
     @property
     def quantizes_weights(self) -> bool:

@@ -9,8 +9,8 @@ That errors add up is an assumption: it holds as far as the loss is a quadratic 
 between layers (Dong et al. 2019, "HAWQ-V2", arXiv:1911.03852, section 3; Yao et al. 2020, "HAWQ-V3", arXiv:2011.10680,
 section 3.4, who solve the same problem as an integer program). `BitAssignment` tells how well it held.
 
-It is a multiple-choice knapsack. Here it is solved by dynamic programming over undominated states: after each layer only
-those sums are kept that no other beats in both bytes and error (Nemhauser and Ullmann 1969, "Discrete dynamic
+It is a multiple-choice knapsack. Here it is solved by dynamic programming over undominated states: after each layer,
+only those sums are kept that no other beats in both bytes and error (Nemhauser and Ullmann 1969, "Discrete dynamic
 programming and capital allocation", Management Science 15(9)). It is exact, in whole bytes; a solver with tolerances
 could miss a budget by some. The layers of a transformer have few shapes, so that few sums differ.
 """
@@ -95,7 +95,7 @@ def fitted_bits(
 
     What the whole weighs besides codes and scales (graph, tokenizer, what stays float) depends a little on the choice,
     so it is measured; where the choice turns out too large, the budget shrinks by what it was over, and the next is
-    made.
+    made. Where the most bits everywhere fit, they are taken.
 
     Args:
         sensitivities: Of each weight at each number of bits.
@@ -122,8 +122,10 @@ def fitted_bits(
 
     fewest, most_bits = at([0] * len(items)), at([len(by) - 1 for by in choices])
     smallest = size_of(_bits(fewest))
-    besides = min(smallest - _codes(fewest), size_of(_bits(most_bits)) - _codes(most_bits))
-    budget = target_bytes - besides
+    largest = size_of(_bits(most_bits))
+    if largest <= target_bytes:  # what fewer bits seem to win on a sample is chance
+        return Fitted(_bits(most_bits), largest, smallest, sum(one.logit_error for one in most_bits))
+    budget = target_bytes - min(smallest - _codes(fewest), largest - _codes(most_bits))
     while True:
         found = least_error(items, budget=budget)
         chosen = fewest if found is None else at(found)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from limbeck.packing import PackedTensor, PackedWeights
+from limbeck.packing import Codes, PackedTensor, PackedWeights
 from limbeck.quantization.apply import Kind, weights_of
 from limbeck.quantization.preparation import NOTHING_KNOWN, Preparation
 from limbeck.scheme import Scheme
@@ -42,8 +42,9 @@ def _blank(shape: tuple[int, ...], kind: Kind, *, scheme: Scheme, bits: int) -> 
     scales = (n_rows,) if scheme.group_size is None else (n_rows, n_columns // scheme.group_size)
     if scheme.per_tensor:
         scales = (1,)
+    codes: Codes = np.zeros(shape, np.int8) if scheme.symmetric else np.zeros(shape, np.uint8)
     return PackedTensor(
-        codes=np.zeros(shape, np.int8 if scheme.symmetric else np.uint8),
+        codes=codes,
         scale=np.ones(scales, np.float32),
         zero_point=None if scheme.symmetric else np.zeros(scales, np.uint8),
         axis=None if scheme.per_tensor else 0,

@@ -1,4 +1,4 @@
-"""What each layer can bear: one weight at a time is rounded, at each number of bits, and the change it makes is measured.
+"""What each layer can bear: one weight at a time is rounded, to each number of bits, and the change is measured.
 
 Two figures for each: how far the weight's own output moves, and how far the end logits do. The first is what weights
 and inputs tell, the second is what counts: a layer whose output moves much may hardly be heard at the end.
@@ -228,9 +228,8 @@ class Probe:
 
     def bias(self, layer: str) -> Tensor | None:
         """A linear layer's bias."""
-        module = self.model.get_submodule(layer)
-        assert isinstance(module, nn.Linear), layer
-        return None if module.bias is None else module.bias.detach().float()
+        bias = dict(self.model.get_submodule(layer).named_parameters()).get("bias")
+        return None if bias is None else bias.detach().float()
 
     def rows_read(self, layer: str, table: Floats) -> _Rows:
         """The rows of a table that the sample looks up; all of them where the model reads the table otherwise."""
