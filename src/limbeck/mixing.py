@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limbeck import files, fingerprint, wording
+from limbeck.bits import BitAssignment, LayerSensitivity
 from limbeck.errors import RecipeError
 from limbeck.examples import Examples
 from limbeck.export import running_size
@@ -24,7 +25,7 @@ from limbeck.quantization import (
     weights_of,
 )
 from limbeck.recipe import QuantizeTable
-from limbeck.records import BitAssignment, LayerSensitivity, QuantizationRecord, from_json, to_json
+from limbeck.records import QuantizationRecord, from_json, to_json
 from limbeck.scheme import Scheme
 from limbeck.tokens import TextEncoder
 

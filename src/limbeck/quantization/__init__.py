@@ -10,7 +10,8 @@ from limbeck.quantization.assignment import fitted_bits  # noqa: E402
 from limbeck.quantization.blank import blank_weights  # noqa: E402
 from limbeck.quantization.fake import baked, fake_quantized  # noqa: E402
 from limbeck.quantization.preparation import Preparation, prepare  # noqa: E402
-from limbeck.quantization.sensitivity import Probe, measure_sensitivity, possible_bits  # noqa: E402
+from limbeck.quantization.probing import Probe  # noqa: E402
+from limbeck.quantization.sensitivity import measure_sensitivity, possible_bits  # noqa: E402
 
 __all__ = [
     "Preparation", "Probe", "QuantizedStudent", "baked", "blank_weights", "fake_quantized", "fitted_bits",

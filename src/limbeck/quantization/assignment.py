@@ -6,7 +6,7 @@ rounded, see `sensitivity`). What is minimised is the sum of errors:
     min  sum_i error(i, bits_i)     subject to  sum_i bytes(i, bits_i) <= budget
 
 That errors add up is an assumption: it holds as far as the loss is a quadratic form of the weights without cross terms
-between layers (Dong et al. 2019, "HAWQ-V2", arXiv:1911.03852, section 3; Yao et al. 2020, "HAWQ-V3", arXiv:2011.10680,
+between layers (Dong et al. 2019, "HAWQ-V2", arXiv:1911.03852; Yao et al. 2020, "HAWQ-V3", arXiv:2011.10680,
 section 3.4, who solve the same problem as an integer program). `BitAssignment` tells how well it held.
 
 It is a multiple-choice knapsack. Here it is solved by dynamic programming over undominated states: after each layer,
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck.records import LayerSensitivity
+from limbeck.bits import LayerSensitivity
 
 
 @dataclass(frozen=True)
