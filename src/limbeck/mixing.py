@@ -12,6 +12,7 @@ from limbeck.bits import BitAssignment, LayerSensitivity
 from limbeck.errors import RecipeError
 from limbeck.examples import Examples
 from limbeck.export import running_size
+from limbeck.families import layer_count
 from limbeck.packing import Floats, PackedWeights
 from limbeck.progress import SILENT, Progress
 from limbeck.quantization import (
@@ -195,7 +196,7 @@ def _scheme_of(scheme: Scheme, record: QuantizationRecord) -> Scheme:
 
 def _unreachable(model: "PreTrainedModel", scheme: Scheme, *, target: int, smallest: int) -> RecipeError:
     """The smallest size is rounded up, so that it can be given as a target."""
-    n_layers = int(getattr(model.config, "num_hidden_layers", 1))
+    n_layers = layer_count(model.config)
     what = {"weights": scheme.quantizes_weights, "tables": scheme.quantizes_tables}
     least = math.ceil(smallest / 1e4) / 100
     hint = f"Give a target of at least {least:.2f}MB"

@@ -86,7 +86,7 @@ class Probe:
         self._counts: dict[str, Tensor] = {}
         with _counting_rows(model, self._counts):
             self._logits = self._answers()
-        self._exact = [logits.log_softmax(dim=-1) for logits in self._logits]
+        self._exact = [logits.double().log_softmax(dim=-1) for logits in self._logits]
         self._groups = _read_together(model, self._batches[-1])
 
     def change(self, weights: Mapping[str, Floats], *, watched: Mapping[str, LayerObserver] | None = None) -> Change:
@@ -100,8 +100,7 @@ class Probe:
         with _in_place_of(self.model, weights), watching(self.model, watched or {}):
             for logits, before, exact in zip(self._answers(), self._logits, self._exact, strict=True):
                 squared += float((logits - before).square().sum(dtype=torch.float64))
-                found = exact.exp() * (exact - logits.log_softmax(dim=-1))
-                divergence += float(found.sum(dtype=torch.float64))
+                divergence += float((exact.exp() * (exact - logits.double().log_softmax(dim=-1))).sum())
         n_logits = self.n_texts * self._logits[0].shape[-1]
         return Change(squared / n_logits, max(0.0, divergence / self.n_texts))
 

@@ -71,12 +71,12 @@ def power_of_ten(value: float, *, digits: int = 1) -> str:
 def short_name(name: str) -> str:
     """A weight's name for a narrow column: the layer's number and what stands behind it, or its last words."""
     plain = name.removesuffix(".weight")
-    numbered = re.search(r"\.(\d+)\.(.+)$", plain)
-    words = f"{numbered[1]} {numbered[2]}" if numbered else plain.rsplit(".", 1)[-1]
-    if not numbered and words == "dense":
+    numbered = re.fullmatch(r".*\.(\d+)\.(.+)", plain)
+    number, words = (f"{numbered[1]} ", numbered[2]) if numbered else ("", plain.rsplit(".", 1)[-1])
+    if words == "dense":
         words = " ".join(plain.split(".")[-2:])
-    words = re.sub(r"[._]", " ", words)
-    return words if len(words) <= _LONGEST_NAME else f"…{words[1 - _LONGEST_NAME :]}"
+    words, room = re.sub(r"[._]", " ", words), _LONGEST_NAME - len(number)
+    return number + (words if len(words) <= room else f"…{words[1 - room :]}")
 
 
 def _share(error: float, low: float, high: float) -> float:
