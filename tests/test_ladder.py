@@ -48,6 +48,7 @@ def climbed(
         plan=None,  # type: ignore[arg-type]
         calibration=None,  # type: ignore[arg-type]
         held_out=(),
+        tokenizer_folder=None,  # type: ignore[arg-type]
         work=None,  # type: ignore[arg-type]
     )
     return done, attempts

@@ -19,6 +19,23 @@ def test_notation_by_hand() -> None:
     assert str(Scheme.parse("w8a8e32")) == "w8a8"
 
 
+def test_mixed_bits_are_told_and_not_asked_for() -> None:
+    """A failure would call mixed bits "int8", or round everything alike where a user copied the word from a report."""
+    mixed = Scheme.parse("w8a8e8-mixed")
+    assert mixed == Scheme(8, 8, 8, mixed=True)
+    assert str(mixed) == mixed.short_name == "w8a8e8-mixed"
+    assert Scheme.parse("w8a8e8").short_name == "int8"
+    assert mixed.in_words == (
+        "8-bit weights, 8-bit activations, 8-bit embedding tables at most, each layer with bits of its own"
+    )
+    with pytest.raises(SchemeError) as raised:
+        shippable("w4a8g32e4-mixed")
+    assert str(raised.value) == (
+        "The scheme 'w4a8g32e4-mixed' says that each layer has its own bits, but not which.\n"
+        'Hint: Give quantize.target_size_mb, which finds them, with the scheme "w4a8g32e4".'
+    )
+
+
 def _every_combination() -> list[tuple[int, int, int, bool, int | None, bool, bool]]:
     granularities: list[tuple[bool, int | None]] = [(False, None), (True, None), (False, 32), (True, 32)]
     found = itertools.product(WEIGHT_BITS, ACTIVATION_BITS, TABLE_BITS, granularities, (True, False), (True, False))

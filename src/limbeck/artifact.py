@@ -30,6 +30,7 @@ __all__ = [
     "FLOAT_MODEL_FILE",
     "MANIFEST_FILE",
     "QUANTIZED_MODEL_FILE",
+    "SMALL_RUNNING_FILES",
     "Artifact",
     "FolderKind",
     "Manifest",
@@ -41,7 +42,7 @@ __all__ = [
 
 ARTIFACT_FOLDER: Final = "artifact"
 _RUN_MARKS: Final = ("limbeck-run.json", "run.json", f"{ARTIFACT_FOLDER}/{MANIFEST_FILE}")
-_SMALL_RUNNING_FILES: Final = ("config.json", "tokenizer.json", "tokenizer_config.json")
+SMALL_RUNNING_FILES: Final = ("config.json", "tokenizer.json", "tokenizer_config.json")
 _CODE: Final = (".bat", ".cmd", ".dll", ".dylib", ".exe", ".jar", ".ps1", ".py", ".pyc", ".pyd", ".sh", ".so")
 _PICKLES: Final = (".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth")
 
@@ -69,7 +70,7 @@ class Artifact:
     @property
     def running_files(self) -> tuple[str, ...]:
         """What must ship to answer with the quantized model; the rest is for training on, conversion and reading."""
-        needed = (self.manifest.model_file, *_SMALL_RUNNING_FILES)
+        needed = (self.manifest.model_file, *SMALL_RUNNING_FILES)
         return (*(name for name in needed if name in self.manifest.files), MANIFEST_FILE)
 
     @property
@@ -79,7 +80,7 @@ class Artifact:
 
     def bytes_with(self, model_file: str) -> int:
         """Bytes of what must ship to answer with this graph: graph, tokenizer and config."""
-        names = (model_file, *(name for name in _SMALL_RUNNING_FILES if name in self.manifest.files))
+        names = (model_file, *(name for name in SMALL_RUNNING_FILES if name in self.manifest.files))
         return sum(files.size_bytes(self.path(name)) for name in names)
 
 

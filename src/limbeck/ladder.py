@@ -58,6 +58,7 @@ def climb(
     plan: TrainingPlan,
     calibration: Examples,
     held_out: Collection[str],
+    tokenizer_folder: Path,
     work: Path,
     progress: Progress = SILENT,
 ) -> Quantizing:
@@ -77,13 +78,14 @@ def climb(
             plan=plan,
             calibration=calibration,
             held_out=held_out,
+            tokenizer_folder=tokenizer_folder,
             work=work,
             progress=progress,
         )
         agreement = agreement_of(done.model, done.quantized.weights, lessons)
         lost = own - agreement
         held = lost * n <= max(_FEWEST_LOST, recipe.quantize.max_lost * n) + _DUST
-        rung = Rung(name, settings.scheme, agreement, lost, held=held)
+        rung = Rung(name, done.quantized.record.scheme, agreement, lost, held=held)
         progress.say(_in_words(rung, n=n))
         return _Try(settings, done, rung)
 

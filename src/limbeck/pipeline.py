@@ -8,7 +8,7 @@ from limbeck import extras
 
 extras.need("train", what="Compressing a teacher")
 
-from limbeck import data, ladder, machine, places, report, student, teacher  # noqa: E402
+from limbeck import data, ladder, machine, mixing, places, report, student, teacher  # noqa: E402
 from limbeck.distill import (  # noqa: E402
     Lessons,
     Objective,
@@ -95,6 +95,9 @@ def compress(
             recipe.verify.tolerances,
             Evidence(has_labels=parts.held_out.labels is not None, has_teacher=True, has_timings=True),
         )
+        if recipe.quantize.target_size_mb is not None:
+            shape = student.initialise(master.model, recipe.student)
+            mixing.refuse_unreachable(shape, recipe.quantize, tokenizer_folder=master.tokenizer_folder)
         folder.settle(_identity(master, parts, recipe))
         with written_whole(folder.path / "recipe.toml") as temporary:
             temporary.write_text(recipe.to_toml(), encoding="utf-8")
@@ -139,6 +142,7 @@ def compress(
                 plan=plan,
                 calibration=parts.train,
                 held_out=parts.held_out.content_fingerprints,
+                tokenizer_folder=master.tokenizer_folder,
                 work=folder.work,
                 progress=progress,
             )

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limbeck import fingerprint, student
+from limbeck import fingerprint, mixing, student
 from limbeck.distill import Lessons, Objective, TrainingPlan, learn, rounding_plan
 from limbeck.examples import Examples
 from limbeck.progress import SILENT, Progress
 from limbeck.quantization import Preparation, QuantizedStudent, baked, fake_quantized, prepare, quantize_student
 from limbeck.recipe import Recipe
-from limbeck.records import COMPENSATED, DIVIDED, TRAINED, TrainingRecord
+from limbeck.records import COMPENSATED, DIVIDED, MIXED, TRAINED, TrainingRecord
 from limbeck.scheme import Scheme
 
 if TYPE_CHECKING:
@@ -46,10 +46,11 @@ def quantized(
     plan: TrainingPlan,
     calibration: Examples,
     held_out: Collection[str],
+    tokenizer_folder: Path,
     work: Path,
     progress: Progress = SILENT,
 ) -> Quantizing:
-    """Quantize a student by the recipe's scheme.
+    """Quantize a student by the recipe's scheme, or by bits of its own for each layer.
 
     Args:
         model: The student; it is read, not changed.
@@ -59,12 +60,14 @@ def quantized(
         plan: How it was trained.
         calibration: Training texts, of which some show what layers see.
         held_out: Content fingerprints of the texts that will judge it.
+        tokenizer_folder: Holds the tokenizer files, which count where the recipe wants a size.
         work: Where trained models and checkpoints lie.
         progress: Told what goes on.
 
     Raises:
         SchemeError: The scheme does not fit a layer, or a weight is not finite.
         CalibrationError: Texts or activations that nothing can be calibrated on.
+        RecipeError: A target size that no choice of bits reaches.
         OutputError: The disk is full; the same call goes on from the last checkpoint.
     """
     table = recipe.quantize
@@ -78,18 +81,34 @@ def quantized(
         range_method=table.range_method,
         divides_outliers=table.divide_outliers,
         compensates=table.compensate,
+        other_bits=mixing.FEW_BITS if mixing.is_wanted(table) else (),
         progress=progress,
     )
+    mixed = mixing.Mix()
+    if mixing.is_wanted(table):
+        mixed = mixing.mix(
+            model,
+            calibration,
+            table,
+            ready=ready,
+            encoder=lessons.encoder,
+            held_out=held_out,
+            tokenizer_folder=tokenizer_folder,
+            work=work,
+            progress=progress,
+        )
+        ready = mixing.fitting(ready, mixed.bits, scheme=scheme)
     share = table.train_share or 0.0
     if share == 0:
-        return _told(Quantizing(quantize_student(model, scheme=table.scheme, ready=ready), model, None), ready)
+        coded = quantize_student(model, scheme=table.scheme, bits=mixed.bits, ready=ready)
+        return _told(Quantizing(coded, model, None), ready, mixed)
     own_work = work / "rounded" / fingerprint.of_settings(table.model_dump(mode="json"))
     own_work.mkdir(parents=True, exist_ok=True)
 
     def start() -> "PreTrainedModel":
         trained = copy.deepcopy(model)
         trained.set_attn_implementation("eager")  # its backward pass is the faster one on CPUs
-        return fake_quantized(trained, scheme=table.scheme, ready=ready)
+        return fake_quantized(trained, scheme=table.scheme, bits=mixed.bits, ready=ready)
 
     learned = learn(
         start,
@@ -100,11 +119,11 @@ def quantized(
         read=lambda folder: student.load_weights(start(), folder),
         progress=progress,
     )
-    return _told(Quantizing(baked(learned.model, scheme=table.scheme), learned.model, learned.record), ready)
+    return _told(Quantizing(baked(learned.model, scheme=table.scheme), learned.model, learned.record), ready, mixed)
 
 
-def _told(done: Quantizing, ready: Preparation) -> Quantizing:
+def _told(done: Quantizing, ready: Preparation, mixed: mixing.Mix) -> Quantizing:
     """The same, with its record saying what was done besides rounding."""
-    methods = {DIVIDED: ready.factors, COMPENSATED: ready.hessians, TRAINED: done.training}
-    record = replace(done.quantized.record, methods=tuple(name for name, used in methods.items() if used))
+    methods = {MIXED: mixed.assignment, DIVIDED: ready.factors, COMPENSATED: ready.hessians, TRAINED: done.training}
+    record = replace(mixed.told(done.quantized.record), methods=tuple(name for name, used in methods.items() if used))
     return replace(done, quantized=replace(done.quantized, record=record))

@@ -129,7 +129,13 @@ class QuantizeTable(_Table):
     """Bits of the artifact."""
 
     scheme: str = Field(USUAL, description="Bits of weights, activations and embedding tables.")
-
+    target_size_mb: float | None = Field(
+        None,
+        gt=0,
+        description="Megabytes (10^6 bytes) that model and tokenizer may have: each layer gets its own bits.",
+    )
+    sensitivity: bool = Field(False, description="Measure what each layer can bear, also without a target.")
+    sensitivity_texts: int = Field(128, ge=1, description="Training texts that it is measured on.")
     calibration_texts: int = Field(512, ge=1, description="Training texts that show what layers see.")
     divide_outliers: bool = Field(
         True, description="Divide outlying inputs of a layer, and multiply its weights, where activations have 8 bits."
@@ -199,6 +205,14 @@ class Recipe(_Table):
     distill: DistillTable = DistillTable()
     quantize: QuantizeTable = QuantizeTable()
     verify: VerifyTable = VerifyTable()
+
+    @property
+    def tolerances(self) -> Tolerances:
+        """What the user accepts; a target size is accepted where no other bound on the size is given."""
+        accepted, target = self.verify.tolerances, self.quantize.target_size_mb
+        if target is None or accepted.max_size_mb is not None:
+            return accepted
+        return accepted.model_copy(update={"max_size_mb": target})
 
     @classmethod
     def from_dict(cls, tables: dict[str, Any], *, source: str = "the recipe") -> Self:

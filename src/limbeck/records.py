@@ -6,6 +6,7 @@ from typing import Any, Self, TypeVar
 
 from pydantic import TypeAdapter
 
+from limbeck.bits import BitAssignment, LayerSensitivity
 from limbeck.scheme import Scheme
 
 Record = TypeVar("Record")
@@ -13,7 +14,8 @@ Record = TypeVar("Record")
 # What the models of a verdict are called; a name may go on in brackets: "artifact (int8)".
 TEACHER, STUDENT, ARTIFACT, BASELINE = "teacher", "student", "artifact", "no-teacher baseline"
 DIVIDED, COMPENSATED, TRAINED = "outliers divided", "errors compensated", "trained with roundings"
-QUANTIZATION_METHODS = (DIVIDED, COMPENSATED, TRAINED)
+MIXED = "bits by sensitivity"
+QUANTIZATION_METHODS = (MIXED, DIVIDED, COMPENSATED, TRAINED)
 
 
 def artifact_name(scheme: str) -> str:
@@ -134,16 +136,20 @@ class QuantizationRecord:
     """What quantizing did to each layer.
 
     Args:
-        scheme: Its notation.
+        scheme: Its notation; "-mixed" where layers have bits of their own.
         layers: Every weight matrix.
         methods: What was done besides rounding, of `QUANTIZATION_METHODS`.
         rungs: What was tried, in order; taken was the first that held, or the one of the best agreement.
+        sensitivities: What each weight can bear, where that was measured.
+        assignment: How bits were assigned, where there was a target.
     """
 
     scheme: str
     layers: tuple[LayerBits, ...]
     methods: tuple[str, ...] = ()
     rungs: tuple[Rung, ...] = ()
+    sensitivities: tuple[LayerSensitivity, ...] = ()
+    assignment: BitAssignment | None = None
 
 
 @dataclass(frozen=True)

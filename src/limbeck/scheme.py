@@ -8,6 +8,7 @@
 | `e8` | bits of the embedding tables, one scale for each row: 2, 4, 8 or 32 | tables stay float |
 | `-asymmetric` | weights get zero points | codes on both sides of zero |
 | `-static` | activations' ranges come from calibration | each batch's own range |
+| `-mixed` | each layer has bits of its own, at most these; told of a result, not asked for | all have these |
 
 So `w4a8g32e4` means weights of 4 bits in groups of 32, activations of 8, tables of 4.
 """
@@ -30,7 +31,7 @@ _BLOCK_SIZES = (16, 32, 64, 128, 256)
 _BLOCK_BITS = (2, 4, 8)
 """Groups and bits that the engine's product of blocks takes."""
 
-_FORM = re.compile(r"w(\d+)a(\d+)(?:(t)|g(\d+))?(?:e(\d+))?(-asymmetric)?(-static)?")
+_FORM = re.compile(r"w(\d+)a(\d+)(?:(t)|g(\d+))?(?:e(\d+))?(-asymmetric)?(-static)?(-mixed)?")
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Scheme:
         group_size: Inputs that share a scale; None for all inputs of an output.
         symmetric: Weights without zero points.
         static: Activations' ranges are fixed by calibration.
+        mixed: `weight_bits` and `table_bits` are the most that a weight has; each has its own.
 
     Raises:
         SchemeError: The parts do not make sense together.
@@ -57,6 +59,7 @@ class Scheme:
     group_size: int | None = None
     symmetric: bool = True
     static: bool = False
+    mixed: bool = False
 
     def __post_init__(self) -> None:
         fault = self._fault()
@@ -73,7 +76,7 @@ class Scheme:
         found = _FORM.fullmatch(notation)
         if found is None:
             raise _refusal(notation, 'it is not of the form "w8a8e8" or "w4a8g32e4-asymmetric-static"')
-        weight, activation, tensor, group, table, asymmetric, static = found.groups()
+        weight, activation, tensor, group, table, asymmetric, static, mixed = found.groups()
         return cls(
             weight_bits=int(weight),
             activation_bits=int(activation),
@@ -82,6 +85,7 @@ class Scheme:
             group_size=None if group is None else int(group),
             symmetric=asymmetric is None,
             static=static is not None,
+            mixed=mixed is not None,
         )
 
     def __str__(self) -> str:
@@ -92,18 +96,21 @@ class Scheme:
             + ("" if self.table_bits == 32 else f"e{self.table_bits}")
             + ("" if self.symmetric else "-asymmetric")
             + ("-static" if self.static else "")
+            + ("-mixed" if self.mixed else "")
         )
 
     @property
     def short_name(self) -> str:
         """What tables call a model of this scheme: "int8" where weights, activations and tables have 8 bits."""
-        return "int8" if self.weight_bits == self.activation_bits == self.table_bits == INT8_BITS else str(self)
+        is_plain = not self.mixed and self.weight_bits == self.activation_bits == self.table_bits == INT8_BITS
+        return "int8" if is_plain else str(self)
 
     @property
     def in_words(self) -> str:
-        """Such as "4-bit weights, 8-bit activations, 4-bit embedding tables"."""
+        """Such as "4-bit weights, 8-bit activations, 4-bit embedding tables"; of mixed bits it names the most."""
         told = {"weights": self.weight_bits, "activations": self.activation_bits, "embedding tables": self.table_bits}
-        return ", ".join(f"{bits}-bit {what}" if bits < FLOAT_BITS else f"float {what}" for what, bits in told.items())
+        words = [f"{bits}-bit {what}" if bits < FLOAT_BITS else f"float {what}" for what, bits in told.items()]
+        return ", ".join(words) + (" at most, each layer with bits of its own" if self.mixed else "")
 
     @property
     def quantizes_weights(self) -> bool:
@@ -184,7 +191,7 @@ def nearest_scheme(notation: str) -> str:
     found = _FORM.fullmatch(notation)
     if found is None:
         return USUAL
-    weight, activation, tensor, group, table, asymmetric, static = found.groups()
+    weight, activation, tensor, group, table, asymmetric, static, _ = found.groups()
     weight_bits, activation_bits = _nearest(int(weight), WEIGHT_BITS), _nearest(int(activation), ACTIVATION_BITS)
     table_bits = _nearest(int(table or 32), TABLE_BITS)
     if weight_bits == 32 and (activation_bits != 32 or tensor or group or asymmetric):
@@ -205,13 +212,28 @@ def nearest_scheme(notation: str) -> str:
     )
 
 
+def wanted_scheme(notation: str) -> Scheme:
+    """Read the notation of a scheme that somebody asks for.
+
+    Raises:
+        SchemeError: It is none, or says that bits are mixed, which is found and not asked for.
+    """
+    scheme = Scheme.parse(notation)
+    if scheme.mixed:
+        raise SchemeError(
+            f"The scheme '{notation}' says that each layer has its own bits, but not which.",
+            hint=f'Give quantize.target_size_mb, which finds them, with the scheme "{replace(scheme, mixed=False)}".',
+        )
+    return scheme
+
+
 def shippable(notation: str) -> Scheme:
     """Read the notation of an artifact's scheme.
 
     Raises:
-        SchemeError: It is none, or no engine runs it; the nearest is named.
+        SchemeError: `wanted_scheme` refuses it, or no engine runs it; the nearest is named.
     """
-    scheme = Scheme.parse(notation)
+    scheme = wanted_scheme(notation)
     nearest = scheme.nearest_shipped()
     if nearest is not None:
         raise SchemeError(

@@ -84,7 +84,7 @@ def verify(
         evaluate.ModelAnswers(name, answered.values, model.size_bytes, model.manifest.n_parameters),
         None if known is None else evaluate.ModelAnswers(TEACHER, known.logits, known.size_bytes, known.n_parameters),
         examples=examples,
-        tolerances=table.verify.tolerances,
+        tolerances=table.tolerances,
         n_truncated=answered.n_truncated,
         confidence=table.verify.confidence,
         bootstrap_samples=table.verify.bootstrap_samples,

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from command_line import Outcome, limbeck, refusal
 
+from limbeck.cli.flags import megabytes
 from limbeck.recipe import Recipe
+from small_run import FLAGS, SmallRun
 
 KEYS_HINT = "`limbeck recipe` prints every key; each is also an option, as in --distill.epochs 3."
 FILE_HINT = "`limbeck recipe` prints every key with its default and meaning."
@@ -48,6 +50,49 @@ def test_several_values_need_no_brackets(typed: str, meant: list[int]) -> None:
     assert found.code == 0
     told = tomllib.loads(found.out)
     assert (told["student"]["take_layers"], told["teacher"]["allow_code"]) == (meant, ["org/one", "org/two"])
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("5MB", 5.0), ("800 kB", 0.8), ("4.5mb", 4.5), ("5MiB", 5.24288), ("2000000B", 2.0), (".5GB", 500.0)],
+)
+def test_a_size_with_its_unit(typed: str, meant: float) -> None:
+    """A failure would aim at another size than the one that was typed."""
+    assert megabytes(typed) == pytest.approx(meant)
+
+
+@pytest.mark.parametrize(
+    ("typed", "fault"),
+    [
+        ("5", "has no unit"),
+        ("small", "is not a size"),
+        ("-5MB", "is not a size"),
+        ("5Mbit", "has an unknown unit, 'Mbit'"),
+        ("0MB", "is not above zero"),
+    ],
+)
+def test_a_size_that_is_none(typed: str, fault: str, tmp_path: Path) -> None:
+    """A failure would guess a unit, and be wrong by a factor of a million."""
+    found = _compress(tmp_path, f"--target-size={typed}")
+    assert (found.code, found.out) == (2, "")
+    assert found.err == refusal(
+        f"--target-size is {typed!r}, which {fault}.",
+        "Give a number with one of B, kB, MB, GB, KiB, MiB, GiB: 5MB are 5,000,000 bytes, 5MiB are 5,242,880.",
+    )
+
+
+def test_a_target_that_cannot_be_reached(walked: SmallRun, tmp_path: Path) -> None:
+    """A failure would show a stack trace, or work for an hour first."""
+    out = tmp_path / "out"
+    options = ("--teacher", walked.teacher, "--data", walked.data, "--out", out, "--signals", walked.signals)
+    found = limbeck("compress", *options, "--target-size", "20kB", *FLAGS)
+    assert (found.code, found.out) == (2, "")
+    assert found.err.endswith(
+        "error: A target of 20.0 kB cannot be reached: model and tokenizer are 0.05 MB with the fewest bits for every "
+        "layer that 'w8a8e8' rounds.\n"
+        "hint:  Give a target of at least 0.05MB, or take fewer layers: student.layers below 2.\n"
+    )
+    assert not out.exists()
 
 
 def test_unknown_options_are_refused_with_the_nearest_known_one(tmp_path: Path) -> None:

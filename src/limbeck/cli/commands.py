@@ -79,6 +79,9 @@ def compress(
     out: _Out,
     recipe: _RecipeFile = None,
     signals: _Signals = None,
+    target_size: Annotated[
+        str | None, typer.Option("--target-size", help="As in 5MB: every layer gets bits of its own to fit it.")
+    ] = None,
     as_json: _Json = False,
 ) -> None:
     """Make the small model that answers as the teacher does, with the proof.
@@ -93,11 +96,12 @@ def compress(
     Report:   runs/a/report.html
     """
     from limbeck.cli import console
-    from limbeck.cli.flags import recipe_from
+    from limbeck.cli.flags import megabytes, recipe_from
 
     console.silence_libraries()
-    options = ("--teacher", "--data", "--out", "--recipe", "--signals", "--json")
-    settings = recipe_from(recipe, context.args, options=options)
+    options = ("--teacher", "--data", "--out", "--recipe", "--signals", "--target-size", "--json")
+    size = () if target_size is None else ("--quantize.target_size_mb", str(megabytes(target_size)))
+    settings = recipe_from(recipe, [*context.args, *size], options=options)
     progress = console.ConsoleProgress()
     progress.say("Loading")
     from limbeck.pipeline import compress as compress_it

@@ -1,6 +1,7 @@
 """Recipe keys as flags: `--distill.epochs 3` on the command line wins over the recipe file."""
 
 import difflib
+import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from limbeck.errors import RecipeError
 from limbeck.recipe import Recipe, known_keys, list_keys, with_overrides
 
 COMMAND_LINE = "the command line"
+_SIZE_UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 
 def recipe_from(path: Path | None, flags: Sequence[str], *, options: Sequence[str] = ()) -> Recipe:
@@ -89,6 +91,33 @@ def changes_from(flags: Sequence[str], *, options: Sequence[str] = ()) -> dict[s
             hint="`limbeck recipe` prints every key; each is also an option, as in --distill.epochs 3.",
         )
     return found
+
+
+def megabytes(size: str) -> float:
+    """A size with its unit, such as "5MB", "800 kB" or "4.8MiB", in units of 10^6 bytes.
+
+    Units are told apart by their letters, not by their case, as long as that is clear.
+
+    Raises:
+        RecipeError: It is none, has no unit, or is not above zero.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*([A-Za-z]*)\s*", size)
+    number, unit = found.groups() if found else ("", "")
+    factor = {name.lower(): n_bytes for name, n_bytes in _SIZE_UNITS.items()}.get(unit.lower())
+    if found and factor is not None and float(number) > 0:
+        return float(number) * factor / 1e6
+    if found is None:
+        fault = "is not a size"
+    elif not unit:
+        fault = "has no unit"
+    elif factor is None:
+        fault = f"has an unknown unit, {unit!r}"
+    else:
+        fault = "is not above zero"
+    raise RecipeError(
+        f"--target-size is {size!r}, which {fault}.",
+        hint=f"Give a number with one of {', '.join(_SIZE_UNITS)}: 5MB are 5,000,000 bytes, 5MiB are 5,242,880.",
+    )
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:

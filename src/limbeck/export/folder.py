@@ -2,12 +2,13 @@
 
 import json
 import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limbeck import files
-from limbeck.artifact import FLOAT_MODEL_FILE, QUANTIZED_MODEL_FILE
-from limbeck.export.writer import write_onnx
+from limbeck.artifact import FLOAT_MODEL_FILE, QUANTIZED_MODEL_FILE, SMALL_RUNNING_FILES
+from limbeck.export.writer import onnx_size, write_onnx
 from limbeck.packing import PackedWeights
 from limbeck.student import save_model
 
@@ -50,6 +51,22 @@ def write_artifact(
         files.write_json(folder / _SPECIAL_TOKENS_FILE, _special_tokens(folder))
     write_onnx(student, folder / FLOAT_MODEL_FILE, packed=None)
     return write_onnx(rounded or student, folder / model_file, packed=packed)
+
+
+def running_size(student: "PreTrainedModel", packed: PackedWeights, *, tokenizer_folder: Path) -> int:
+    """Bytes that must ship to answer, as `Artifact.running_bytes` counts them, without writing an artifact.
+
+    Args:
+        student: What the graph is written of.
+        packed: Its quantized weights; what their codes are does not count.
+        tokenizer_folder: Holds the teacher's tokenizer files.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        student.config.save_pretrained(folder)
+        found = {path.name: path.stat().st_size for path in Path(folder).iterdir()}
+    beside = {name: tokenizer_folder / name for name in _TOKENIZER_FILES}
+    found |= {name: path.stat().st_size for name, path in beside.items() if path.exists()}
+    return onnx_size(student, packed=packed) + sum(found.get(name, 0) for name in SMALL_RUNNING_FILES)
 
 
 def _special_tokens(folder: Path) -> dict[str, str]:

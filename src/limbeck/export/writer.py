@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from onnx import ModelProto
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from limbeck import families as known_families
@@ -69,15 +70,27 @@ def write_onnx(model: PreTrainedModel, path: Path, *, packed: PackedWeights | No
         OutputError: No space, or a forbidden folder.
     """
     refuse_unsupported(model.config)
+    inputs, content = _content(model, packed=packed)
+    with files.written_whole(path) as temporary:
+        temporary.write_bytes(content.SerializeToString(deterministic=True))
+    return inputs
+
+
+def onnx_size(model: PreTrainedModel, *, packed: PackedWeights) -> int:
+    """Bytes of the file that `write_onnx` would write; its arguments and errors are the same."""
+    refuse_unsupported(model.config)
+    _, content = _content(model, packed=packed)
+    return int(content.ByteSize())
+
+
+def _content(model: PreTrainedModel, *, packed: PackedWeights | None) -> tuple[tuple[str, ...], ModelProto]:
+    """The names of the graph's inputs, and the whole file."""
     graph = Graph()
     writer = SUPPORTED_FAMILIES[model.config.model_type]
     logits = writer.write(graph, Weights.of(model, packed), model.config)
     inputs = writer.inputs(model.config)
     assert model.config.num_labels is not None
-    content = graph.model(inputs=inputs, output=logits, n_classes=model.config.num_labels)
-    with files.written_whole(path) as temporary:
-        temporary.write_bytes(content.SerializeToString(deterministic=True))
-    return inputs
+    return inputs, graph.model(inputs=inputs, output=logits, n_classes=model.config.num_labels)
 
 
 def refuse_unsupported(config: PreTrainedConfig) -> None:

@@ -5,10 +5,15 @@ from limbeck import extras
 extras.need("train", what="Quantizing a module")
 
 from limbeck.quantization.any_module import quantize  # noqa: E402
-from limbeck.quantization.apply import QuantizedStudent, quantize_student  # noqa: E402
+from limbeck.quantization.apply import QuantizedStudent, quantize_student, weights_of  # noqa: E402
+from limbeck.quantization.assignment import fitted_bits  # noqa: E402
+from limbeck.quantization.blank import blank_weights  # noqa: E402
 from limbeck.quantization.fake import baked, fake_quantized  # noqa: E402
 from limbeck.quantization.preparation import Preparation, prepare  # noqa: E402
+from limbeck.quantization.probing import Probe  # noqa: E402
+from limbeck.quantization.sensitivity import measure_sensitivity, possible_bits  # noqa: E402
 
 __all__ = [
-    "Preparation", "QuantizedStudent", "baked", "fake_quantized", "prepare", "quantize", "quantize_student",
+    "Preparation", "Probe", "QuantizedStudent", "baked", "blank_weights", "fake_quantized", "fitted_bits",
+    "measure_sensitivity", "possible_bits", "prepare", "quantize", "quantize_student", "weights_of",
 ]  # fmt: skip

@@ -14,7 +14,7 @@ from limbeck.quantization.affine import quantize_linear, quantize_table, refuse_
 from limbeck.quantization.compensation import COMPENSATED_BITS, compensated
 from limbeck.quantization.modules import PackedConv1d, PackedEmbedding, PackedLayer, PackedLinear, rows_of
 from limbeck.quantization.ranges import ActivationRange
-from limbeck.scheme import Scheme
+from limbeck.scheme import Scheme, wanted_scheme
 
 Module = TypeVar("Module", bound=nn.Module)
 Which = Sequence[str | type[nn.Module]]
@@ -53,7 +53,7 @@ def quantize(
             has weights that are not finite, the module is quantized already, nothing is left to do, or ranges are
             missing.
     """
-    scheme = Scheme.parse(scheme) if isinstance(scheme, str) else scheme
+    scheme = wanted_scheme(scheme) if isinstance(scheme, str) else scheme
     only, skip = ((which,) if isinstance(which, str | type) else which for which in (only, skip))
     quantized = copy.deepcopy(module)
     every = dict(quantized.named_modules(remove_duplicate=False))

@@ -65,7 +65,9 @@ def quantize_student(
         _refuse_unfit(name, weight, scheme=wanted if kind == "linear" else None)
         layer = name.removesuffix(".weight")
         scaled = weight * factors[layer] if layer in factors else weight
-        stored = _stored(kind, scaled, scheme=wanted, bits=(bits or {}).get(name), hessian=ready.hessians.get(layer))
+        stored = stored_weight(
+            kind, scaled, scheme=wanted, bits=(bits or {}).get(name), hessian=ready.hessians.get(layer)
+        )
         if stored is not None:
             packed[name] = stored
         layers.append(_bits(name, kind if stored is not None else "kept", scaled, stored))
@@ -75,10 +77,18 @@ def quantize_student(
     )
 
 
-def _stored(
+def stored_weight(
     kind: Kind, weight: Floats, *, scheme: Scheme, bits: int | None, hessian: torch.Tensor | None
 ) -> PackedTensor | None:
-    """The codes, or None for a weight that stays float."""
+    """The codes of one weight, or None where it stays float.
+
+    Args:
+        kind: What becomes of it.
+        weight: (rows, columns), multiplied by what its inputs are divided by.
+        scheme: Of the model.
+        bits: Where they are other than the scheme's.
+        hessian: Of its inputs, for better rounding to few bits.
+    """
     bits = bits or (scheme.table_bits if kind == "embedding" else scheme.weight_bits)
     if kind == "kept" or bits == FLOAT_BITS:
         return None

@@ -58,6 +58,7 @@ def prepare(
     range_method: RangeMethod,
     divides_outliers: bool = True,
     compensates: bool = True,
+    other_bits: Collection[int] = (),
     progress: Progress = SILENT,
 ) -> Preparation:
     """Let a model answer calibration texts, and keep what its scheme asks for.
@@ -71,6 +72,7 @@ def prepare(
         range_method: How the ranges of static activations are found.
         divides_outliers: Whether factors are wanted where activations have 8 bits and one range for all channels.
         compensates: Whether Hessians are wanted where weights have 2, 3 or 4 bits.
+        other_bits: What weights may get besides the scheme's bits.
         progress: Told of each batch.
 
     Raises:
@@ -78,7 +80,7 @@ def prepare(
     """
     layers = layers_to_watch(model)[:-1]  # the last one gives the logits, and stays float
     wants_factors = divides_outliers and scheme.is_integer_product
-    wants_hessians = compensates and scheme.weight_bits in COMPENSATED_BITS
+    wants_hessians = compensates and any(bits in COMPENSATED_BITS for bits in (scheme.weight_bits, *other_bits))
 
     def observed(observers: Mapping[str, LayerObserver]) -> None:
         observe_texts(model, texts, encoder=encoder, held_out=held_out, observers=observers, progress=progress)

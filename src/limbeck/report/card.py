@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from limbeck import wording
 from limbeck.manifest import quantized_model_file, transformers_js_options
-from limbeck.records import COMPENSATED, DIVIDED, TRAINED, RunRecord, Score
+from limbeck.records import COMPENSATED, DIVIDED, MIXED, TRAINED, RunRecord, Score
 from limbeck.report.measures import tolerances
 from limbeck.report.names import last_name
 from limbeck.report.roles import Side, first_of, sides
@@ -39,6 +39,10 @@ _CITATIONS = {
     "integers": (
         "Integers: Jacob et al. 2018, *Quantization and Training of Neural Networks for Efficient "
         "Integer-Arithmetic-Only Inference*, arXiv:1712.05877."
+    ),
+    MIXED: (
+        "Bits by layer: Yao et al. 2020, *HAWQ-V3: Dyadic Neural Network Quantization*, arXiv:2011.10680; Dong et al. "
+        "2019, *HAWQ-V2: Hessian Aware trace-Weighted Quantization of Neural Networks*, arXiv:1911.03852."
     ),
     DIVIDED: (
         "Outlying inputs: Xiao et al. 2022, *SmoothQuant: Accurate and Efficient Post-Training Quantization for Large "

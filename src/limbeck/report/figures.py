@@ -14,6 +14,7 @@ from limbeck.report.roles import Role
 
 WIDTH = 420
 NARROW_WIDTH = 280
+_SHADES = 7
 _LETTER = 7.2  # a generous width of one 13 unit letter or figure
 
 
@@ -62,6 +63,23 @@ class Stack:
     name: str
     words: str
     parts: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class HeatCell:
+    """One figure of a heat table: in words, how strong its shade from 0 to 1, and whether it is outlined."""
+
+    words: str
+    share: float
+    is_marked: bool = False
+
+
+@dataclass(frozen=True)
+class HeatRow:
+    """One row of a heat table; None where a column has no meaning for it."""
+
+    name: str
+    cells: tuple[HeatCell | None, ...]
 
 
 def line_chart(
@@ -205,6 +223,27 @@ def stacked_bars(stacks: Sequence[Stack], *, title: str, description: str) -> Ma
                 parts.append(_box(start, top + 24, max(0.5, end - start - 1), thickness, kind=f"part {kind}"))
             start = end
     return _drawing(parts, height=len(stacks) * row - 14, title=title, description=description)
+
+
+def heat_table(rows: Sequence[HeatRow], *, columns: Sequence[str], title: str, description: str) -> Markup:
+    """Figures in cells, the larger the stronger the shade, in as many shades as can be told apart."""
+    head, height, names = 24, 25, 178
+    width = (WIDTH - names) / len(columns)
+    parts = [_text(names + (number + 0.5) * width, 14, words, anchor="middle") for number, words in enumerate(columns)]
+    marks = []
+    for index, row in enumerate(rows):
+        top = head + index * height
+        parts.append(_text(0, top + 16.5, row.name, anchor="start", kind="name small"))
+        for number, cell in enumerate(row.cells):
+            if cell is None:
+                continue
+            left = names + number * width
+            shade = min(_SHADES - 1, int(cell.share * _SHADES))
+            parts.append(_box(left + 1, top + 1, width - 2, height - 2, kind=f"heat shade-{shade}"))
+            parts.append(_text(left + width / 2, top + 17, cell.words, anchor="middle", kind=f"on-shade-{shade}"))
+            if cell.is_marked:
+                marks.append(_box(left + 1, top + 1, width - 2, height - 2, kind="mark"))
+    return _drawing([*parts, *marks], height=head + len(rows) * height, title=title, description=description)
 
 
 def _drawing(parts: Sequence[Markup], *, height: float, title: str, description: str, width: int = WIDTH) -> Markup:

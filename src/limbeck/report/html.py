@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 
 from limbeck import wording
 from limbeck.records import LayerBits, RunRecord
-from limbeck.report import panels
+from limbeck.report import bearing, panels
 from limbeck.report.answers import changed_answers
 from limbeck.report.measures import measures, texts_a_second, tolerances
 from limbeck.report.names import last_name
@@ -30,6 +30,7 @@ _SECTIONS = {
     "training": "Training",
     "changed": "Changed answers",
     "bytes": "Bits and bytes",
+    "bearing": "What each layer can bear",
     "data": "Data",
     "recipe": "Recipe",
     "provenance": "Provenance",
@@ -62,6 +63,7 @@ def render(record: RunRecord) -> str:
     verdict = record.verdict
     found = sides(verdict)
     artifact = first_of("artifact", found)
+    assignment = record.quantization.assignment
     return (
         _environment()
         .get_template("report.html")
@@ -85,6 +87,8 @@ def render(record: RunRecord) -> str:
             training_panels=panels.training_panels(record.trainings),
             changed=changed_answers(verdict),
             bytes_panel=panels.bytes_panel(record.quantization) if record.quantization.layers else None,
+            bearing_panel=bearing.bearing_panel(record.quantization),
+            assignment=None if assignment is None else bearing.assignment_rows(assignment),
             kinds=_kind_rows(record, artifact),
             shapes=_shape_rows(record),
             parts=_part_rows(record.data),
@@ -95,7 +99,11 @@ def render(record: RunRecord) -> str:
 
 def _contents(record: RunRecord) -> list[tuple[str, str]]:
     """(anchor, words) of the sections that this record has."""
-    has = {"gain": record.verdict.gain is not None, "training": bool(record.trainings)}
+    has = {
+        "gain": record.verdict.gain is not None,
+        "training": bool(record.trainings),
+        "bearing": bool(record.quantization.sensitivities),
+    }
     return [(anchor, words) for anchor, words in _SECTIONS.items() if has.get(anchor, True)]
 
 
@@ -241,6 +249,7 @@ def _environment() -> Environment:
         "objective": lambda key: panels.OBJECTIVE_NAMES.get(key, key.replace("_", " ")),
         "unbroken": _unbroken,
         "breakable": _breakable,
+        "power_of_ten": bearing.power_of_ten,
         "noun": lambda number, one, many=None: wording.counted(number, one, many),
     }
     # The style sheet and the script are ours, not the record's: they go in as they are.

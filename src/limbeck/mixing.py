@@ -1,0 +1,228 @@
+"""Bits of its own for each layer, so that the artifact fits a size: measured, assigned, checked, and remembered."""
+
+import json
+import math
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from limbeck import files, fingerprint, wording
+from limbeck.bits import BitAssignment, LayerSensitivity
+from limbeck.errors import RecipeError
+from limbeck.examples import Examples
+from limbeck.export import running_size
+from limbeck.families import layer_count
+from limbeck.packing import Floats, PackedWeights
+from limbeck.progress import SILENT, Progress
+from limbeck.quantization import (
+    Preparation,
+    Probe,
+    blank_weights,
+    fitted_bits,
+    measure_sensitivity,
+    possible_bits,
+    quantize_student,
+    weights_of,
+)
+from limbeck.recipe import QuantizeTable
+from limbeck.records import QuantizationRecord, from_json, to_json
+from limbeck.scheme import Scheme
+from limbeck.tokens import TextEncoder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+FEW_BITS = (2, 3, 4)
+"""What layers may get besides 8, whatever the scheme says."""
+_MEGABYTE = 1e6
+
+
+@dataclass(frozen=True)
+class Mix:
+    """What was found about each layer, and what came of it.
+
+    Args:
+        sensitivities: What each weight can bear.
+        bits: Parameter name -> bits; empty where every weight has the scheme's.
+        assignment: How they were found; None without a target.
+    """
+
+    sensitivities: tuple[LayerSensitivity, ...] = ()
+    bits: Mapping[str, int] = field(default_factory=dict)
+    assignment: BitAssignment | None = None
+
+    def told(self, record: QuantizationRecord) -> QuantizationRecord:
+        """A record with these findings; its scheme says what the bits have become."""
+        return replace(
+            record,
+            scheme=str(_scheme_of(Scheme.parse(record.scheme), record)),
+            sensitivities=self.sensitivities,
+            assignment=self.assignment,
+        )
+
+
+def is_wanted(table: QuantizeTable) -> bool:
+    """Whether a recipe asks what each layer can bear."""
+    return table.sensitivity or table.target_size_mb is not None
+
+
+def mix(
+    model: "PreTrainedModel",
+    texts: Examples,
+    table: QuantizeTable,
+    *,
+    ready: Preparation,
+    encoder: TextEncoder,
+    held_out: Collection[str],
+    tokenizer_folder: Path,
+    work: Path,
+    progress: Progress = SILENT,
+) -> Mix:
+    """Measure what each layer can bear, and give each its bits where there is a target.
+
+    Args:
+        model: A student; it is afterwards as it was.
+        texts: Training texts, of which the first some are the sample.
+        table: Scheme and target. The scheme's bits are the most that a layer gets.
+        ready: What calibration taught, Hessians included where the recipe wants errors compensated.
+        encoder: Texts -> tokens.
+        held_out: Content fingerprints of the texts that will judge the model.
+        tokenizer_folder: Holds the tokenizer files, which count too.
+        work: Where findings are kept, so that a killed run decides as it did before.
+        progress: Told what goes on.
+
+    Raises:
+        RecipeError: The target is below what the fewest bits everywhere give.
+        CalibrationError: Texts that nothing can be measured on.
+    """
+    scheme = Scheme.parse(table.scheme)
+    sample = texts.take(range(min(table.sensitivity_texts, len(texts))))
+    named = fingerprint.of_settings(table.model_dump(mode="json", exclude={"train_share", "learning_rate", "max_lost"}))
+
+    def find() -> Mix:
+        found = measure_sensitivity(
+            model, sample, scheme=scheme, encoder=encoder, held_out=held_out, ready=ready, progress=progress
+        )
+        if table.target_size_mb is None:
+            return Mix(found)
+        target = int(table.target_size_mb * _MEGABYTE)
+        fitted = fitted_bits(
+            found,
+            most=_most(scheme),
+            target_bytes=target,
+            size_of=lambda bits: running_size(
+                model, blank_weights(model, scheme=scheme, bits=bits, ready=ready), tokenizer_folder=tokenizer_folder
+            ),
+        )
+        if fitted.size_bytes > target:
+            raise _unreachable(model, scheme, target=target, smallest=fitted.smallest_bytes)
+        whole = quantize_student(model, scheme=table.scheme, bits=fitted.bits, ready=ready).weights
+        change = Probe(model, sample, encoder=encoder, held_out=held_out).change(_as_floats(whole))
+        return Mix(
+            found,
+            fitted.bits,
+            BitAssignment(
+                target_bytes=target,
+                size_bytes=fitted.size_bytes,
+                smallest_bytes=fitted.smallest_bytes,
+                predicted_error=fitted.predicted_error,
+                measured_error=change.logit_error,
+                n_texts=len(sample),
+            ),
+        )
+
+    found = _remembered(work / "mixed" / f"{named}.json", find)
+    if found.assignment is not None:
+        progress.say(_in_words(found))
+    return found
+
+
+def refuse_unreachable(model: "PreTrainedModel", table: QuantizeTable, *, tokenizer_folder: Path) -> None:
+    """Refuse a target that no choice of bits can reach, before anything is spent on it.
+
+    Args:
+        model: A student of the shape that will be trained; its values do not count.
+        table: Scheme and target.
+        tokenizer_folder: Holds the tokenizer files, which count too.
+
+    Raises:
+        RecipeError: Says the smallest size that can be had, and what to do.
+    """
+    if table.target_size_mb is None:
+        return
+    scheme, target = Scheme.parse(table.scheme), int(table.target_size_mb * _MEGABYTE)
+    fewest = {name: min(possible) for name, kind, _ in weights_of(model) if (possible := possible_bits(kind, scheme))}
+    smallest = running_size(model, blank_weights(model, scheme=scheme, bits=fewest), tokenizer_folder=tokenizer_folder)
+    if smallest > target:
+        raise _unreachable(model, scheme, target=target, smallest=smallest)
+
+
+def fitting(ready: Preparation, bits: Mapping[str, int], *, scheme: Scheme) -> Preparation:
+    """What calibration taught, without what weights of 8 bits have no use for.
+
+    Args:
+        ready: All of it.
+        bits: Parameter name -> bits, where they are other than the scheme's.
+        scheme: Of the model.
+    """
+    few = [name for name in ready.hessians if bits.get(f"{name}.weight", scheme.weight_bits) in FEW_BITS]
+    return replace(ready, hessians={name: ready.hessians[name] for name in few})
+
+
+def _most(scheme: Scheme) -> dict[str, int]:
+    return {"linear": scheme.weight_bits, "embedding": scheme.table_bits}
+
+
+def _as_floats(weights: PackedWeights) -> dict[str, Floats]:
+    """What the codes stand for, in the place of the float weights."""
+    floats = {}
+    for name, packed in weights.tensors.items():
+        factors = weights.factors.get(name.removesuffix(".weight"))
+        floats[name] = packed.dequantize() if factors is None else packed.dequantize() / factors
+    return floats
+
+
+def _scheme_of(scheme: Scheme, record: QuantizationRecord) -> Scheme:
+    """The scheme with the bits that the layers came to have."""
+    bits = {kind: {layer.weight_bits for layer in record.layers if layer.kind == kind} for kind in _most(scheme)}
+    return replace(
+        scheme,
+        weight_bits=max(bits["linear"], default=scheme.weight_bits),
+        table_bits=max(bits["embedding"], default=scheme.table_bits),
+        mixed=any(len(found) > 1 for found in bits.values()),
+    )
+
+
+def _unreachable(model: "PreTrainedModel", scheme: Scheme, *, target: int, smallest: int) -> RecipeError:
+    """The smallest size is rounded up, so that it can be given as a target."""
+    n_layers = layer_count(model.config)
+    what = {"weights": scheme.quantizes_weights, "tables": scheme.quantizes_tables}
+    least = math.ceil(smallest / 1e4) / 100
+    hint = f"Give a target of at least {least:.2f}MB"
+    if not all(what.values()):
+        hint += f", or a scheme that does not leave {' and '.join(name for name, few in what.items() if not few)} float"
+    hint += f", or take fewer layers: student.layers below {n_layers}." if n_layers > 1 else "."
+    return RecipeError(
+        f"A target of {wording.size(target)} cannot be reached: model and tokenizer are {least:.2f} MB with the fewest "
+        f"bits for every layer that '{scheme}' rounds.",
+        hint=hint,
+    )
+
+
+def _in_words(found: Mix) -> str:
+    told = found.assignment
+    assert told is not None
+    counts = {bits: list(found.bits.values()).count(bits) for bits in sorted(set(found.bits.values()))}
+    shared = ", ".join(f"{bits} bits for {wording.counted(n, 'weight')}" for bits, n in counts.items())
+    return f"{wording.size(told.size_bytes)} of {wording.size(told.target_bytes)}: {shared}."
+
+
+def _remembered(path: Path, make: Callable[[], Mix]) -> Mix:
+    """What `make` finds, or found in an earlier process."""
+    if path.exists():
+        return from_json(Mix, json.loads(path.read_text(encoding="utf-8")))
+    found = make()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.write_json(path, to_json(found))
+    return found
