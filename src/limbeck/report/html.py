@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -11,16 +11,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from limbeck import wording
-from limbeck.records import LayerBits, RunRecord
+from limbeck.records import LayerBits, ModelScores, RunRecord
 from limbeck.report import panels
 from limbeck.report.answers import changed_answers
 from limbeck.report.measures import measures, texts_a_second, tolerances
 from limbeck.report.names import last_name
 from limbeck.report.roles import Side, first_of, role_of, sides, timings_in_order
+from limbeck.report.scatter import key_mark
 from limbeck.report.texts import printable
 
 _FINGERPRINT = " fingerprint"
-_NOISY_SPREAD = 0.25
+NOISY_SPREAD = 0.25
 _SECTIONS = {
     "models": "Side by side",
     "gain": "What distillation brought",
@@ -63,7 +64,7 @@ def render(record: RunRecord) -> str:
     found = sides(verdict)
     artifact = first_of("artifact", found)
     return (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             record=record,
@@ -71,13 +72,13 @@ def render(record: RunRecord) -> str:
             subject=printable(last_name(record.teacher.get("name", "teacher"))),
             sides=found,
             timings=timings_in_order(verdict),
-            noisy=max((timing.spread for timing in verdict.timings if timing.spread > _NOISY_SPREAD), default=None),
+            noisy=max((timing.spread for timing in verdict.timings if timing.spread > NOISY_SPREAD), default=None),
             artifact=artifact,
             key_measures=_KEY_MEASURES,
             contents=_contents(record),
             measures=measures(verdict),
             tolerances=tolerances(verdict.checks),
-            confidence=_confidence(record),
+            confidence=confidence_of(verdict.models),
             interval_methods=_interval_methods(record),
             fidelity_panels=panels.fidelity_panels(verdict),
             gain_panel=None if verdict.gain is None else panels.gain_panel(verdict.gain),
@@ -87,7 +88,7 @@ def render(record: RunRecord) -> str:
             bytes_panel=panels.bytes_panel(record.quantization) if record.quantization.layers else None,
             kinds=_kind_rows(record, artifact),
             shapes=_shape_rows(record),
-            parts=_part_rows(record.data),
+            parts=part_rows(record.data),
             recipe_toml=recipe_toml(record.recipe),
         )
     )
@@ -122,9 +123,9 @@ def _toml_value(value: object) -> str:
     return repr(value)
 
 
-def _confidence(record: RunRecord) -> str:
+def confidence_of(models: Iterable[ModelScores]) -> str:
     """The confidence of the intervals, as a whole percent where it is one: "95 %"."""
-    for model in record.verdict.models:
+    for model in models:
         for score in (model.agreement, model.accuracy):
             if score is not None:
                 return wording.percent(score.interval.confidence, decimals=1).replace(".0 ", " ")
@@ -190,7 +191,7 @@ def _shape_rows(record: RunRecord) -> list[tuple[str, list[str]]]:
     ]
 
 
-def _part_rows(data: Mapping[str, int | str]) -> list[tuple[str, str, str]]:
+def part_rows(data: Mapping[str, int | str]) -> list[tuple[str, str, str]]:
     """(part, number of texts or what else is told, fingerprint)."""
     return [
         (
@@ -219,7 +220,8 @@ def _breakable(label: str) -> Markup:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates, with every word that they use for a figure."""
     loader = PackageLoader("limbeck.report")
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -241,6 +243,7 @@ def _environment() -> Environment:
         "objective": lambda key: panels.OBJECTIVE_NAMES.get(key, key.replace("_", " ")),
         "unbroken": _unbroken,
         "breakable": _breakable,
+        "key_mark": key_mark,
         "noun": lambda number, one, many=None: wording.counted(number, one, many),
     }
     # The style sheet and the script are ours, not the record's: they go in as they are.
