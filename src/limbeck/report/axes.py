@@ -78,7 +78,7 @@ def log_ticks(low: float, high: float, *, at_most: int) -> tuple[float, ...]:
         found = tuple(value for value in values if low <= value <= high)
         if 3 <= len(found) <= at_most:
             return found
-    return tuple(value for value in round_ticks(low, high, at_most=at_most + 2) if low <= value <= high)
+    return tuple(value for value in round_ticks(low, high, at_most=at_most + 1) if low <= value <= high)
 
 
 @dataclass(frozen=True)
