@@ -1,4 +1,4 @@
-"""A sweep on a tiny teacher: each student trained once, killed and gone on with, nothing made twice, nothing mixed up."""
+"""A sweep on a tiny teacher: each student trained once, killed and gone on with, nothing made twice or mixed up."""
 
 import json
 from collections.abc import Sequence
@@ -100,21 +100,21 @@ def test_what_is_told_is_what_was_found(swept: tuple[Sweep, Events]) -> None:
 
 def test_a_sweep_killed_in_the_middle_goes_on(swept: tuple[Sweep, Events], walked: SmallRun, tmp_path: Path) -> None:
     """A failure would lose hours to a power cut, or end in other models than an undisturbed sweep."""
-    out = tmp_path / "s"
-    for bar, after in (("student", 20), ("rounded", 5), ("timing", 0)):
+    out, schemes = tmp_path / "s", ["2-layers-w8a8e8", "2-layers-w4a8e4"]
+    first, second = (out / "runs" / name for name in schemes)
+    attempts = (("student", 20, False, False), ("rounded", 5, True, False), ("timing", 0, True, False))
+    for bar, after, *done in (*attempts, ("Timing 2 artifacts", 0, True, True)):
+        events = Events(interrupt_in=str(bar), after=int(after))
         with pytest.raises(Interrupted):
-            _sweep(walked, out, progress=Events(interrupt_in=bar, after=after))
+            _sweep(walked, out, progress=events)
+        assert [(first / "run.json").exists(), (second / "run.json").exists()] == done
         assert not (out / "sweep.json").exists()
-    first = out / "runs" / "2-layers-w8a8e8"
-    assert not (first / "run.json").exists()  # broken off while it was timed for its verdict
-    with pytest.raises(Interrupted):
-        _sweep(walked, out, progress=Events(interrupt_in="Pair 2 of 2"))
-    before = _written_at([first, out / "work" / "2-layers"])
+    before = _written_at([first, second, out / "work" / "2-layers"])
     events = Events()
     found = _sweep(walked, out, progress=events)
-    assert _trained(events) == ["rounded"]
-    assert events.sentences.count("It stands there already") == 1
-    assert _written_at([first, out / "work" / "2-layers"]) == before
+    assert _trained(events) == []
+    assert events.sentences.count("It stands there already") == 2
+    assert _written_at([first, second, out / "work" / "2-layers"]) == before
     assert _artifacts(out) == _artifacts(swept[0].folder)
     assert [pair.scores for pair in found.record.pairs] == [pair.scores for pair in swept[0].record.pairs]
 
@@ -142,22 +142,16 @@ def test_more_pairs_may_be_asked_for_and_tolerances_may_change(walked: SmallRun,
     assert found.record.sentence.startswith("The one pair is not within the tolerances: 2 layers, w8a8e8: ")
 
 
-def test_texts_without_labels_can_be_swept(walked: SmallRun, tmp_path: Path) -> None:
-    """A failure would keep out those who have a teacher and texts, and nobody to label them."""
+def test_texts_without_labels_and_layers_that_are_named(walked: SmallRun, tmp_path: Path) -> None:
+    """A failure would keep out those who have nobody to label texts, or sweep another student than the recipe names."""
     data = write_rows(tmp_path / "texts.jsonl", [{"text": row["text"]} for row in labelled_rows()])
-    quick = Recipe.from_dict({**SETTINGS, "distill": SETTINGS["distill"] | {"epochs": 1}})
-    found = sweep(walked.teacher, data, out=tmp_path / "s", schemes=["w8a8e8"], recipe=quick, signals=walked.signals)
+    tables = {"student": {"take_layers": [0, 2, 3]}, "distill": SETTINGS["distill"] | {"epochs": 1}}
+    recipe = Recipe.from_dict({**SETTINGS, **tables})
+    found = sweep(walked.teacher, data, out=tmp_path / "s", schemes=["w8a8e8"], recipe=recipe, signals=walked.signals)
+    assert [pair.layers for pair in found.record.pairs] == [3]
     assert found.record.pairs[0].scores.retention is None
     assert found.record.sentence.endswith(" of its answers.")
     assert "Agreement against latency" in found.report.read_text(encoding="utf-8")
-
-
-def test_layers_that_are_named_make_the_one_student(walked: SmallRun, tmp_path: Path) -> None:
-    """A failure would sweep another student than the recipe names."""
-    tables = {"student": {"take_layers": [0, 2, 3]}, "distill": SETTINGS["distill"] | {"epochs": 1, "baseline": False}}
-    recipe = Recipe.from_dict({**SETTINGS, **tables})
-    found = _sweep(walked, tmp_path / "s", recipe=recipe, schemes=["w8a8e8"])
-    assert [pair.layers for pair in found.record.pairs] == [3]
     told = json.loads((tmp_path / "s" / "runs" / "3-layers-w8a8e8" / "run.json").read_text(encoding="utf-8"))
     assert told["recipe"]["student"]["take_layers"] == [0, 2, 3]
     with pytest.raises(RecipeError) as caught:
