@@ -10,12 +10,12 @@ exporter, whose last block goes on with the first token. Both stand behind the t
 
 import argparse
 import tempfile
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import onnxruntime.quantization
 import torch
+from exported_by_pytorch import write_by_pytorch
 
 from limbeck import data, evaluate, machine, runtime, teacher, wording
 from limbeck.batching import by_length
@@ -23,8 +23,7 @@ from limbeck.export import write_onnx
 from limbeck.recipe import DataTable, TeacherTable
 from limbeck.records import Timing
 from limbeck.runtime.engine import Engine
-from limbeck.teacher.load import load_model, model_inputs
-from limbeck.tokens import TokenBatch
+from limbeck.teacher.load import load_model
 
 OURS, PYTORCH = "artifact (int8)", "teacher (PyTorch float32)"
 ENGINE_INT8 = "teacher (onnxruntime dynamic int8)"
@@ -60,7 +59,7 @@ def _page(options: argparse.Namespace, work: Path) -> str:
     examples = data.held_out_of(given, settings=settings)
     some = examples.take(range(min(options.texts, len(examples))))
     write_onnx(master.model, work / "ours.onnx", packed=None)
-    _write_by_pytorch(master, work / "pytorch.onnx")
+    write_by_pytorch(load_model(master.folder, attention="eager").eval(), master.encoder, work / "pytorch.onnx")
     torch.set_num_threads(options.threads)
     timings = evaluate.time_sides(
         (
@@ -91,40 +90,6 @@ class _Engine8:
         encoded = self.encoder.encode(texts, pairs, parallel=self.threads > 1)
         for batch in by_length(encoded.lengths, max_tokens=512, max_texts=32):
             self.engine.run(self.encoder.pad(encoded, batch))
-
-
-class _Logits(torch.nn.Module):
-    """A classifier whose inputs come by position and whose output is a tensor, as the exporter wants them."""
-
-    def __init__(self, model: torch.nn.Module, names: Sequence[str]) -> None:
-        super().__init__()
-        self.model, self.names = model, names
-
-    def forward(self, *given: torch.Tensor) -> torch.Tensor:
-        found: torch.Tensor = self.model(**dict(zip(self.names, given, strict=True))).logits
-        return found
-
-
-def _write_by_pytorch(master: teacher.Teacher, path: Path) -> None:
-    model = load_model(master.folder, attention="eager").eval()
-    inputs = model_inputs(model, _two(master))
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            _Logits(model, list(inputs)),
-            tuple(inputs.values()),
-            path,
-            input_names=list(inputs),
-            output_names=["logits"],
-            dynamic_axes={name: {0: "texts", 1: "tokens"} for name in inputs} | {"logits": {0: "texts"}},
-            opset_version=17,
-            dynamo=False,
-        )
-
-
-def _two(master: teacher.Teacher) -> TokenBatch:
-    encoded = master.encoder.encode(["a short text", "and one that is a little longer"])
-    return master.encoder.pad(encoded, [0, 1])
 
 
 def _table(timings: tuple[Timing, ...], lengths: list[int], options: argparse.Namespace) -> str:

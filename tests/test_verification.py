@@ -60,7 +60,7 @@ def test_signals_on_the_disk_stand_for_the_teacher(walked: SmallRun) -> None:
     teacher = next(model for model in verdict.models if model.name == "teacher")
     wanted = next(model for model in walked.run.verdict.models if model.name == "teacher")
     assert (teacher.size_bytes, teacher.n_parameters) == (wanted.size_bytes, wanted.n_parameters)
-    assert [check.tolerance for check in verdict.checks] == ["min_retention", "min_agreement"]
+    assert [check.tolerance for check in verdict.checks] == ["min_retention", "min_agreement", "max_pair_of_weights"]
     assert verdict.n_held_out == 160  # a single file is judged by whole
 
 
@@ -92,7 +92,8 @@ def test_what_the_user_does_not_accept_is_refused(walked: SmallRun, tmp_path: Pa
     wrong = [row | {"label": "positive"} for row in NEW[:-1]] + [NEW[-1] | {"label": "negative"}]
     verdict = _verify(walked, write_rows(tmp_path / "new.jsonl", wrong), recipe=_recipe(min_accuracy=0.9))
     assert not verdict.passed
-    assert [(check.tolerance, check.passed) for check in verdict.checks] == [("min_accuracy", False)]
+    checks = [(check.tolerance, check.passed) for check in verdict.checks]
+    assert checks == [("min_accuracy", False), ("max_pair_of_weights", True)]
     assert "accuracy" in verdict.sentence
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from limbeck import files
 from limbeck.errors import ArtifactError
-from limbeck.scheme import Scheme
+from limbeck.scheme import INT8_BITS, Scheme
 
 FORMAT: Final = 1
 KIND: Final = "limbeck artifact"
@@ -69,7 +69,14 @@ class Manifest:
 
 def quantized_model_file(scheme: Scheme) -> str:
     """Where the graph of a scheme lies, by the names that transformers.js looks for: `q8` and `q4` are its dtypes."""
-    return _FEW_BITS_FILE.format(bits=scheme.weight_bits) if scheme.weight_bits < 8 else QUANTIZED_MODEL_FILE
+    return _FEW_BITS_FILE.format(bits=scheme.weight_bits) if scheme.weight_bits < INT8_BITS else QUANTIZED_MODEL_FILE
+
+
+def transformers_js_options(scheme: Scheme) -> str:
+    """What `pipeline` of transformers.js is told to find the file of a scheme: its dtypes know 8 and 4 bits."""
+    if scheme.weight_bits in {2, 3}:
+        return f'{{ model_file_name: "model_q{scheme.weight_bits}", dtype: "fp32" }}'
+    return '{ dtype: "q4" }' if scheme.weight_bits < INT8_BITS else '{ dtype: "q8" }'
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -14,7 +14,7 @@ from limbeck.manifest import Manifest, quantized_model_file
 from limbeck.progress import Progress
 from limbeck.quantization import QuantizedStudent
 from limbeck.recipe import Recipe
-from limbeck.records import ARTIFACT, BASELINE, STUDENT, TEACHER, RunRecord, Timing, Verdict, to_json
+from limbeck.records import BASELINE, STUDENT, TEACHER, RunRecord, Timing, Verdict, artifact_name, to_json
 from limbeck.run_folder import RunFolder
 from limbeck.scheme import Scheme
 from limbeck.signals import Signals
@@ -73,19 +73,19 @@ def package(
             artifact,
             tokenizer_folder=content.master.tokenizer_folder,
             packed=content.quantized.weights,
-            model_file=quantized_model_file(Scheme.parse(recipe.quantize.scheme)),
+            model_file=quantized_model_file(Scheme.parse(record.quantization.scheme)),
             rounded=content.rounded,
         )
         manifest = _manifest(record, content.master, recipe, inputs=inputs)
         seal(artifact, manifest)
     progress.say(f"Verifying on {len(content.held_out)} held-out texts")
     with folder.stage("verification"):
-        named = {f"{ARTIFACT} (int8)": artifact}
+        named = {artifact_name(content.quantized.record.scheme): artifact}
         timings = timed(named, content.master, content.held_out, recipe=recipe, progress=progress)
         verdict = _judge(artifact, content, recipe, timings=timings)
     lasting = evaluate.lasting(verdict)
     with written_whole(artifact / "README.md") as temporary:
-        card = report.model_card(replace(record, verdict=lasting), name=_card_name(record, recipe))
+        card = report.model_card(replace(record, verdict=lasting), name=_card_name(record))
         temporary.write_text(card, encoding="utf-8")
     sealed = seal(artifact, replace(manifest, verdict=_shipped(lasting)))
     return replace(record, verdict=verdict, files=sealed.files, seconds=folder.seconds())
@@ -122,9 +122,9 @@ def timed(
 def _judge(artifact: Path, content: Package, recipe: Recipe, *, timings: tuple[Timing, ...]) -> Verdict:
     """Everyone's answers to the held-out texts; artifact and student through the runtime."""
     texts, pairs = content.held_out.texts, content.held_out.text_pairs
-    int8, float32 = runtime.load(artifact), runtime.load(artifact, variant="float", check=False)
-    answered = int8.logits(texts, pairs)
-    n_parameters = int8.manifest.n_parameters
+    small, float32 = runtime.load(artifact), runtime.load(artifact, variant="float", check=False)
+    answered = small.logits(texts, pairs)
+    n_parameters = small.manifest.n_parameters
     others = [
         evaluate.ModelAnswers(
             f"{STUDENT} (float32)", float32.logits(texts, pairs).values, float32.size_bytes, n_parameters
@@ -134,7 +134,9 @@ def _judge(artifact: Path, content: Package, recipe: Recipe, *, timings: tuple[T
         logits = teacher.float32_logits(content.baseline, content.master.encoder, texts, pairs)
         others.insert(0, evaluate.ModelAnswers(BASELINE, logits, float32.size_bytes, n_parameters))
     return evaluate.judge(
-        evaluate.ModelAnswers(f"{ARTIFACT} (int8)", answered.values, int8.size_bytes, n_parameters),
+        evaluate.ModelAnswers(
+            artifact_name(content.quantized.record.scheme), answered.values, small.size_bytes, n_parameters
+        ),
         evaluate.ModelAnswers(
             TEACHER,
             content.signals.logits,
@@ -149,13 +151,14 @@ def _judge(artifact: Path, content: Package, recipe: Recipe, *, timings: tuple[T
         bootstrap_samples=recipe.verify.bootstrap_samples,
         seed=recipe.seed,
         timings=timings,
+        saturation=small.saturation(),
     )
 
 
-def _card_name(record: RunRecord, recipe: Recipe) -> str:
+def _card_name(record: RunRecord) -> str:
     """What the card calls the artifact: the teacher's last name, and what was made of it."""
     teacher_name = record.teacher["name"].rsplit("/", 1)[-1]
-    return f"{teacher_name}-{record.shapes['student']['layers']}l-{recipe.quantize.scheme}"
+    return f"{teacher_name}-{record.shapes['student']['layers']}l-{record.quantization.scheme}"
 
 
 def _shipped(verdict: Verdict) -> dict[str, Any]:
@@ -173,8 +176,8 @@ def _manifest(record: RunRecord, master: Teacher, recipe: Recipe, *, inputs: tup
         task=recipe.task,
         label_names=master.label_names,
         max_tokens=master.encoder.max_tokens,
-        scheme=recipe.quantize.scheme,
-        model_file=quantized_model_file(Scheme.parse(recipe.quantize.scheme)),
+        scheme=record.quantization.scheme,
+        model_file=quantized_model_file(Scheme.parse(record.quantization.scheme)),
         inputs=inputs,
         shape=record.shapes["student"],
         n_parameters=record.shapes["student"]["parameters"],

@@ -9,7 +9,7 @@ from limbeck import extras
 
 extras.need("train", what="Compressing a teacher")
 
-from limbeck import data, machine, places, quantizing, report, student, teacher  # noqa: E402
+from limbeck import data, ladder, machine, places, report, student, teacher  # noqa: E402
 from limbeck.distill import (  # noqa: E402
     Lessons,
     Objective,
@@ -194,7 +194,7 @@ def walk(
 
     progress.say("Quantizing and packaging")
     with folder.stage("quantization"):
-        shrunk = quantizing.quantized(
+        shrunk = ladder.climb(
             learned.model,
             lessons,
             recipe,

@@ -2,23 +2,24 @@
 
 import copy
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limbeck import student
+from limbeck import fingerprint, student
 from limbeck.distill import Lessons, Objective, TrainingPlan, learn, rounding_plan
 from limbeck.examples import Examples
 from limbeck.progress import SILENT, Progress
-from limbeck.quantization import QuantizedStudent, baked, fake_quantized, prepare, quantize_student
+from limbeck.quantization import Preparation, QuantizedStudent, baked, fake_quantized, prepare, quantize_student
 from limbeck.recipe import Recipe
-from limbeck.records import TrainingRecord
+from limbeck.records import COMPENSATED, DIVIDED, TRAINED, TrainingRecord
 from limbeck.scheme import Scheme
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-_USUAL_SHARE = 0.3
+USUAL_SHARE = 0.3
+"""Steps of training with roundings in place, for each step of distillation."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,11 @@ def quantized(
         compensates=table.compensate,
         progress=progress,
     )
-    share = table.train_share
-    if share is None:
-        share = _USUAL_SHARE if scheme.weight_bits < 8 else 0.0
+    share = table.train_share or 0.0
     if share == 0:
-        return Quantizing(quantize_student(model, scheme=table.scheme, ready=ready), model, None)
+        return _told(Quantizing(quantize_student(model, scheme=table.scheme, ready=ready), model, None), ready)
+    own_work = work / "rounded" / fingerprint.of_settings(table.model_dump(mode="json"))
+    own_work.mkdir(parents=True, exist_ok=True)
 
     def start() -> "PreTrainedModel":
         trained = copy.deepcopy(model)
@@ -95,8 +96,15 @@ def quantized(
         lessons,
         objective=objective,
         plan=rounding_plan(plan, recipe, share=share),
-        work=work,
+        work=own_work,
         read=lambda folder: student.load_weights(start(), folder),
         progress=progress,
     )
-    return Quantizing(baked(learned.model, scheme=table.scheme), learned.model, learned.record)
+    return _told(Quantizing(baked(learned.model, scheme=table.scheme), learned.model, learned.record), ready)
+
+
+def _told(done: Quantizing, ready: Preparation) -> Quantizing:
+    """The same, with its record saying what was done besides rounding."""
+    methods = {DIVIDED: ready.factors, COMPENSATED: ready.hessians, TRAINED: done.training}
+    record = replace(done.quantized.record, methods=tuple(name for name, used in methods.items() if used))
+    return replace(done, quantized=replace(done.quantized, record=record))

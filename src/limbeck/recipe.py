@@ -138,11 +138,17 @@ class QuantizeTable(_Table):
         "mean_squared_error", description="How the ranges of -static activations are found."
     )
     compensate: bool = Field(True, description="Round weights of 2, 3 and 4 bits so that errors cancel (GPTQ).")
+    max_lost: float = Field(
+        0.005,
+        ge=0,
+        le=1,
+        description="Agreement on validation texts that it may cost. Beyond it, remedies are tried; 1 tries none.",
+    )
     train_share: float | None = Field(
         None,
         ge=0,
         le=2,
-        description="Steps with roundings in place, per step of distillation. Default: 0 with 8-bit weights, else 0.3.",
+        description="Steps with roundings in place, per step of distillation. Default: 0.3, as the last remedy only.",
     )
     learning_rate: float | None = Field(
         None, gt=0, description="Peak of these steps. Default: 0.4 of the distillation's."

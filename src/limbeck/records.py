@@ -6,10 +6,19 @@ from typing import Any, Self, TypeVar
 
 from pydantic import TypeAdapter
 
+from limbeck.scheme import Scheme
+
 Record = TypeVar("Record")
 
 # What the models of a verdict are called; a name may go on in brackets: "artifact (int8)".
 TEACHER, STUDENT, ARTIFACT, BASELINE = "teacher", "student", "artifact", "no-teacher baseline"
+DIVIDED, COMPENSATED, TRAINED = "outliers divided", "errors compensated", "trained with roundings"
+QUANTIZATION_METHODS = (DIVIDED, COMPENSATED, TRAINED)
+
+
+def artifact_name(scheme: str) -> str:
+    """What a verdict calls an artifact: "artifact (int8)", "artifact (w4a8e4)"."""
+    return f"{ARTIFACT} ({Scheme.parse(scheme).short_name})"
 
 
 @dataclass(frozen=True)
@@ -102,11 +111,39 @@ class LayerBits:
 
 
 @dataclass(frozen=True)
+class Rung:
+    """One attempt at a scheme, measured on validation texts through the graph that would ship.
+
+    Args:
+        name: What was tried.
+        scheme: The scheme that it was tried with.
+        agreement: Share of validation texts answered as the teacher does.
+        lost: How much less than in float32.
+        held: Whether that is within `quantize.max_lost`.
+    """
+
+    name: str
+    scheme: str
+    agreement: float
+    lost: float
+    held: bool
+
+
+@dataclass(frozen=True)
 class QuantizationRecord:
-    """What quantizing did to each layer."""
+    """What quantizing did to each layer.
+
+    Args:
+        scheme: Its notation.
+        layers: Every weight matrix.
+        methods: What was done besides rounding, of `QUANTIZATION_METHODS`.
+        rungs: What was tried, in order; taken was the first that held, or the one of the best agreement.
+    """
 
     scheme: str
     layers: tuple[LayerBits, ...]
+    methods: tuple[str, ...] = ()
+    rungs: tuple[Rung, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -199,6 +236,21 @@ class Check:
     measured: float
     passed: bool
     sentence: str = ""
+
+
+@dataclass(frozen=True)
+class Saturation:
+    """Whether products of integers can be cut off on CPUs without VNNI; see `packing.is_saturation_safe`.
+
+    Args:
+        n_products: Products of 8-bit activations by integers.
+        largest_pair: The largest one-signed sum of two neighbouring weights in any of them.
+        n_blocks: Products of blocks, the engine's own, of which nothing is claimed.
+    """
+
+    n_products: int
+    largest_pair: int
+    n_blocks: int
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ WEIGHT_BITS = (2, 3, 4, 8, 32)
 ACTIVATION_BITS = (8, 16, 32)
 TABLE_BITS = (2, 4, 8, 32)
 FLOAT_BITS = 32
+INT8_BITS = 8
 USUAL_GROUPS = (16, 32, 64, 128)
 USUAL = "w8a8e8"
 """What one gets without asking: as fast as any, a quarter of the size, hardly an answer changed."""
@@ -92,6 +93,17 @@ class Scheme:
             + ("" if self.symmetric else "-asymmetric")
             + ("-static" if self.static else "")
         )
+
+    @property
+    def short_name(self) -> str:
+        """What tables call a model of this scheme: "int8" where weights, activations and tables have 8 bits."""
+        return "int8" if self.weight_bits == self.activation_bits == self.table_bits == INT8_BITS else str(self)
+
+    @property
+    def in_words(self) -> str:
+        """Such as "4-bit weights, 8-bit activations, 4-bit embedding tables"."""
+        told = {"weights": self.weight_bits, "activations": self.activation_bits, "embedding tables": self.table_bits}
+        return ", ".join(f"{bits}-bit {what}" if bits < FLOAT_BITS else f"float {what}" for what, bits in told.items())
 
     @property
     def quantizes_weights(self) -> bool:

@@ -13,7 +13,8 @@ class SweptPair:
 
     Args:
         layers: Layers of the student.
-        scheme: Bits, in their one notation.
+        scheme: Bits as asked for, in their one notation.
+        shipped_scheme: The artifact's, which differs where remedies were needed; the bits stay the same.
         folder: Its run's folder, from the sweep's.
         scores: The artifact's, on the same held-out texts as every other's.
         timing: Its speed, timed in turns with all others.
@@ -25,6 +26,7 @@ class SweptPair:
 
     layers: int
     scheme: str
+    shipped_scheme: str
     folder: str
     scores: ModelScores
     timing: Timing

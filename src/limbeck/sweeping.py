@@ -216,6 +216,7 @@ def _tell(pairs: Sequence[_Pair], timings: Sequence[Timing], folder: RunFolder) 
         SweptPair(
             layers=pair.layers,
             scheme=pair.scheme,
+            shipped_scheme=pair.run.record.quantization.scheme,
             folder=pair.run.folder.relative_to(folder.path).as_posix(),
             scores=scores,
             timing=timing,

@@ -13,7 +13,7 @@ from limbeck.errors import LabelError
 from limbeck.examples import Examples
 from limbeck.progress import SILENT, Progress
 from limbeck.recipe import Recipe, Tolerances, with_overrides
-from limbeck.records import ARTIFACT, TEACHER, Timing, Verdict
+from limbeck.records import TEACHER, Timing, Verdict, artifact_name
 from limbeck.signals import find_stores
 
 
@@ -78,9 +78,10 @@ def verify(
         known = _ask(teacher_source, model, examples, table, progress=progress)
     progress.say(f"Verifying on {len(examples)} texts")
     answered = model.logits(examples.texts, examples.text_pairs)
+    name = artifact_name(model.manifest.scheme)
     timings = _timings(artifact, examples, table, other=None if known is None else known.side, progress=progress)
     return evaluate.judge(
-        evaluate.ModelAnswers(f"{ARTIFACT} (int8)", answered.values, model.size_bytes, model.manifest.n_parameters),
+        evaluate.ModelAnswers(name, answered.values, model.size_bytes, model.manifest.n_parameters),
         None if known is None else evaluate.ModelAnswers(TEACHER, known.logits, known.size_bytes, known.n_parameters),
         examples=examples,
         tolerances=table.verify.tolerances,
@@ -89,6 +90,7 @@ def verify(
         bootstrap_samples=table.verify.bootstrap_samples,
         seed=table.seed,
         timings=timings,
+        saturation=model.saturation(),
     )
 
 
@@ -168,7 +170,10 @@ def _timings(
     threads = recipe.verify.threads or machine.physical_cores()
     model = runtime.load(artifact, threads=threads, check=False)
     some = examples.take(range(min(recipe.verify.timing_texts, len(examples))))
-    sides = [evaluate.Side(f"{ARTIFACT} (int8)", model.logits, threads), *([] if other is None else [other])]
+    sides = [
+        evaluate.Side(artifact_name(model.manifest.scheme), model.logits, threads),
+        *([] if other is None else [other]),
+    ]
     return evaluate.time_sides(
         sides, some.texts, some.text_pairs, rounds=recipe.verify.timing_rounds, progress=progress
     )

@@ -71,7 +71,7 @@ def test_verify_with_signals_on_the_disk(is_json: bool, artifact: Path, walked: 
     assert found.code == 0
     said = found.err.splitlines()
     assert said[:2] == ["all: 160 texts from 'text', labels from 'label'.", "Verifying on 160 texts"]
-    assert [line.split()[1] for line in said if line.startswith("held")] == ["retention", "agreement"]
+    assert [line.split()[1] for line in said if line.startswith("held")] == ["retention", "agreement", "saturation"]
     if is_json:
         verdict = from_json(Verdict, json.loads(found.out))
         assert verdict.passed
@@ -108,7 +108,7 @@ def test_an_option_of_verify_leaves_the_other_tolerances(walked: SmallRun, tmp_p
     artifact = tmp_path / "run" / "artifact"
     found = limbeck("verify", artifact, "--data", walked.data, "--signals", walked.signals, *QUICK, "--json")
     checks = {check["tolerance"]: check["bound"] for check in json.loads(found.out)["checks"]}
-    assert checks == {"min_retention": 0.98, "min_agreement": 0.9, "max_size_mb": 0.5}
+    assert checks == {"min_retention": 0.98, "min_agreement": 0.9, "max_size_mb": 0.5, "max_pair_of_weights": 128}
 
 
 def test_predict_answers_line_by_line(artifact: Path) -> None:

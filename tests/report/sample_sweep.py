@@ -74,6 +74,7 @@ def _pair(figures: tuple[int, str, int, float, int, int, float, bool]) -> SweptP
     return SweptPair(
         layers=layers,
         scheme=scheme,
+        shipped_scheme=f"{scheme}-static" if scheme == "w2a8e4" else scheme,
         folder=f"runs/{layers}-layers-{scheme}",
         scores=ModelScores("artifact (int8)", size_bytes, 17_392_130, share(right), ratio(retention), agreement),
         timing=Timing(f"artifact ({layers} layers, {scheme})", Latency(p50_ms, 1.5 * p50_ms, 600), 1043.77, 0.021, 2),

@@ -48,6 +48,7 @@ def test_every_figure_stands_in_the_page(make: Callable[[], SweepRecord]) -> Non
                 assert wording.percent_range(score.interval.low, score.interval.high) in words
     for pair in record.pairs:
         assert f"{pair.layers} layers, {pair.scheme} {pair.folder}" in words
+        assert (f"{pair.folder} made as {pair.scheme}-static" in words) == (pair.shipped_scheme != pair.scheme)
     for told in (record.teacher, record.machine):
         assert all(value in words for value in told.values())
 

@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from limbeck import quantize
 from limbeck.artifact import read_manifest, seal
 from limbeck.export.folder import write_artifact
 from limbeck.manifest import Manifest
+from limbeck.quantization import quantize_student
 from limbeck.runtime import load
 from tiny import WORDS, write_teacher
 
@@ -24,7 +24,7 @@ def _export(folder: Path, *, family: str) -> Path:
     model = AutoModelForSequenceClassification.from_pretrained(teacher, dtype=torch.float32).eval()
     artifact = folder / "artifact"
     artifact.mkdir()
-    quantized = quantize.quantize_student(model, scheme="w8a8e8")
+    quantized = quantize_student(model, scheme="w8a8e8")
     inputs = write_artifact(model, artifact, tokenizer_folder=teacher, packed=quantized.weights)
     manifest = Manifest(
         limbeck_version="0.1.0",

@@ -4,10 +4,13 @@ from dataclasses import dataclass
 
 from limbeck import wording
 from limbeck.errors import RecipeError
+from limbeck.packing import LARGEST_PAIR
 from limbeck.recipe import Tolerances
-from limbeck.records import Check, ModelScores, Score
+from limbeck.records import Check, ModelScores, Saturation, Score
 
 _LABELS, _TEACHER, _TIMINGS = "labels", "the teacher's answers", "timings of the artifact"
+PAIR_OF_WEIGHTS = "max_pair_of_weights"
+"""What a check of saturation is called among the tolerances."""
 _NEEDS = {
     "min_retention": (_LABELS, _TEACHER),
     "min_agreement": (_TEACHER,),
@@ -99,6 +102,29 @@ def check_all(
         "max_latency_ms": lambda bound: _most("max_latency_ms", "latency (p50 at batch 1)", bound, latency_ms, "ms"),
     }
     return tuple(checks[name](bound) for name, bound in bounds.items())
+
+
+def check_saturation(found: Saturation) -> tuple[Check, ...]:
+    """Whether CPUs without VNNI give the same labels, where integers are multiplied and so much is claimed."""
+    if not found.n_products:
+        return ()
+    passed = found.largest_pair <= LARGEST_PAIR
+    sentence = (
+        f"saturation is ruled out on CPUs without VNNI: two neighbouring weights sum to at most {found.largest_pair}, "
+        f"and up to {LARGEST_PAIR} nothing is cut off"
+        if passed
+        else f"saturation changes answers on CPUs without VNNI: two neighbouring weights sum to {found.largest_pair}, "
+        f"above {LARGEST_PAIR}"
+    )
+    return (Check(PAIR_OF_WEIGHTS, LARGEST_PAIR, found.largest_pair, passed, sentence),)
+
+
+def saturation_not_checked(found: Saturation) -> tuple[str, ...]:
+    """A sentence where products are the engine's own."""
+    if not found.n_blocks:
+        return ()
+    products = wording.counted(found.n_blocks, "product")
+    return (f"CPUs without VNNI were not looked at: {products} of blocks are the engine's own.",)
 
 
 def _set_tolerances(tolerances: Tolerances) -> dict[str, float]:

@@ -10,11 +10,18 @@ from limbeck.errors import DataError, LabelError, ShapeError
 from limbeck.evaluate import scores
 from limbeck.evaluate.confusion import changed_answers, confusions
 from limbeck.evaluate.gain import Outcomes, distillation_gain
-from limbeck.evaluate.gate import Evidence, check_all, not_checked, refuse_unmeasurable
+from limbeck.evaluate.gate import (
+    Evidence,
+    check_all,
+    check_saturation,
+    not_checked,
+    refuse_unmeasurable,
+    saturation_not_checked,
+)
 from limbeck.evaluate.summary import side, verdict_sentence
 from limbeck.examples import Examples
 from limbeck.recipe import Tolerances
-from limbeck.records import ARTIFACT, BASELINE, STUDENT, DistillationGain, ModelScores, Timing, Verdict
+from limbeck.records import ARTIFACT, BASELINE, STUDENT, DistillationGain, ModelScores, Saturation, Timing, Verdict
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,7 @@ def judge(
     bootstrap_samples: int = 2000,
     seed: int = 0,
     timings: Sequence[Timing] = (),
+    saturation: Saturation | None = None,
 ) -> Verdict:
     """Judge an artifact on held-out texts. The same arguments always give the same verdict.
 
@@ -72,6 +80,7 @@ def judge(
         bootstrap_samples: Resamples behind each interval of a ratio or difference.
         seed: Of the resampling.
         timings: As `time_sides` gives them; the names begin with "artifact" and "teacher".
+        saturation: What was found in the artifact's graph; None where nobody looked.
 
     Raises:
         DataError: No text, or neither teacher nor labels.
@@ -96,6 +105,9 @@ def judge(
     teacher_scores = None if teacher is None else scored[teacher.name]
 
     checks = check_all(tolerances, artifact_scores, None if ours is None else ours.batch_1.p50_ms, evidence=evidence)
+    unchecked = not_checked(tolerances, evidence)
+    if saturation is not None:
+        checks, unchecked = (*checks, *check_saturation(saturation)), (*unchecked, *saturation_not_checked(saturation))
     changed = () if teacher is None else changed_answers(artifact.logits, teacher.logits, examples)
     return Verdict(
         passed=all(check.passed for check in checks),
@@ -109,7 +121,7 @@ def judge(
         timings=tuple(timings),
         changed_answers=changed,
         gain=_gain(outcomes, outcomes[artifact.name], doubt),
-        not_checked=not_checked(tolerances, evidence),
+        not_checked=unchecked,
     )
 
 

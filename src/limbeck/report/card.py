@@ -11,16 +11,18 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from limbeck import wording
-from limbeck.records import RunRecord, Score
+from limbeck.manifest import quantized_model_file, transformers_js_options
+from limbeck.records import COMPENSATED, DIVIDED, TRAINED, RunRecord, Score
 from limbeck.report.measures import tolerances
 from limbeck.report.names import last_name
 from limbeck.report.roles import Side, first_of, sides
 from limbeck.report.texts import printable
+from limbeck.scheme import Scheme
 
 # What a model hub takes for a repository: "owner/name" or, for a few old ones, a bare name.
 _HUB_ID = re.compile(r"(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}")
 _LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
-_TAGS = ("limbeck", "distillation", "quantization", "int8", "onnx", "transformers.js", "text-classification")
+_TAGS = ("limbeck", "distillation", "quantization", "onnx", "transformers.js", "text-classification")
 
 _CITATIONS = {
     "soft_labels": (
@@ -34,10 +36,19 @@ _CITATIONS = {
         "Layers taken over from the teacher: Sanh et al. 2019, *DistilBERT, a distilled version of BERT*, "
         "arXiv:1910.01108."
     ),
-    "int8": (
-        "8-bit integers: Jacob et al. 2018, *Quantization and Training of Neural Networks for Efficient "
+    "integers": (
+        "Integers: Jacob et al. 2018, *Quantization and Training of Neural Networks for Efficient "
         "Integer-Arithmetic-Only Inference*, arXiv:1712.05877."
     ),
+    DIVIDED: (
+        "Outlying inputs: Xiao et al. 2022, *SmoothQuant: Accurate and Efficient Post-Training Quantization for Large "
+        "Language Models*, arXiv:2211.10438."
+    ),
+    COMPENSATED: (
+        "Rounding that makes up for its errors: Frantar et al. 2022, *GPTQ: Accurate Post-Training Quantization for "
+        "Generative Pre-trained Transformers*, arXiv:2210.17323."
+    ),
+    TRAINED: "Training with roundings: Esser et al. 2019, *Learned Step Size Quantization*, arXiv:1902.08153.",
     "wilson": (
         "Intervals of shares: Wilson 1927, *Probable Inference, the Law of Succession, and Statistical Inference*."
     ),
@@ -63,6 +74,7 @@ def model_card(record: RunRecord, *, name: str) -> str:
     checks = [check for check in verdict.checks if check.tolerance != "max_latency_ms"]
     shapes = [record.shapes.get(role, {}) for role in ("teacher", "student")]
     name = " ".join(printable(name).split())
+    scheme = Scheme.parse(record.quantization.scheme)
     return (
         _environment()
         .get_template("card.md")
@@ -77,7 +89,10 @@ def model_card(record: RunRecord, *, name: str) -> str:
             n_held_out=verdict.n_held_out,
             n_changed=verdict.n_changed,
             gain=verdict.gain,
-            scheme=record.quantization.scheme,
+            scheme=scheme,
+            bits=scheme.in_words,
+            model_file=quantized_model_file(scheme),
+            transformers_js_options=transformers_js_options(scheme),
             layers=[shape.get("layers") for shape in shapes],
             data=[(key, value) for key, value in record.data.items() if isinstance(value, int)],
             max_tokens=record.recipe.get("data", {}).get("max_tokens"),
@@ -94,7 +109,7 @@ def _front_matter(record: RunRecord, name: str, artifact: Side | None) -> str:
         lines.append(f"base_model: {json.dumps(hub_id)}")
     if _LICENSE.fullmatch(license_id):
         lines.append(f"license: {json.dumps(license_id)}")
-    lines += ["tags:", *(f"- {tag}" for tag in _TAGS)]
+    lines += ["tags:", *(f"- {tag}" for tag in (*_TAGS, Scheme.parse(record.quantization.scheme).short_name))]
     metrics = _metrics(artifact)
     if metrics:
         if any(kind == "accuracy" for kind, _, _ in metrics):
@@ -153,7 +168,7 @@ def _citations(record: RunRecord) -> list[str]:
     """Only of methods that this run used."""
     weights = record.recipe.get("distill", {}).get("weights", {})
     used = [key for key in ("soft_labels", "last_hidden") if weights.get(key)]
-    used += ["layers", *(["int8"] if record.quantization.scheme.startswith("w8") else [])]
+    used += ["layers", "integers", *record.quantization.methods]
     scores = [
         score
         for model in record.verdict.models

@@ -87,18 +87,22 @@ def tolerance_name(check: Check) -> str:
     """What a check is about: "min_agreement" reads "Agreement"; units and the direction stand with the figures."""
     name = check.tolerance.removeprefix("min_").removeprefix("max_")
     name = name.removesuffix("_mb").removesuffix("_ms").replace("_", " ")
-    return {"size": "Size on disk", "latency": "Latency, p50"}.get(name, name.capitalize())
+    return {"size": "Size on disk", "latency": "Latency, p50", "pair of weights": "Pair of weights (saturation)"}.get(
+        name, name.capitalize()
+    )
 
 
 def _bound(check: Check) -> str:
     side = "at least" if check.tolerance.startswith("min_") else "at most"
     factor, unit = _unit(check.tolerance)
-    return f"{side} {wording.plain(factor * check.bound)} {unit}"
+    return f"{side} {wording.plain(factor * check.bound)} {unit}".rstrip()
 
 
 def _measured(check: Check) -> str:
     """With as many decimals as show on which side of the bound it lies."""
     factor, unit = _unit(check.tolerance)
+    if not unit:
+        return wording.plain(check.measured)
     figure = wording.told_apart(factor * check.measured, factor * check.bound, decimals=2 if unit == "ms" else 1)
     return f"{figure} {unit}"
 
@@ -106,6 +110,8 @@ def _measured(check: Check) -> str:
 def _unit(tolerance: str) -> tuple[float, str]:
     if tolerance.endswith("_mb"):
         return 1.0, "MB"
+    if tolerance.endswith("_of_weights"):
+        return 1.0, ""
     return (1.0, "ms") if tolerance.endswith("_ms") else (100.0, "%")
 
 

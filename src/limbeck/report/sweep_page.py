@@ -56,7 +56,8 @@ def render_sweep(record: SweepRecord) -> str:
             schemes=schemes,
             fidelity=fidelity_name(record).lower(),
             panels=_panels(record, schemes),
-            accepted=tolerances(record.pairs[0].checks),
+            remedied=any(pair.shipped_scheme != pair.scheme for pair in record.pairs),
+            accepted=tolerances(tuple({check.tolerance: check for check in _checks(record)}.values())),
             bound=next(iter(tolerances([check for check in (_bound(record),) if check])), None),
             confidence=confidence_of(pair.scores for pair in record.pairs),
             noisy=max((timing.spread for timing in timings if timing.spread > NOISY_SPREAD), default=None),
@@ -174,10 +175,14 @@ def _panels(record: SweepRecord, schemes: Sequence[str]) -> tuple[Panel, ...]:
     return tuple(panels)
 
 
+def _checks(record: SweepRecord) -> list[Check]:
+    return [check for pair in record.pairs for check in pair.checks]
+
+
 def _bound(record: SweepRecord) -> Check | None:
-    """The tolerance of what pairs are weighed by, as the first pair was held to it."""
+    """The tolerance of what pairs are weighed by; it is the same for all."""
     wanted = f"min_{fidelity_name(record).lower()}"
-    return next((check for check in record.pairs[0].checks if check.tolerance == wanted), None)
+    return next((check for check in _checks(record) if check.tolerance == wanted), None)
 
 
 def _fidelity(scores: ModelScores) -> Score:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from limbeck.errors import ArtifactError, DataError, RecipeError
 from limbeck.runtime.engine import Engine
 from limbeck.tasks.classification import Answer, answers
 from limbeck.tokens import TextEncoder, check_texts
+
+if TYPE_CHECKING:
+    from limbeck.records import Saturation
 
 Variant = Literal["quantized", "float"]
 
@@ -86,6 +89,7 @@ class Model:
         self.label_names: tuple[str, ...] = manifest.label_names
         self.threads = threads
         self.size_bytes: int = artifact.bytes_with(name)
+        self._path = artifact.path(name)
         self._encoder = TextEncoder(artifact.folder, max_tokens=manifest.max_tokens)
         self._engine = Engine(artifact.path(name), threads=threads)
         if self._engine.n_classes not in (None, len(self.label_names)):
@@ -113,6 +117,12 @@ class Model:
         """As calling the model, and tells which texts were cut."""
         logits = self.logits(texts, text_pairs)
         return Answers(answers(logits.values, self.label_names), logits.truncated)
+
+    def saturation(self) -> "Saturation":
+        """Whether CPUs without VNNI multiply this model's integers as those with it do, looked up in its file."""
+        from limbeck.runtime.saturation import saturation
+
+        return saturation(self._path)
 
     def logits(self, texts: str | Sequence[str], text_pairs: str | Sequence[str] | None = None) -> Logits:
         """What the answers are made of; the arguments and errors of calling the model."""

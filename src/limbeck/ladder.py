@@ -1,0 +1,182 @@
+"""When a scheme costs too many answers: remedies tried one after the other, cheapest first, until one is enough.
+
+Every rung is measured as users will meet it, through the graph that ships, on the validation texts; held-out texts
+have no say in the choice. A rung that brings nothing is taken back before the next is tried.
+"""
+
+import tempfile
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limbeck import batching, quantizing, wording
+from limbeck.distill import Lessons, Objective, TrainingPlan
+from limbeck.examples import Examples
+from limbeck.export import write_onnx
+from limbeck.packing import PackedWeights
+from limbeck.progress import SILENT, Progress
+from limbeck.quantization import QuantizedStudent
+from limbeck.quantization.ranges import RANGE_METHODS
+from limbeck.quantizing import Quantizing
+from limbeck.recipe import QuantizeTable, Recipe
+from limbeck.records import Rung
+from limbeck.runtime.engine import Engine
+from limbeck.scheme import Scheme
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+AS_ASKED = "as asked"
+_BATCH_TEXTS, _BATCH_TOKENS = 32, 512
+_MORE_TEXTS = 4
+"""Times as many calibration texts where ranges are fixed as a remedy."""
+_FEWEST_LOST, _DUST = 1, 1e-6
+"""One text proves nothing, however few there are; and shares of texts are not exact."""
+
+Settings = QuantizeTable
+
+
+@dataclass(frozen=True)
+class _Try:
+    """One rung that was tried."""
+
+    settings: Settings
+    done: Quantizing
+    rung: Rung
+
+
+def climb(
+    model: "PreTrainedModel",
+    lessons: Lessons,
+    recipe: Recipe,
+    *,
+    objective: Objective,
+    plan: TrainingPlan,
+    calibration: Examples,
+    held_out: Collection[str],
+    work: Path,
+    progress: Progress = SILENT,
+) -> Quantizing:
+    """Quantize a student; where that loses more agreement than `quantize.max_lost`, climb until it does not.
+
+    Its arguments and errors are those of `quantizing.quantized`, which each rung is an attempt of.
+
+    Returns: The first attempt that holds, or the best of them; its record tells every rung.
+    """
+
+    def attempt(name: str, settings: Settings) -> _Try:
+        done = quantizing.quantized(
+            model,
+            lessons,
+            recipe.model_copy(update={"quantize": settings}),
+            objective=objective,
+            plan=plan,
+            calibration=calibration,
+            held_out=held_out,
+            work=work,
+            progress=progress,
+        )
+        agreement = agreement_of(done.model, done.quantized.weights, lessons)
+        lost = own - agreement
+        held = lost * n <= max(_FEWEST_LOST, recipe.quantize.max_lost * n) + _DUST
+        rung = Rung(name, settings.scheme, agreement, lost, held=held)
+        progress.say(_in_words(rung, n=n))
+        return _Try(settings, done, rung)
+
+    n = len(lessons.validation.ids)
+    own = agreement_of(model, None, lessons)
+    best = attempt(AS_ASKED, recipe.quantize)
+    tried = [best]
+    for name, remedy in _REMEDIES:
+        for settings in remedy(best.settings):
+            if best.rung.held:
+                break
+            tried.append(attempt(name, settings))
+            if tried[-1].rung.agreement > best.rung.agreement or tried[-1].rung.held:
+                best = tried[-1]
+    return replace(best.done, quantized=_told(best.done.quantized, tuple(one.rung for one in tried)))
+
+
+def agreement_of(model: "PreTrainedModel", packed: PackedWeights | None, lessons: Lessons) -> float:
+    """Share of the validation texts that the exported graph answers as the teacher does.
+
+    Args:
+        model: What is written.
+        packed: Its codes; None for the float graph.
+        lessons: Validation texts and the teacher's answers to them.
+    """
+    assert lessons.validation_targets.teacher_logits is not None
+    wanted = lessons.validation_targets.teacher_logits.numpy().argmax(axis=1)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        write_onnx(model, path, packed=packed)
+        answers = _answers(Engine(path, threads=1), lessons)
+    return float((answers == wanted).mean())
+
+
+def _answers(engine: Engine, lessons: Lessons) -> NDArray[np.int64]:
+    texts = lessons.validation
+    answers = np.empty(len(texts.ids), np.int64)
+    for rows in batching.by_length(texts.lengths, max_tokens=_BATCH_TOKENS, max_texts=_BATCH_TEXTS):
+        answers[rows] = engine.run(lessons.encoder.pad(texts, rows)).argmax(axis=1)
+    return answers
+
+
+def _per_output(settings: Settings) -> Iterator[Settings]:
+    scheme = Scheme.parse(settings.scheme)
+    if scheme.per_tensor:
+        yield _changed(settings, scheme=str(replace(scheme, per_tensor=False)))
+
+
+def _other_ranges(settings: Settings) -> Iterator[Settings]:
+    if Scheme.parse(settings.scheme).static:
+        yield from (
+            _changed(settings, range_method=method) for method in RANGE_METHODS if method != settings.range_method
+        )
+
+
+def _fixed_ranges(settings: Settings) -> Iterator[Settings]:
+    scheme = Scheme.parse(settings.scheme)
+    if scheme.is_integer_product and not scheme.static:
+        n_texts = _MORE_TEXTS * settings.calibration_texts
+        fixed = str(replace(scheme, static=True))
+        yield _changed(settings, scheme=fixed, calibration_texts=n_texts, range_method="mean_squared_error")
+
+
+def _divided(settings: Settings) -> Iterator[Settings]:
+    if Scheme.parse(settings.scheme).is_integer_product and not settings.divide_outliers:
+        yield _changed(settings, divide_outliers=True)
+
+
+def _trained(settings: Settings) -> Iterator[Settings]:
+    if settings.train_share is None:
+        yield _changed(settings, train_share=quantizing.USUAL_SHARE)
+
+
+_REMEDIES: tuple[tuple[str, Callable[[Settings], Iterator[Settings]]], ...] = (
+    ("a scale for each output", _per_output),
+    ("other ranges of activations", _other_ranges),
+    ("ranges fixed by more calibration texts", _fixed_ranges),
+    ("outlying inputs divided", _divided),
+    ("trained on with its roundings", _trained),
+)
+
+
+def _changed(settings: Settings, **values: object) -> Settings:
+    return settings.model_copy(update=values)
+
+
+def _told(quantized: QuantizedStudent, rungs: tuple[Rung, ...]) -> QuantizedStudent:
+    return replace(quantized, record=replace(quantized.record, rungs=rungs))
+
+
+def _in_words(rung: Rung, *, n: int) -> str:
+    verdict = "enough" if rung.held else "not enough"
+    return (
+        f"{rung.scheme}, {rung.name}: {wording.percent(rung.agreement)} of {n} validation texts as the teacher, "
+        f"{wording.percent(rung.agreement + rung.lost)} in float32: {verdict}."
+    )

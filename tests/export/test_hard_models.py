@@ -1,0 +1,101 @@
+"""Models that break other tools: shared layers, a vocabulary of 250,000 rows, activation outliers. Labels are kept."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from asking import ask_onnx, model_of, pairs
+from transformers import PreTrainedModel
+
+from limbeck.examples import Examples
+from limbeck.export import write_onnx
+from limbeck.quantization import Preparation, prepare, quantize_student
+from limbeck.scheme import Scheme
+from limbeck.tokens import TextEncoder
+from tiny import WORDS, write_teacher
+
+N_TEXTS = 200
+LENGTHS = [7, 12, 20, 9]
+
+
+def answers(path: Path) -> np.ndarray:
+    """The labels of many batches of random texts."""
+    feeds = [pairs(LENGTHS, seed=seed) for seed in range(N_TEXTS // len(LENGTHS))]
+    return np.concatenate([ask_onnx(path, feed).argmax(axis=1) for feed in feeds])
+
+
+def share_kept(model: PreTrainedModel, folder: Path, scheme: str, *, ready: Preparation | None = None) -> float:
+    """Share of texts whose label the quantized file keeps."""
+    write_onnx(model, folder / "float.onnx", packed=None)
+    packed = quantize_student(model, scheme=scheme, ready=ready or Preparation()).weights
+    write_onnx(model, folder / "small.onnx", packed=packed)
+    wanted = answers(folder / "float.onnx")
+    assert len(set(wanted.tolist())) > 1  # a model that always says the same would keep its label for nothing
+    return float((answers(folder / "small.onnx") == wanted).mean())
+
+
+@pytest.mark.parametrize("scheme", ["w8a8e8", "w4a8e8"])
+def test_shared_layers_go_through_once(tmp_path: Path, scheme: str) -> None:
+    """ALBERT's one block serves every layer: rounded once, stored once, and its errors do not pile up to other labels."""
+    model = model_of("albert", hidden_size=64, intermediate_size=128)
+    least = 0.97 if scheme == "w8a8e8" else 0.85
+    assert share_kept(model, tmp_path, scheme) >= least
+    small, whole = (tmp_path / name for name in ("small.onnx", "float.onnx"))
+    assert small.stat().st_size < 0.5 * whole.stat().st_size
+
+
+@pytest.mark.parametrize(("scheme", "most"), [("w8a8e8", 0.33), ("w4a8e4", 0.21)])
+def test_a_vocabulary_of_250_thousand_rows_goes_through(tmp_path: Path, scheme: str, most: float) -> None:
+    """Tools that leave the table float leave nearly the whole file as it was."""
+    model = model_of("xlm-roberta", vocab_size=250_002, type_vocab_size=1, pad_token_id=1)
+    assert share_kept(model, tmp_path, scheme) >= (0.98 if scheme == "w8a8e8" else 0.85)
+    small, whole = (tmp_path / name for name in ("small.onnx", "float.onnx"))
+    assert whole.stat().st_size > 30e6
+    assert small.stat().st_size < most * whole.stat().st_size
+
+
+def test_large_outliers_are_divided_away(tmp_path: Path) -> None:
+    """One channel a hundred times the others leaves those others no codes: plain 8 bits answer by chance."""
+    folder = write_teacher(tmp_path / "teacher", labels=("a", "b", "c"))
+    from limbeck.teacher.load import load_model
+
+    model = load_model(folder).eval()
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(4) if parameter.ndim == 2 else None
+        for layer in model.bert.encoder.layer:
+            for name, factor in (("attention.output.LayerNorm", 150.0), ("output.LayerNorm", 150.0)):
+                norm = layer.get_submodule(name)
+                norm.weight[3] *= factor
+                norm.bias[3] += factor
+            layer.intermediate.dense.weight[:, 3] /= 150.0
+            for projection in ("query", "key", "value"):
+                layer.attention.self.get_submodule(projection).weight[:, 3] /= 150.0
+    generator = np.random.default_rng(0)
+    texts = tuple(" ".join(generator.choice(WORDS, size=generator.integers(4, 16))) for _ in range(N_TEXTS))
+    encoder = TextEncoder(folder, max_tokens=32)
+    ready = prepare(
+        model,
+        Examples(texts=texts, text_pairs=None, labels=None, label_names=("a", "b", "c")),
+        scheme=Scheme.parse("w8a8e8"),
+        encoder=encoder,
+        held_out=(),
+        range_method="min_max",
+    )
+    from limbeck.runtime.engine import Engine
+
+    def labels(name: str, packed: object) -> np.ndarray:
+        write_onnx(model, tmp_path / name, packed=packed)  # type: ignore[arg-type]
+        engine = Engine(tmp_path / name, threads=1)
+        encoded = encoder.encode(texts)
+        return np.concatenate([engine.run(encoder.pad(encoded, np.array([n]))).argmax(axis=1) for n in range(N_TEXTS)])
+
+    wanted = labels("float.onnx", None)
+    plain = (labels("plain.onnx", quantize_student(model, scheme="w8a8e8").weights) == wanted).mean()
+    divided = (labels("divided.onnx", quantize_student(model, scheme="w8a8e8", ready=ready).weights) == wanted).mean()
+    assert ready.factors
+    print(plain, divided, np.bincount(wanted))
+    assert divided >= 0.98
+    assert plain < divided - 0.02
