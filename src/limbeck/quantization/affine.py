@@ -23,6 +23,7 @@ from limbeck.packing import LARGEST_CODE, Codes, Floats, PackedTensor, code_rang
 from limbeck.scheme import USUAL_GROUPS, Scheme
 
 _CLIPPINGS = np.linspace(1.0, 0.2, 41, dtype=np.float32)
+_PIECE_VALUES = 1 << 16  # searched at once: they stay in a core's cache, and a table of any size takes no more memory
 
 
 def quantize_linear(weight: Floats, *, scheme: Scheme) -> PackedTensor:
@@ -91,14 +92,30 @@ def _fitted(slices: Floats, *, bits: int, symmetric: bool) -> tuple[Floats, Code
         zero_point = np.clip(np.rint(-below / full), lowest, highest).astype(np.uint8)
     if bits == 8:
         return full, zero_point
+    best = np.empty_like(full)
+    n_rows = max(1, _PIECE_VALUES // slices.shape[1])
+    for start in range(0, len(slices), n_rows):
+        rows = slice(start, start + n_rows)
+        zeros = None if zero_point is None else zero_point[rows, None].astype(np.float32)
+        best[rows] = _least_error(slices[rows], full[rows], zeros, bounds=(lowest, highest))
+    scale = np.maximum(best * peaks[:, 0], np.finfo(np.float32).tiny)
+    return scale.astype(np.float32), zero_point
+
+
+def _least_error(slices: Floats, full: Floats, zero_point: Floats | None, *, bounds: tuple[int, int]) -> Floats:
+    """Of 41 scales that clip more and more, the one with the least squared error, for each row of (slices, values)."""
     best, least = full, np.full(len(slices), np.inf, np.float32)
     for clipping in _CLIPPINGS:
         scale = np.maximum(full * clipping, np.finfo(np.float32).tiny)
-        codes = pack(slices, scale, axis=0, bits=bits, zero_point=zero_point)
-        error = np.square(slices - codes.dequantize()).sum(axis=1)
+        values = slices / scale[:, None]
+        np.rint(values, out=values)
+        zeros = np.float32(0) if zero_point is None else zero_point
+        np.clip(values, bounds[0] - zeros, bounds[1] - zeros, out=values)
+        values *= scale[:, None]
+        values -= slices
+        error = np.einsum("ij,ij->i", values, values)
         best, least = np.where(error < least, scale, best), np.minimum(error, least)
-    scale = np.maximum(best * peaks[:, 0], np.finfo(np.float32).tiny)
-    return scale.astype(np.float32), zero_point
+    return best
 
 
 def _scale(largest: Floats, code: int = LARGEST_CODE) -> Floats:
