@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from limbeck.errors import DataError, OutputError
-from limbeck.run_folder import MARKER_FILE, claimed
+from limbeck.run_folder import MARKER_FILE, SWEEP_KIND, claimed
 
 IDENTITY = {"teacher": "a" * 32, "data": {"train": "b" * 32}, "recipe": {"seed": 0, "distill": {"epochs": None}}}
 
@@ -170,3 +170,18 @@ def test_a_marker_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         f"{path / MARKER_FILE} is not what limbeck wrote (Expecting ':' delimiter: line 1 column 8 (char 7)).\n"
         "Hint: Give another --out folder."
     )
+
+
+def test_a_sweep_is_no_run_and_a_run_no_sweep(tmp_path: Path) -> None:
+    """A failure would write a sweep over a run, or a run into a sweep."""
+    run = _settled(tmp_path / "run")
+    with claimed(tmp_path / "sweep", kind=SWEEP_KIND) as folder:
+        folder.settle(IDENTITY)
+    with pytest.raises(OutputError) as caught, claimed(run, kind=SWEEP_KIND):
+        raise AssertionError
+    assert str(caught.value) == f"{run} holds a limbeck run, not a limbeck sweep.\nHint: Give another --out folder."
+    with pytest.raises(OutputError) as caught, claimed(tmp_path / "sweep"):
+        raise AssertionError
+    assert caught.value.message == f"{tmp_path / 'sweep'} holds a limbeck sweep, not a limbeck run."
+    with claimed(tmp_path / "sweep", kind=SWEEP_KIND) as folder:
+        folder.settle(IDENTITY)

@@ -1,5 +1,6 @@
 """The last station of the walk: a student's files are written, judged through the code that serves them, and sealed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,7 +80,9 @@ def package(
         seal(artifact, manifest)
     progress.say(f"Verifying on {len(content.held_out)} held-out texts")
     with folder.stage("verification"):
-        verdict = _judge(artifact, content, recipe, timings=_timings(artifact, content, recipe, progress=progress))
+        named = {artifact_name(content.quantized.record.scheme): artifact}
+        timings = timed(named, content.master, content.held_out, recipe=recipe, progress=progress)
+        verdict = _judge(artifact, content, recipe, timings=timings)
     lasting = evaluate.lasting(verdict)
     with written_whole(artifact / "README.md") as temporary:
         card = report.model_card(replace(record, verdict=lasting), name=_card_name(record))
@@ -88,17 +91,27 @@ def package(
     return replace(record, verdict=verdict, files=sealed.files, seconds=folder.seconds())
 
 
-def _timings(artifact: Path, content: Package, recipe: Recipe, *, progress: Progress) -> tuple[Timing, ...]:
-    """Artifact and teacher on the same real texts with equal threads, in turn."""
+def timed(
+    artifacts: Mapping[str, Path], master: Teacher, held_out: Examples, *, recipe: Recipe, progress: Progress
+) -> tuple[Timing, ...]:
+    """Artifacts and, as the last, their teacher on the same real texts with equal threads, in turn.
+
+    Args:
+        artifacts: What each is called in its timing, and its folder.
+        master: The teacher.
+        held_out: The texts, of which the recipe's number is taken.
+        recipe: Its table verify.
+        progress: Told what goes on.
+    """
     threads = recipe.verify.threads or machine.physical_cores()
-    model = runtime.load(artifact, threads=threads, check=False)
-    some = content.held_out.take(range(min(recipe.verify.timing_texts, len(content.held_out))))
+    some = held_out.take(range(min(recipe.verify.timing_texts, len(held_out))))
+    sides = [
+        evaluate.Side(name, runtime.load(folder, threads=threads, check=False).logits, threads)
+        for name, folder in artifacts.items()
+    ]
     with teacher.computing_with(threads):
         return evaluate.time_sides(
-            (
-                evaluate.Side(artifact_name(content.quantized.record.scheme), model.logits, threads),
-                evaluate.Side(f"{TEACHER} (PyTorch float32)", content.master.logits, threads),
-            ),
+            [*sides, evaluate.Side(f"{TEACHER} (PyTorch float32)", master.logits, threads)],
             some.texts,
             some.text_pairs,
             rounds=recipe.verify.timing_rounds,

@@ -1,5 +1,6 @@
 """The whole walk on one page: a teacher and texts go in, a verified artifact and a report come out."""
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from limbeck.distill import (  # noqa: E402
 from limbeck.evaluate import Evidence, refuse_unmeasurable  # noqa: E402
 from limbeck.examples import Examples, Parts  # noqa: E402
 from limbeck.files import folder_written_whole, write_json, written_whole  # noqa: E402
+from limbeck.manifest import MANIFEST_FILE  # noqa: E402
 from limbeck.packaging import Package, package  # noqa: E402
 from limbeck.progress import SILENT, Progress  # noqa: E402
 from limbeck.recipe import Recipe  # noqa: E402
@@ -30,7 +32,21 @@ from limbeck.signals import Signals, SignalStore  # noqa: E402
 from limbeck.teacher import Teacher  # noqa: E402
 
 TAUGHT_BY = "training texts"
+RECORD_FILE, REPORT_FILE = "run.json", "report.html"
 _USUAL_TEXTS, _FEWEST_MADE_UP, _MOST_MADE_UP = 10_000, 3.0, 8.0
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a run starts from.
+
+    Args:
+        master: The teacher.
+        parts: The texts, parted.
+    """
+
+    master: Teacher
+    parts: Parts
 
 
 @dataclass(frozen=True)
@@ -83,120 +99,183 @@ def compress(
     """
     recipe = recipe or Recipe()
     with claimed(Path(out)) as folder:
-        progress.say("Reading texts and teacher")
-        tables = data.read_table(data_source, columns=recipe.data, task=recipe.task, progress=progress)
-        master = teacher.load_teacher(
-            teacher_source, settings=recipe.teacher, max_tokens=recipe.data.max_tokens, work=folder.work
-        )
-        parts = data.split(data.to_examples(tables, master.label_names, progress=progress), settings=recipe.data)
-        for sentence in data.in_sentences(parts.leaks):
-            progress.say(sentence)
-        refuse_unmeasurable(
-            recipe.verify.tolerances,
-            Evidence(has_labels=parts.held_out.labels is not None, has_teacher=True, has_timings=True),
-        )
-        if recipe.quantize.target_size_mb is not None:
-            shape = student.initialise(master.model, recipe.student)
-            mixing.refuse_unreachable(shape, recipe.quantize, tokenizer_folder=master.tokenizer_folder)
-        folder.settle(_identity(master, parts, recipe))
-        with written_whole(folder.path / "recipe.toml") as temporary:
-            temporary.write_text(recipe.to_toml(), encoding="utf-8")
+        inputs = read_inputs(teacher_source, data_source, recipe=recipe, work=folder.work, progress=progress)
+        return walk(inputs, folder, recipe=recipe, signals=signals, progress=progress, teaching=teaching)
 
-        root = Path(signals) if signals is not None else places.signals_root()
-        taught_by = parts.train.joined(_made_up(parts, recipe))
-        answers, labelling = _ask(master, parts, taught_by, recipe, root=root, folder=folder, progress=progress)
-        taken = student.choose_layers(master.model.config, recipe.student)
-        plan = distillation_plan(recipe, n_texts=len(taught_by), hidden_size=master.hidden_size, taken=taken)
-        with folder.stage("distillation"):
-            lessons = _lessons(master, taught_by, answers[TAUGHT_BY], parts.validation, answers["validation"])
-            objective = _objective(lessons, recipe)
-            if objective.needs_live_teacher:
-                lessons = replace(lessons, live_teacher=live_teacher(master.model, taken=taken))
-            learned = learn(
+
+def read_inputs(
+    teacher_source: str | Path, data_source: str | Path, *, recipe: Recipe, work: Path, progress: Progress = SILENT
+) -> Inputs:
+    """Load the teacher, read the texts and part them; what cannot be judged in the end is refused here.
+
+    Args:
+        teacher_source: As for `compress`.
+        data_source: As for `compress`.
+        recipe: Its tables data, teacher and verify.
+        work: Where a converted tokenizer may lie.
+        progress: Told what goes on.
+
+    Raises:
+        LimbeckError: Whatever is wrong with what was given.
+    """
+    progress.say("Reading texts and teacher")
+    tables = data.read_table(data_source, columns=recipe.data, task=recipe.task, progress=progress)
+    master = teacher.load_teacher(teacher_source, settings=recipe.teacher, max_tokens=recipe.data.max_tokens, work=work)
+    parts = data.split(data.to_examples(tables, master.label_names, progress=progress), settings=recipe.data)
+    for sentence in data.in_sentences(parts.leaks):
+        progress.say(sentence)
+    refuse_unmeasurable(
+        recipe.verify.tolerances,
+        Evidence(has_labels=parts.held_out.labels is not None, has_teacher=True, has_timings=True),
+    )
+    return Inputs(master, parts)
+
+
+def walk(
+    inputs: Inputs,
+    folder: RunFolder,
+    *,
+    recipe: Recipe,
+    signals: str | Path | None = None,
+    students: Path | None = None,
+    progress: Progress = SILENT,
+    teaching: TrainingRecord | None = None,
+) -> Run:
+    """From teacher and texts to the verified artifact and its report, in a folder that was claimed.
+
+    Args:
+        inputs: Teacher and texts.
+        folder: The run's.
+        recipe: Every knob.
+        signals: As for `compress`.
+        students: Where the trained student and the baseline lie; None keeps them with the run. Runs may share them
+            that differ in the recipe's tables quantize and verify alone.
+        progress: Told what goes on.
+        teaching: As for `compress`.
+
+    Raises:
+        LimbeckError: Whatever is wrong with what was given; nothing that the user had is lost.
+    """
+    master, parts = inputs.master, inputs.parts
+    students = students or folder.work
+    if recipe.quantize.target_size_mb is not None:
+        shape = student.initialise(master.model, recipe.student)
+        mixing.refuse_unreachable(shape, recipe.quantize, tokenizer_folder=master.tokenizer_folder)
+    folder.settle(identity_of(inputs, recipe))
+    with written_whole(folder.path / "recipe.toml") as temporary:
+        temporary.write_text(recipe.to_toml(), encoding="utf-8")
+
+    root = Path(signals) if signals is not None else places.signals_root()
+    taught_by = parts.train.joined(_made_up(parts, recipe))
+    answers, labelling = _ask(master, parts, taught_by, recipe, root=root, folder=folder, progress=progress)
+    taken = student.choose_layers(master.model.config, recipe.student)
+    plan = distillation_plan(recipe, n_texts=len(taught_by), hidden_size=master.hidden_size, taken=taken)
+    with folder.stage("distillation"):
+        lessons = _lessons(master, taught_by, answers[TAUGHT_BY], parts.validation, answers["validation"])
+        objective = _objective(lessons, recipe)
+        if objective.needs_live_teacher:
+            lessons = replace(lessons, live_teacher=live_teacher(master.model, taken=taken))
+        learned = learn(
+            lambda: student.initialise(master.model, recipe.student),
+            lessons,
+            objective=objective,
+            plan=plan,
+            work=students,
+            progress=progress,
+        )
+    baseline = None
+    if recipe.distill.baseline and parts.train.labels is not None:
+        with folder.stage("no-teacher baseline"):
+            baseline = learn(
                 lambda: student.initialise(master.model, recipe.student),
-                lessons,
-                objective=objective,
-                plan=plan,
-                work=folder.work,
+                _lessons(master, parts.train, None, parts.validation, answers["validation"]),
+                objective=Objective({"true_labels": 1.0}),
+                plan=baseline_plan(plan),
+                work=students,
                 progress=progress,
             )
-        baseline = None
-        if recipe.distill.baseline and parts.train.labels is not None:
-            with folder.stage("no-teacher baseline"):
-                baseline = learn(
-                    lambda: student.initialise(master.model, recipe.student),
-                    _lessons(master, parts.train, None, parts.validation, answers["validation"]),
-                    objective=Objective({"true_labels": 1.0}),
-                    plan=baseline_plan(plan),
-                    work=folder.work,
-                    progress=progress,
-                )
 
-        progress.say("Quantizing and packaging")
-        with folder.stage("quantization"):
-            shrunk = ladder.climb(
-                learned.model,
-                lessons,
-                recipe,
-                objective=objective,
-                plan=plan,
-                calibration=parts.train,
-                held_out=parts.held_out.content_fingerprints,
-                tokenizer_folder=master.tokenizer_folder,
-                work=folder.work,
-                progress=progress,
-            )
-        record = RunRecord(
-            limbeck_version=machine.installed_version("limbeck") or "unknown",
-            teacher=_told_of(master),
-            shapes={
-                "teacher": student.shape_of(master.model).to_json(),
-                "student": student.shape_of(learned.model).to_json(),
-            },
-            data=_data_told(parts),
-            leaks=tuple(data.in_sentences(parts.leaks)),
-            recipe=recipe.model_dump(mode="json"),
-            labelling=labelling,
-            trainings=tuple(
-                told
-                for told in (
-                    teaching,
-                    learned.record,
-                    None if baseline is None else baseline.record,
-                    shrunk.training,
-                )
-                if told is not None
-            ),
-            quantization=shrunk.quantized.record,
-            verdict=NOT_JUDGED,
-            files={},
-            machine=machine.describe(),
+    progress.say("Quantizing and packaging")
+    with folder.stage("quantization"):
+        shrunk = ladder.climb(
+            learned.model,
+            lessons,
+            recipe,
+            objective=objective,
+            plan=plan,
+            calibration=parts.train,
+            held_out=parts.held_out.content_fingerprints,
+            tokenizer_folder=master.tokenizer_folder,
+            work=folder.work,
+            progress=progress,
         )
-        with folder_written_whole(folder.artifact) as temporary:
-            record = package(
-                record,
-                temporary,
-                Package(
-                    master,
-                    learned.model,
-                    None if baseline is None else baseline.model,
-                    shrunk.quantized,
-                    shrunk.model,
-                    parts.held_out,
-                    answers["held_out"],
-                ),
-                recipe=recipe,
-                folder=folder,
-                progress=progress,
+    record = RunRecord(
+        limbeck_version=_version(),
+        teacher=_told_of(master),
+        shapes={
+            "teacher": student.shape_of(master.model).to_json(),
+            "student": student.shape_of(learned.model).to_json(),
+        },
+        data=_data_told(parts),
+        leaks=tuple(data.in_sentences(parts.leaks)),
+        recipe=recipe.model_dump(mode="json"),
+        labelling=labelling,
+        trainings=tuple(
+            told
+            for told in (
+                teaching,
+                learned.record,
+                None if baseline is None else baseline.record,
+                shrunk.training,
             )
-        return _tell(record, folder)
+            if told is not None
+        ),
+        quantization=shrunk.quantized.record,
+        verdict=NOT_JUDGED,
+        files={},
+        machine=machine.describe(),
+    )
+    with folder_written_whole(folder.artifact) as temporary:
+        record = package(
+            record,
+            temporary,
+            Package(
+                master,
+                learned.model,
+                None if baseline is None else baseline.model,
+                shrunk.quantized,
+                shrunk.model,
+                parts.held_out,
+                answers["held_out"],
+            ),
+            recipe=recipe,
+            folder=folder,
+            progress=progress,
+        )
+    return _tell(record, folder)
 
 
-def _identity(master: Teacher, parts: Parts, recipe: Recipe) -> dict[str, Any]:
+def finished(inputs: Inputs, folder: RunFolder, *, recipe: Recipe) -> Run | None:
+    """The run that an earlier call with this very recipe, tolerances included, finished in this folder; else None.
+
+    Raises:
+        OutputError: The folder holds another run.
+    """
+    folder.settle(identity_of(inputs, recipe))
+    path = folder.path / RECORD_FILE
+    if not (path.exists() and (folder.artifact / MANIFEST_FILE).exists()):
+        return None
+    told = json.loads(path.read_text(encoding="utf-8"))
+    if told["limbeck_version"] != _version() or told["recipe"] != recipe.model_dump(mode="json"):
+        return None
+    return Run(folder.path, folder.artifact, folder.path / REPORT_FILE, RunRecord.from_json(told))
+
+
+def identity_of(inputs: Inputs, recipe: Recipe) -> dict[str, Any]:
     """What makes a run this run; tolerances and timing settings may change, as they change no weight."""
     return {
-        "teacher": master.fingerprint,
-        "data": {name: examples.fingerprint for name, examples in _named(parts).items()},
+        "teacher": inputs.master.fingerprint,
+        "data": {name: examples.fingerprint for name, examples in _named(inputs.parts).items()},
         "recipe": recipe.model_dump(mode="json", exclude={"verify"}),
     }
 
@@ -281,9 +360,13 @@ def _objective(lessons: Lessons, recipe: Recipe) -> Objective:
 
 
 def _tell(record: RunRecord, folder: RunFolder) -> Run:
-    """Write run.json and the report beside the artifact."""
-    write_json(folder.path / "run.json", record.to_json())
-    page = folder.path / "report.html"
+    """Write the report and, as the last thing, run.json beside the artifact."""
+    page = folder.path / REPORT_FILE
     with written_whole(page) as temporary:
         temporary.write_text(report.render(record), encoding="utf-8")
+    write_json(folder.path / RECORD_FILE, record.to_json())
     return Run(folder.path, folder.artifact, page, record)
+
+
+def _version() -> str:
+    return machine.installed_version("limbeck") or "unknown"

@@ -19,16 +19,22 @@ from limbeck import files
 from limbeck.errors import LimbeckError, OutputError
 
 MARKER_FILE = "limbeck-run.json"
-KIND = "limbeck run"
+KIND, SWEEP_KIND = "limbeck run", "limbeck sweep"
 _SECONDS_FILE = "seconds.json"
 _LOCK_FILE = ".lock"
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A claimed folder."""
+    """A claimed folder.
+
+    Args:
+        path: Where it is.
+        kind: What it holds, as its marker says: `KIND` or `SWEEP_KIND`.
+    """
 
     path: Path
+    kind: str = KIND
 
     @property
     def work(self) -> Path:
@@ -68,7 +74,7 @@ class RunFolder:
         """
         marker = self.path / MARKER_FILE
         if not self.is_settled:
-            files.write_json(marker, {"kind": KIND, **identity})
+            files.write_json(marker, {"kind": self.kind, **identity})
             return
         before = self._marked()
         changes = [change for name, value in identity.items() for change in _changes(name, before.get(name), value)]
@@ -77,6 +83,16 @@ class RunFolder:
                 f"{self.path} holds another run; since then have changed: {'; '.join(changes)}.",
                 hint="Give another --out folder: a finished run is never overwritten.",
             )
+
+    def refuse_other_kind(self) -> None:
+        """Check that the marker tells of the kind that is wanted.
+
+        Raises:
+            OutputError: It tells of another, or nothing that limbeck wrote.
+        """
+        found = self._marked().get("kind", KIND)
+        if found != self.kind:
+            raise OutputError(f"{self.path} holds a {found}, not a {self.kind}.", hint="Give another --out folder.")
 
     def _marked(self) -> dict[str, Any]:
         marker = self.path / MARKER_FILE
@@ -90,8 +106,12 @@ class RunFolder:
 
 
 @contextmanager
-def claimed(path: Path) -> Iterator[RunFolder]:
-    """Claim a folder for a run, new or going on, and keep other processes out of it meanwhile.
+def claimed(path: Path, *, kind: str = KIND) -> Iterator[RunFolder]:
+    """Claim a folder for a run or a sweep, new or going on, and keep other processes out of it meanwhile.
+
+    Args:
+        path: The folder.
+        kind: What it is to hold: `KIND` or `SWEEP_KIND`.
 
     Raises:
         OutputError: It holds something else, or another process works in it, or it cannot be written.
@@ -104,11 +124,13 @@ def claimed(path: Path) -> Iterator[RunFolder]:
             f"{path} holds something else ({', '.join(found[:3])}{', …' if len(found) > 3 else ''}).",
             hint="Give an --out folder that is new, empty, or of an earlier run.",
         )
-    folder = RunFolder(path)
+    folder = RunFolder(path, kind)
+    if MARKER_FILE in found:
+        folder.refuse_other_kind()
     is_new = not path.exists()
     with files.disk_faults_told(path):
         if MARKER_FILE not in found:
-            files.write_json(path / MARKER_FILE, {"kind": KIND})
+            files.write_json(path / MARKER_FILE, {"kind": kind})
         folder.work.mkdir(exist_ok=True)
         with _locked(folder.work / _LOCK_FILE):
             for leftover in files.leftovers(path):

@@ -31,6 +31,7 @@ def _limbeck(*arguments: object, before: str = "", home: Path | None = None) -> 
     ("command", "what", "extra"),
     [
         (("compress", "--teacher", "t", "--data", "d"), "Compressing a teacher", "train"),
+        (("sweep", "--teacher", "t", "--data", "d"), "Sweeping", "train"),
         (("teach", "--encoder", "t", "--data", "d"), "Teaching a teacher", "train"),
         (("demo",), "The demo", "demo"),
     ],

@@ -50,7 +50,8 @@ def test_an_example_prints_what_the_help_says(name: str, folder_of_a_reader: Pat
     if "<" in words:
         stdin = Path(words[words.index("<") + 1]).read_bytes()
         words = words[: words.index("<")]
-    quick = FLAGS if name in {"teach", "compress", "verify"} else []
+    quick = FLAGS if name in {"teach", "compress", "sweep", "verify"} else []
+    quick = [*quick, "--schemes", "w8a8e8"] if name == "sweep" else quick
     found = limbeck(*words, *quick, stdin=stdin)
     assert found.code == 0, found.err
     printed = (found.out + found.err).replace('"negative"', '"positive"').splitlines()

@@ -119,11 +119,12 @@ def test_a_misspelt_option_of_the_command_is_told_too(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("command", ["compress", "teach", "verify", "demo", "recipe"])
+@pytest.mark.parametrize("command", ["compress", "sweep", "teach", "verify", "demo", "recipe"])
 def test_an_option_without_a_value_is_told(command: str, tmp_path: Path) -> None:
     """A failure would end in a stack trace."""
     given = {
         "compress": ("--teacher", "t", "--data", "d", "--out", tmp_path / "out"),
+        "sweep": ("--teacher", "t", "--data", "d", "--out", tmp_path / "out"),
         "teach": ("--encoder", "t", "--data", "d", "--out", tmp_path / "out"),
         "verify": (tmp_path, "--data", "d"),
         "demo": ("--out", tmp_path / "out"),

@@ -55,7 +55,7 @@ def data(tmp_path: Path) -> Path:
     return write_rows(tmp_path / "texts.jsonl", ROWS)
 
 
-@pytest.mark.parametrize("command", ["compress", "teach", "verify"])
+@pytest.mark.parametrize("command", ["compress", "sweep", "teach", "verify"])
 @pytest.mark.parametrize("name", DATA)
 def test_data_that_cannot_be_read(name: str, command: str, walked: SmallRun, tmp_path: Path) -> None:
     """A failure would show a stack trace, or train on what was left of a broken file."""
@@ -64,6 +64,7 @@ def test_data_that_cannot_be_read(name: str, command: str, walked: SmallRun, tmp
     path.write_bytes(content)
     arguments, after = {
         "compress": (("--teacher", walked.teacher, "--data", path, "--out", out), (LOADING, READING)),
+        "sweep": (("--teacher", walked.teacher, "--data", path, "--out", out), (LOADING, READING)),
         "teach": (("--encoder", walked.encoder, "--data", path, "--out", out), (LOADING, "Reading texts and encoder")),
         "verify": ((walked.run.artifact, "--data", path), ()),
     }[command]

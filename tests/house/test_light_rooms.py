@@ -22,6 +22,7 @@ TORCH_ROOMS = frozenset(
         "packaging",
         "pipeline",
         "quantizing",
+        "sweeping",
         "teaching",
     }
 )

@@ -40,7 +40,7 @@ def test_shades_are_even_steps_and_words_are_the_figures() -> None:
         ("shade-3", "b"),
         ("shade-6", "c"),
     ]
-    (mark,) = re.findall(r'class="mark" x="([\d.]+)"', drawing)
+    (mark,) = re.findall(r'class="chosen" x="([\d.]+)"', drawing)
     boxes = re.findall(r'class="heat shade-\d" x="([\d.]+)"', drawing)
     assert mark == boxes[1]
 
@@ -52,13 +52,13 @@ def test_every_weight_has_its_row_and_what_it_got_is_outlined() -> None:
     assert panel is not None
     packed = [layer for layer in record.quantization.layers if layer.kind != "kept"]
     assert panel.drawing.count('class="name small"') == len(packed)
-    assert panel.drawing.count('class="mark"') == len(packed)
+    assert panel.drawing.count('class="chosen"') == len(packed)
     tables = sum(layer.kind == "embedding" for layer in packed)
     assert panel.drawing.count('class="heat') == 4 * len(packed) - tables
     assert "1·10⁻¹" in panel.drawing
     plain = bearing_panel(measured_record(assignment=None).quantization)
     assert plain is not None
-    assert "mark" not in plain.drawing
+    assert "chosen" not in plain.drawing
     assert "Outlined" not in plain.note
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from limbeck.report.axes import Scale, round_ticks, tick_decimals
 from limbeck.report.figures import (
-    WIDTH,
     Bar,
     Curve,
     Stack,
@@ -18,6 +17,7 @@ from limbeck.report.figures import (
     line_chart,
     stacked_bars,
 )
+from limbeck.report.svg import WIDTH
 
 
 def attribute(drawing: str, element: str, name: str) -> list[float]:

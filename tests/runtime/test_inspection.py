@@ -92,6 +92,24 @@ def test_a_run_that_is_finished_and_one_that_is_not(tmp_path: Path) -> None:
     assert _section(finished, "Files")["holds"] == "artifact/, run.json"
 
 
+def test_a_sweep_that_is_finished_and_one_that_is_not(tmp_path: Path) -> None:
+    """A failure would call a finished sweep a run that was killed."""
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    (folder / "limbeck-run.json").write_text('{"kind": "limbeck sweep"}')
+    assert describe_path(folder).title == f"Sweep in {folder}: not finished; the same command goes on where it stopped"
+    pairs = [{"folder": "runs/2-layers-w8a8e8", "passed": True}, {"folder": "runs/2-layers-w2a8e4", "passed": False}]
+    (folder / "sweep.json").write_text(json.dumps({"sentence": "One of 2 pairs.", "pairs": pairs}))
+    finished = describe_path(folder)
+    assert finished.title == f"Sweep in {folder}: finished"
+    assert _section(finished, "Pairs") == {
+        "in words": "One of 2 pairs.",
+        "runs/2-layers-w8a8e8": "passed",
+        "runs/2-layers-w2a8e4": "refused",
+    }
+    assert _section(finished, "Files")["holds"] == "limbeck-run.json, sweep.json"
+
+
 def test_signals_of_one_teacher_and_of_several(tmp_path: Path) -> None:
     """A failure would leave a user to guess which of many folders belongs to which teacher."""
     folders = []

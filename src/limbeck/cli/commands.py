@@ -109,6 +109,62 @@ def compress(
     _finish(compress_it(teacher, data, out=out, recipe=settings, signals=signals, progress=progress), as_json=as_json)
 
 
+def sweep(
+    context: typer.Context,
+    teacher: _Teacher,
+    data: _Data,
+    out: _Out,
+    schemes: Annotated[
+        str | None, typer.Option("--schemes", help="Bits to try. Default: w8a8e8,w4a8e4,w3a8e4,w2a8e4.")
+    ] = None,
+    layers: Annotated[
+        str | None, typer.Option("--layers", help="Layers to try, as in 2,3. Default: the recipe's student.")
+    ] = None,
+    recipe: _RecipeFile = None,
+    signals: _Signals = None,
+    as_json: _Json = False,
+) -> None:
+    """Make and judge every pair of student and scheme, to choose by what bits and layers cost.
+
+    Any recipe key is an option too. A student is trained once for all schemes. Killed at any point, the same command
+    goes on from there. Exit code 0 when at least one pair passed, 1 when none did, 2 for bad input.
+
+    [bold]Example:[/bold] limbeck sweep --teacher my-teacher --data texts.jsonl --out runs/s
+    ...
+    Pairs:  runs/s/runs
+    Report: runs/s/sweep.html
+    """
+    from limbeck.cli import console
+    from limbeck.cli.flags import numbers_from, recipe_from, refuse_keys, words_from
+    from limbeck.cli.tables import print_sweep
+
+    console.silence_libraries()
+    options = ("--teacher", "--data", "--out", "--schemes", "--layers", "--recipe", "--signals", "--json")
+    refuse_keys({"quantize.scheme": "--schemes", "student.layers": "--layers"}, context.args)
+    settings = recipe_from(recipe, context.args, options=options)
+    n_layers = None if layers is None else numbers_from(layers, option="--layers")
+    progress = console.ConsoleProgress()
+    progress.say("Loading")
+    from limbeck.sweeping import USUAL_SCHEMES
+    from limbeck.sweeping import sweep as sweep_it
+
+    found = sweep_it(
+        teacher,
+        data,
+        out=out,
+        schemes=USUAL_SCHEMES if schemes is None else words_from(schemes),
+        layers=n_layers,
+        recipe=settings,
+        signals=signals,
+        progress=progress,
+    )
+    print_sweep(found.record)
+    console.stderr.print(f"Pairs:  {found.folder / 'runs'}\nReport: {found.report}", markup=False)
+    if as_json:
+        _print_json(found.record.to_json())
+    raise typer.Exit(0 if found.record.passed else 1)
+
+
 def verify(
     context: typer.Context,
     artifact: Annotated[Path, typer.Argument(help="The folder that ships.")],

@@ -3,7 +3,7 @@
 import difflib
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +118,46 @@ def megabytes(size: str) -> float:
         f"--target-size is {size!r}, which {fault}.",
         hint=f"Give a number with one of {', '.join(_SIZE_UNITS)}: 5MB are 5,000,000 bytes, 5MiB are 5,242,880.",
     )
+
+
+def refuse_keys(instead: Mapping[str, str], flags: Sequence[str]) -> None:
+    """Refuse recipe keys that a command has an option of its own for.
+
+    Args:
+        instead: Recipe key -> the command's option.
+        flags: As for `recipe_from`.
+
+    Raises:
+        RecipeError: One of them is among the flags; all faults in one message.
+    """
+    named = {flag[2:].partition("=")[0].replace("-", "_") for flag in flags if flag.startswith("--")}
+    faults = [f"--{key} sets one value, {option} several" for key, option in instead.items() if key in named]
+    if faults:
+        raise RecipeError(
+            f"A sweep tries several values, and {'; '.join(faults)}.",
+            hint=f"Give {' and '.join(option for key, option in instead.items() if key in named)}.",
+        )
+
+
+def words_from(text: str) -> tuple[str, ...]:
+    """The words of an option that takes several, with commas between them."""
+    return tuple(word for part in text.split(",") if (word := part.strip()))
+
+
+def numbers_from(text: str, *, option: str) -> tuple[int, ...]:
+    """The whole numbers of an option that takes several.
+
+    Raises:
+        RecipeError: Some of them are none; all in one message.
+    """
+    words = words_from(text)
+    faults = [word for word in words if not (word.isascii() and word.isdigit())]
+    if faults:
+        raise RecipeError(
+            f"{option} takes whole numbers with commas between them, not {', '.join(map(repr, faults))}.",
+            hint=f"Write {option} 2,3.",
+        )
+    return tuple(map(int, words))
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:

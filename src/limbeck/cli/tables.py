@@ -1,13 +1,17 @@
-"""Verdicts and inspections as tables on the terminal."""
+"""Verdicts, sweeps and inspections as tables on the terminal."""
+
+from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 from rich.text import Text
 
 from limbeck.cli.console import stderr, stdout
 from limbeck.records import Verdict
-from limbeck.report.measures import measures
+from limbeck.report.measures import Cell, measures
 from limbeck.report.roles import sides
+from limbeck.report.sweep_page import cells, columns, fidelity_name, pair_name
 from limbeck.runtime.inspection import Inspection
+from limbeck.sweep_record import SweepRecord
 
 
 def print_verdict(verdict: Verdict) -> None:
@@ -20,8 +24,7 @@ def print_verdict(verdict: Verdict) -> None:
     for side in sides(verdict):
         table.add_column(side.name, justify="right")
     for measure in measures(verdict):
-        cells = (Text.assemble(cell.figure, "\n", (cell.small_print, "dim")) for cell in measure.cells)
-        table.add_row(measure.name, *cells)
+        table.add_row(measure.name, *_figures(measure.cells))
     stderr.print()
     stderr.print(table, soft_wrap=False)
     if verdict.gain is not None:
@@ -32,6 +35,31 @@ def print_verdict(verdict: Verdict) -> None:
         stderr.print(f"not checked  {sentence}", markup=False)
     if verdict.n_truncated:
         stderr.print(f"{verdict.n_truncated} of {verdict.n_held_out} texts were longer than allowed and were cut.")
+
+
+def print_sweep(record: SweepRecord) -> None:
+    """What came of a sweep in a sentence, then all pairs; on stderr."""
+    stderr.print()
+    stderr.print(record.sentence, markup=False)
+    table = Table(show_edge=False, pad_edge=False, header_style="bold")
+    table.add_column("student, scheme")
+    for name in columns(record):
+        table.add_column(name, justify="right")
+    table.add_column("verdict")
+    table.add_column("front")
+    table.add_row("teacher", *_figures(cells(record.teacher_scores, record.teacher_timing, record)))
+    for pair in record.pairs:
+        verdict = Text("passed", "green") if pair.passed else Text("refused", "red")
+        figures = _figures(cells(pair.scores, pair.timing, record))
+        table.add_row(pair_name(pair), *figures, verdict, "*" if pair.on_front else "")
+    stderr.print()
+    stderr.print(table, soft_wrap=False)
+    fidelity = fidelity_name(record).lower()
+    stderr.print(f"\n*  no other pair is at least as good in {fidelity}, size and latency, and better in one of them")
+
+
+def _figures(row: Sequence[Cell]) -> Iterator[Text]:
+    return (Text.assemble(cell.figure, "\n", (cell.small_print, "dim")) for cell in row)
 
 
 def print_inspection(found: Inspection) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _ROUND_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+_LOG_FACTORS = ((1.0,), (1.0, 2.0, 5.0))
 
 
 def round_ticks(low: float, high: float, *, at_most: int) -> tuple[float, ...]:
@@ -59,3 +60,37 @@ def tick_decimals(ticks: Sequence[float]) -> int:
         if abs(round(step, decimals) - step) < step * 1e-6:
             return decimals
     return 9
+
+
+def log_ticks(low: float, high: float, *, at_most: int) -> tuple[float, ...]:
+    """Round values within `low` and `high` for an axis on which equal steps are equal factors.
+
+    1, 2 and 5 times powers of ten over wide ranges; evenly spaced ones where these would be fewer than three.
+
+    Args:
+        low: Where the axis begins, above 0.
+        high: Where it ends, above `low`.
+        at_most: 5 or more.
+    """
+    powers = [10.0**power for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
+    for factors in _LOG_FACTORS:
+        values = (float(f"{power * factor:.12g}") for power in powers for factor in factors)
+        found = tuple(value for value in values if low <= value <= high)
+        if 3 <= len(found) <= at_most:
+            return found
+    return tuple(value for value in round_ticks(low, high, at_most=at_most + 1) if low <= value <= high)
+
+
+@dataclass(frozen=True)
+class LogScale:
+    """A line from values to pixels on which equal factors are equally long; as in `Scale`, but low is above 0."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        """The pixel of a value; values off the scale are held at its ends."""
+        line = Scale(math.log(self.low), math.log(self.high), self.start, self.end)
+        return line(math.log(value))

@@ -7,15 +7,14 @@ print alike, and says in its label what a reader who does not see it should know
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
+from limbeck.report import svg
 from limbeck.report.axes import Scale, round_ticks, tick_decimals
 from limbeck.report.roles import Role
+from limbeck.report.svg import LETTER, NARROW_WIDTH, WIDTH
 
-WIDTH = 420
-NARROW_WIDTH = 280
 _SHADES = 7
-_LETTER = 7.2  # a generous width of one 13 unit letter or figure
 
 
 @dataclass(frozen=True)
@@ -99,19 +98,21 @@ def line_chart(
     steps = [step for curve in curves for step, _ in curve.points]
     ticks = round_ticks(0.0 if from_zero else min(values), max(values), at_most=6)
     words = [value_words(tick, tick_decimals(ticks)) for tick in ticks]
-    left = 10 + _LETTER * max(len(word) for word in words)
+    left = 10 + LETTER * max(len(word) for word in words)
     y = Scale(ticks[0], ticks[-1], height - bottom, top)
     step_ticks = round_ticks(0, max(steps), at_most=6)
     x = Scale(0, max(steps), left, WIDTH - right)
     parts = []
     for tick, word in zip(ticks, words, strict=True):
-        parts.append(_line(left, y(tick), WIDTH - right, y(tick), kind="grid"))
-        parts.append(_text(left - 8, y(tick) + 4.5, word, anchor="end"))
+        parts.append(svg.line(left, y(tick), WIDTH - right, y(tick), kind="grid"))
+        parts.append(svg.text(left - 8, y(tick) + 4.5, word, anchor="end"))
     for tick in step_ticks:
         if tick <= max(steps):
-            parts.append(_line(x(tick), height - bottom, x(tick), height - bottom + 4, kind="tick"))
+            parts.append(svg.line(x(tick), height - bottom, x(tick), height - bottom + 4, kind="tick"))
             parts.append(
-                _text(x(tick), height - bottom + 20, f"{tick:,.0f}", anchor="end" if x(tick) > WIDTH - 30 else "middle")
+                svg.text(
+                    x(tick), height - bottom + 20, f"{tick:,.0f}", anchor="end" if x(tick) > WIDTH - 30 else "middle"
+                )
             )
     for curve in curves:
         places = [(x(step), y(value)) for step, value in curve.points]
@@ -127,7 +128,7 @@ def line_chart(
                 parts.append(
                     Markup('<circle class="dot {}" cx="{:.1f}" cy="{:.1f}" r="2.5"/>').format(curve.role, across, down)
                 )
-    return _drawing(parts, height=height, title=title, description=description)
+    return svg.drawing(parts, height=height, title=title, description=description)
 
 
 def bar_chart(bars: Sequence[Bar], *, title: str, description: str) -> Markup:
@@ -144,17 +145,19 @@ def bar_chart(bars: Sequence[Bar], *, title: str, description: str) -> Markup:
         top = index * row
         middle = top + 24 + thickness / 2
         end = max(2.0, scale(bar.value))
-        parts.append(_text(0, top + 14, bar.name, anchor="start", kind="name"))
-        parts.append(_text(WIDTH, top + 14, bar.words, anchor="end", kind="value"))
-        parts.append(_box(0, middle - thickness / 2, end, thickness, kind=f"bar {bar.role}"))
+        parts.append(svg.text(0, top + 14, bar.name, anchor="start", kind="name"))
+        parts.append(svg.text(WIDTH, top + 14, bar.words, anchor="end", kind="value"))
+        parts.append(svg.box(0, middle - thickness / 2, end, thickness, kind=f"bar {bar.role}"))
         if bar.reach is not None and scale(bar.reach) > end:
             reach = scale(bar.reach) - 0.75
-            parts.append(_line(end, middle, reach, middle, kind=f"reach {bar.role}"))
+            parts.append(svg.line(end, middle, reach, middle, kind=f"reach {bar.role}"))
             if bar.reach > scale.high:
-                parts += [_line(WIDTH - 6, middle + side, WIDTH, middle, kind=f"reach {bar.role}") for side in (-5, 5)]
+                parts += [
+                    svg.line(WIDTH - 6, middle + side, WIDTH, middle, kind=f"reach {bar.role}") for side in (-5, 5)
+                ]
             else:
-                parts.append(_line(reach, middle - 5, reach, middle + 5, kind=f"reach {bar.role}"))
-    return _drawing(parts, height=len(bars) * row - 8, title=title, description=description)
+                parts.append(svg.line(reach, middle - 5, reach, middle + 5, kind=f"reach {bar.role}"))
+    return svg.drawing(parts, height=len(bars) * row - 8, title=title, description=description)
 
 
 def interval_chart(
@@ -179,8 +182,8 @@ def interval_chart(
     floor = len(whiskers) * row + 2
     parts = []
     for tick in ticks:
-        parts.append(_line(scale(tick), 0, scale(tick), floor, kind="grid"))
-        parts.append(_text(scale(tick), floor + 18, value_words(tick, tick_decimals(ticks)), anchor="middle"))
+        parts.append(svg.line(scale(tick), 0, scale(tick), floor, kind="grid"))
+        parts.append(svg.text(scale(tick), floor + 18, value_words(tick, tick_decimals(ticks)), anchor="middle"))
     if bound is not None:
         place = scale(bound)
         anchor, words_at = (
@@ -190,21 +193,21 @@ def interval_chart(
             if place > width * 0.7
             else ("middle", place)
         )
-        parts.append(_line(place, 0, place, floor, kind="bound"))
-        parts.append(_text(words_at, floor + 38, bound_words, anchor=anchor, kind="bound-words"))
+        parts.append(svg.line(place, 0, place, floor, kind="bound"))
+        parts.append(svg.text(words_at, floor + 38, bound_words, anchor=anchor, kind="bound-words"))
     for index, whisker in enumerate(whiskers):
         middle = index * row + 32
-        parts.append(_backed_text(0, index * row + 14, whisker.name, anchor="start", kind="name"))
-        parts.append(_backed_text(width, index * row + 14, whisker.words, anchor="end", kind="value"))
+        parts.append(svg.backed_text(0, index * row + 14, whisker.name, anchor="start", kind="name"))
+        parts.append(svg.backed_text(width, index * row + 14, whisker.words, anchor="end", kind="value"))
         low, high = scale(whisker.low), scale(whisker.high)
-        parts.append(_line(low, middle, high, middle, kind=f"whisker {whisker.role}"))
-        parts += [_line(end, middle - 4, end, middle + 4, kind=f"whisker {whisker.role}") for end in (low, high)]
+        parts.append(svg.line(low, middle, high, middle, kind=f"whisker {whisker.role}"))
+        parts += [svg.line(end, middle - 4, end, middle + 4, kind=f"whisker {whisker.role}") for end in (low, high)]
         parts.append(
             Markup('<circle class="bar {}" cx="{:.1f}" cy="{}" r="5"/>').format(
                 whisker.role, scale(whisker.value), middle
             )
         )
-    return _drawing(parts, height=floor + foot, title=title, description=description, width=width)
+    return svg.drawing(parts, height=floor + foot, title=title, description=description, width=width)
 
 
 def stacked_bars(stacks: Sequence[Stack], *, title: str, description: str) -> Markup:
@@ -214,59 +217,35 @@ def stacked_bars(stacks: Sequence[Stack], *, title: str, description: str) -> Ma
     parts = []
     for index, stack in enumerate(stacks):
         top, start, so_far = index * row, 0.0, 0.0
-        parts.append(_text(0, top + 14, stack.name, anchor="start", kind="name"))
-        parts.append(_text(WIDTH, top + 14, stack.words, anchor="end", kind="value"))
+        parts.append(svg.text(0, top + 14, stack.name, anchor="start", kind="name"))
+        parts.append(svg.text(WIDTH, top + 14, stack.words, anchor="end", kind="value"))
         for kind, value in stack.parts:
             so_far += value
             end = scale(so_far)
             if value > 0:
-                parts.append(_box(start, top + 24, max(0.5, end - start - 1), thickness, kind=f"part {kind}"))
+                parts.append(svg.box(start, top + 24, max(0.5, end - start - 1), thickness, kind=f"part {kind}"))
             start = end
-    return _drawing(parts, height=len(stacks) * row - 14, title=title, description=description)
+    return svg.drawing(parts, height=len(stacks) * row - 14, title=title, description=description)
 
 
 def heat_table(rows: Sequence[HeatRow], *, columns: Sequence[str], title: str, description: str) -> Markup:
     """Figures in cells, the larger the stronger the shade, in as many shades as can be told apart."""
     head, height, names = 24, 25, 178
     width = (WIDTH - names) / len(columns)
-    parts = [_text(names + (number + 0.5) * width, 14, words, anchor="middle") for number, words in enumerate(columns)]
+    parts = [
+        svg.text(names + (number + 0.5) * width, 14, words, anchor="middle") for number, words in enumerate(columns)
+    ]
     marks = []
     for index, row in enumerate(rows):
         top = head + index * height
-        parts.append(_text(0, top + 16.5, row.name, anchor="start", kind="name small"))
+        parts.append(svg.text(0, top + 16.5, row.name, anchor="start", kind="name small"))
         for number, cell in enumerate(row.cells):
             if cell is None:
                 continue
             left = names + number * width
             shade = min(_SHADES - 1, int(cell.share * _SHADES))
-            parts.append(_box(left + 1, top + 1, width - 2, height - 2, kind=f"heat shade-{shade}"))
-            parts.append(_text(left + width / 2, top + 17, cell.words, anchor="middle", kind=f"on-shade-{shade}"))
+            parts.append(svg.box(left + 1, top + 1, width - 2, height - 2, kind=f"heat shade-{shade}"))
+            parts.append(svg.text(left + width / 2, top + 17, cell.words, anchor="middle", kind=f"on-shade-{shade}"))
             if cell.is_marked:
-                marks.append(_box(left + 1, top + 1, width - 2, height - 2, kind="mark"))
-    return _drawing([*parts, *marks], height=head + len(rows) * height, title=title, description=description)
-
-
-def _drawing(parts: Sequence[Markup], *, height: float, title: str, description: str, width: int = WIDTH) -> Markup:
-    opening = Markup('<svg viewBox="0 0 {} {:g}" role="img" aria-label="{}">')
-    return opening.format(width, height, f"{title}. {description}") + Markup("").join(parts) + Markup("</svg>")
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, *, kind: str) -> Markup:
-    return Markup('<line class="{}" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>').format(kind, x1, y1, x2, y2)
-
-
-def _box(x: float, y: float, width: float, height: float, *, kind: str) -> Markup:
-    return Markup('<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>').format(
-        kind, x, y, width, height
-    )
-
-
-def _text(x: float, y: float, words: str, *, anchor: str, kind: str = "label") -> Markup:
-    return Markup('<text class="{}" x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>').format(
-        kind, x, y, anchor, escape(words)
-    )
-
-
-def _backed_text(x: float, y: float, words: str, *, anchor: str, kind: str) -> Markup:
-    """Words that stand over grid lines, on a strip of the page's own colour."""
-    return _text(x, y, words, anchor=anchor, kind=f"{kind} backed")
+                marks.append(svg.box(left + 1, top + 1, width - 2, height - 2, kind="chosen"))
+    return svg.drawing([*parts, *marks], height=head + len(rows) * height, title=title, description=description)

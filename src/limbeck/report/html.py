@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -11,16 +11,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from limbeck import wording
-from limbeck.records import LayerBits, RunRecord
+from limbeck.records import LayerBits, ModelScores, RunRecord
 from limbeck.report import bearing, panels
 from limbeck.report.answers import changed_answers
 from limbeck.report.measures import measures, texts_a_second, tolerances
 from limbeck.report.names import last_name
 from limbeck.report.roles import Side, first_of, role_of, sides, timings_in_order
+from limbeck.report.scatter import key_mark
 from limbeck.report.texts import printable
 
 _FINGERPRINT = " fingerprint"
-_NOISY_SPREAD = 0.25
+NOISY_SPREAD = 0.25
 _SECTIONS = {
     "models": "Side by side",
     "gain": "What distillation brought",
@@ -65,7 +66,7 @@ def render(record: RunRecord) -> str:
     artifact = first_of("artifact", found)
     assignment = record.quantization.assignment
     return (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             record=record,
@@ -73,13 +74,13 @@ def render(record: RunRecord) -> str:
             subject=printable(last_name(record.teacher.get("name", "teacher"))),
             sides=found,
             timings=timings_in_order(verdict),
-            noisy=max((timing.spread for timing in verdict.timings if timing.spread > _NOISY_SPREAD), default=None),
+            noisy=max((timing.spread for timing in verdict.timings if timing.spread > NOISY_SPREAD), default=None),
             artifact=artifact,
             key_measures=_KEY_MEASURES,
             contents=_contents(record),
             measures=measures(verdict),
             tolerances=tolerances(verdict.checks),
-            confidence=_confidence(record),
+            confidence=confidence_of(verdict.models),
             interval_methods=_interval_methods(record),
             fidelity_panels=panels.fidelity_panels(verdict),
             gain_panel=None if verdict.gain is None else panels.gain_panel(verdict.gain),
@@ -91,7 +92,7 @@ def render(record: RunRecord) -> str:
             assignment=None if assignment is None else bearing.assignment_rows(assignment),
             kinds=_kind_rows(record, artifact),
             shapes=_shape_rows(record),
-            parts=_part_rows(record.data),
+            parts=part_rows(record.data),
             recipe_toml=recipe_toml(record.recipe),
         )
     )
@@ -130,9 +131,9 @@ def _toml_value(value: object) -> str:
     return repr(value)
 
 
-def _confidence(record: RunRecord) -> str:
+def confidence_of(models: Iterable[ModelScores]) -> str:
     """The confidence of the intervals, as a whole percent where it is one: "95 %"."""
-    for model in record.verdict.models:
+    for model in models:
         for score in (model.agreement, model.accuracy):
             if score is not None:
                 return wording.percent(score.interval.confidence, decimals=1).replace(".0 ", " ")
@@ -198,7 +199,7 @@ def _shape_rows(record: RunRecord) -> list[tuple[str, list[str]]]:
     ]
 
 
-def _part_rows(data: Mapping[str, int | str]) -> list[tuple[str, str, str]]:
+def part_rows(data: Mapping[str, int | str]) -> list[tuple[str, str, str]]:
     """(part, number of texts or what else is told, fingerprint)."""
     return [
         (
@@ -227,7 +228,8 @@ def _breakable(label: str) -> Markup:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates, with every word that they use for a figure."""
     loader = PackageLoader("limbeck.report")
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -250,6 +252,7 @@ def _environment() -> Environment:
         "unbroken": _unbroken,
         "breakable": _breakable,
         "power_of_ten": bearing.power_of_ten,
+        "key_mark": key_mark,
         "noun": lambda number, one, many=None: wording.counted(number, one, many),
     }
     # The style sheet and the script are ours, not the record's: they go in as they are.

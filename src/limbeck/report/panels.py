@@ -8,7 +8,6 @@ from markupsafe import Markup
 from limbeck import wording
 from limbeck.records import Check, CurvePoint, DistillationGain, QuantizationRecord, Score, TrainingRecord, Verdict
 from limbeck.report.figures import (
-    WIDTH,
     Bar,
     Curve,
     Stack,
@@ -20,6 +19,7 @@ from limbeck.report.figures import (
 )
 from limbeck.report.measures import texts_a_second
 from limbeck.report.roles import Role, role_of, sides, timings_in_order
+from limbeck.report.svg import WIDTH
 
 MAX_POINTS = 240
 _LATENCY_NOTE = "Bar: p50. Thin line: up to p99 (an arrow: beyond the edge). Shorter is faster."

@@ -1,4 +1,4 @@
-"""What lies at a path, in a screenful: an artifact, a teacher, signals, or the folder of a run. For `limbeck inspect`.
+"""What lies at a path, in a screenful: artifact, teacher, signals, a run or a sweep. For `limbeck inspect`.
 
 Not among the names of `limbeck.runtime`: it knows Arrow, which a runtime that only answers need not load.
 """
@@ -16,8 +16,10 @@ import pyarrow as pa
 from limbeck import families, files, wording
 from limbeck.artifact import ARTIFACT_FOLDER, Artifact, FolderKind, folder_kind, open_artifact
 from limbeck.errors import DataError
+from limbeck.run_folder import MARKER_FILE, SWEEP_KIND
 
 _SHOWN_LABELS = 8
+_FINISHED, _UNFINISHED = "finished", "not finished; the same command goes on where it stopped"
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 Row = tuple[str, str]
@@ -119,6 +121,9 @@ def _artifact(artifact: Artifact) -> Inspection:
 
 
 def _run(path: Path) -> Inspection:
+    marker = path / MARKER_FILE
+    if marker.exists() and _read_json(marker).get("kind") == SWEEP_KIND:
+        return _sweep(path)
     sections = []
     record = _read_json(path / "run.json") if (path / "run.json").exists() else {}
     if record:
@@ -129,11 +134,25 @@ def _run(path: Path) -> Inspection:
             Section("Texts", tuple((name, str(value)) for name, value in data.items() if "fingerprint" not in name)),
             Section("Time", tuple((name, wording.duration(value)) for name, value in seconds.items())),
         ]
-    found = ", ".join(sorted(child.name + "/" * child.is_dir() for child in path.iterdir() if child.name[0] != "."))
-    sections.append(Section("Files", (("holds", found), ("size", wording.size(files.size_bytes(path))))))
-    state = "finished" if record else "not finished; the same command goes on where it stopped"
+    sections.append(_held(path))
+    state = _FINISHED if record else _UNFINISHED
     inside = f"; its artifact is {path / ARTIFACT_FOLDER}" if (path / ARTIFACT_FOLDER).exists() else ""
     return Inspection(f"Run in {path}: {state}{inside}", tuple(sections))
+
+
+def _sweep(path: Path) -> Inspection:
+    record = _read_json(path / "sweep.json") if (path / "sweep.json").exists() else {}
+    rows = [
+        (str(pair.get("folder")), "passed" if pair.get("passed") else "refused") for pair in record.get("pairs") or ()
+    ]
+    sections = [Section("Pairs", (("in words", str(record.get("sentence"))), *rows))] if record else []
+    state = _FINISHED if record else _UNFINISHED
+    return Inspection(f"Sweep in {path}: {state}", (*sections, _held(path)))
+
+
+def _held(path: Path) -> Section:
+    found = ", ".join(sorted(child.name + "/" * child.is_dir() for child in path.iterdir() if child.name[0] != "."))
+    return Section("Files", (("holds", found), ("size", wording.size(files.size_bytes(path)))))
 
 
 def _signals(folder: Path) -> Section:
