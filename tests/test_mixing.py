@@ -198,3 +198,19 @@ def test_findings_come_back_from_disk(tmp_path: Path) -> None:
     path = tmp_path / "below" / "found.json"
     assert mixing._remembered(path, lambda: found) == found
     assert mixing._remembered(path, mixing.Mix) == found
+
+
+def test_the_most_sensitive_layers_are_spared_together() -> None:
+    """A failure would spare one of the layers that read an input and multiply all of them apart, or spare the wrong."""
+    errors = {"query": 0.1, "key": 0.3, "up": 0.35, "down": 0.05}
+    groups = {"query": "query", "key": "query", "up": "up", "down": "down"}
+    found = [
+        LayerSensitivity(name, "linear", groups[name], bits, 10, 0.0, error * (1 if bits == 4 else 9), 0.0)
+        for name, error in errors.items()
+        for bits in (2, 4, 8)
+    ] + [LayerSensitivity("words", "embedding", "words", 4, 10, 0.0, 99.0, 0.0)]
+    scheme = Scheme.parse("w4a8e4")
+    assert mixing.spared_bits(found, scheme=scheme, share=0.0) == {}
+    assert mixing.spared_bits(found, scheme=scheme, share=0.3) == {"query": 8, "key": 8}
+    assert mixing.spared_bits(found, scheme=scheme, share=0.5) == {"query": 8, "key": 8, "up": 8}
+    assert mixing.spared_bits(found, scheme=Scheme.parse("w8a8e4"), share=0.1) == {"query": 32, "key": 32}

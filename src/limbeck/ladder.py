@@ -34,6 +34,8 @@ AS_ASKED = "as asked"
 _BATCH_TEXTS, _BATCH_TOKENS = 32, 512
 _MORE_TEXTS = 4
 """Times as many calibration texts where ranges are fixed as a remedy."""
+_SPARED = (0.1, 0.25)
+"""Shares of the linear layers that are left in more bits."""
 _FEWEST_LOST, _DUST = 1, 1e-6
 """One text proves nothing, however few there are; and shares of texts are not exact."""
 
@@ -141,6 +143,11 @@ def _other_ranges(settings: Settings) -> Iterator[Settings]:
         )
 
 
+def _spared(settings: Settings) -> Iterator[Settings]:
+    if Scheme.parse(settings.scheme).quantizes_weights and settings.target_size_mb is None:
+        yield from (_changed(settings, spare=share) for share in _SPARED if share > settings.spare)
+
+
 def _fixed_ranges(settings: Settings) -> Iterator[Settings]:
     scheme = Scheme.parse(settings.scheme)
     if scheme.is_integer_product and not scheme.static:
@@ -162,6 +169,7 @@ def _trained(settings: Settings) -> Iterator[Settings]:
 _REMEDIES: tuple[tuple[str, Callable[[Settings], Iterator[Settings]]], ...] = (
     ("a scale for each output", _per_output),
     ("other ranges of activations", _other_ranges),
+    ("the most sensitive layers spared", _spared),
     ("ranges fixed by more calibration texts", _fixed_ranges),
     ("outlying inputs divided", _divided),
     ("trained on with its roundings", _trained),

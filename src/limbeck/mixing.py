@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +27,7 @@ from limbeck.quantization import (
 )
 from limbeck.recipe import QuantizeTable
 from limbeck.records import QuantizationRecord, from_json, to_json
-from limbeck.scheme import Scheme
+from limbeck.scheme import FLOAT_BITS, INT8_BITS, Scheme
 from limbeck.tokens import TextEncoder
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Mix:
 
 def is_wanted(table: QuantizeTable) -> bool:
     """Whether a recipe asks what each layer can bear."""
-    return table.sensitivity or table.target_size_mb is not None
+    return table.sensitivity or table.spare > 0 or table.target_size_mb is not None
 
 
 def mix(
@@ -105,7 +105,7 @@ def mix(
             model, sample, scheme=scheme, encoder=encoder, held_out=held_out, ready=ready, progress=progress
         )
         if table.target_size_mb is None:
-            return Mix(found)
+            return Mix(found, spared_bits(found, scheme=scheme, share=table.spare))
         target = int(table.target_size_mb * _MEGABYTE)
         fitted = fitted_bits(
             found,
@@ -136,6 +136,25 @@ def mix(
     if found.assignment is not None:
         progress.say(_in_words(found))
     return found
+
+
+def spared_bits(found: Sequence[LayerSensitivity], *, scheme: Scheme, share: float) -> dict[str, int]:
+    """More bits for the linear layers whose rounding moves the end logits most; those that read one input go together.
+
+    Args:
+        found: What each weight can bear.
+        scheme: Of the model; the spared get 8 bits, or stay float where it has 8.
+        share: Of the groups of layers that read one input, rounded up.
+
+    Returns: Parameter name -> bits, of the spared alone.
+    """
+    errors: dict[str, float] = {}
+    for one in found:
+        if one.kind == "linear" and one.bits == scheme.weight_bits:
+            errors[one.group] = errors.get(one.group, 0.0) + one.logit_error
+    worst = sorted(errors, key=lambda group: -errors[group])[: math.ceil(share * len(errors))]
+    more = INT8_BITS if scheme.weight_bits < INT8_BITS else FLOAT_BITS
+    return {one.name: more for one in found if one.kind == "linear" and one.group in worst}
 
 
 def refuse_unreachable(model: "PreTrainedModel", table: QuantizeTable, *, tokenizer_folder: Path) -> None:

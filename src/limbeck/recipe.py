@@ -134,6 +134,12 @@ class QuantizeTable(_Table):
         gt=0,
         description="Megabytes (10^6 bytes) that model and tokenizer may have: each layer gets its own bits.",
     )
+    spare: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the linear layers, most sensitive first, that keeps 8 bits (float32 where all have 8).",
+    )
     sensitivity: bool = Field(False, description="Measure what each layer can bear, also without a target.")
     sensitivity_texts: int = Field(128, ge=1, description="Training texts that it is measured on.")
     calibration_texts: int = Field(512, ge=1, description="Training texts that show what layers see.")
