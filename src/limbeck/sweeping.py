@@ -87,9 +87,7 @@ def sweep(
     with claimed(Path(out), kind=SWEEP_KIND) as folder:
         inputs = read_inputs(teacher_source, data_source, recipe=recipe, work=folder.work, progress=progress)
         students = _students(layers, recipe, inputs)
-        folder.settle(
-            identity_of(inputs, recipe) | {"recipe": _shared(recipe.model_dump(mode="json", exclude={"verify"}))}
-        )
+        folder.settle(identity_of(inputs, recipe) | {"recipe": _lasting(recipe)})
         wanted = [
             (n_layers, scheme, _recipe_of_pair(recipe, table, scheme))
             for n_layers, table in students.items()
@@ -162,12 +160,18 @@ def _recipe_of_pair(recipe: Recipe, table: StudentTable, scheme: str) -> Recipe:
 
 
 def _shared(recipe: dict[str, Any]) -> dict[str, Any]:
-    """What all pairs share of their recipes: students and bits may be asked for call by call, each in its own way."""
+    """What all pairs share of their recipes."""
+    own = {"student": "layers", "quantize": "scheme"}
     return {
-        table: {key: value for key, value in values.items() if key != "layers"} if table == "student" else values
+        table: {key: value for key, value in values.items() if key != own[table]} if table in own else values
         for table, values in recipe.items()
-        if table != "quantize"
     }
+
+
+def _lasting(recipe: Recipe) -> dict[str, Any]:
+    """What makes a sweep this sweep: students and bits may be asked for call by call, each in its own way."""
+    shared = _shared(recipe.model_dump(mode="json", exclude={"verify"}))
+    return {table: values for table, values in shared.items() if table != "quantize"}
 
 
 def _pair_name(n_layers: int, scheme: str) -> str:
