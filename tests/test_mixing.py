@@ -131,8 +131,8 @@ def test_a_target_that_nothing_reaches_is_refused_before_anything_is_spent(walke
     with pytest.raises(RecipeError) as raised:
         run_of(walked, tmp_path / "run", {"target_size_mb": 0.01}, progress=events)
     assert str(raised.value) == (
-        "A target of 10.0 kB cannot be reached: model and tokenizer are 0.05 MB with the fewest bits for every layer "
-        "that 'w8a8e8' rounds.\nHint: Give a target of at least 0.05MB, or take fewer layers: student.layers below 2."
+        "A target of 10.0 kB cannot be reached: model and tokenizer are 0.06 MB with the fewest bits for every layer "
+        "that 'w8a8e8' rounds.\nHint: Give a target of at least 0.06MB, or take fewer layers: student.layers below 2."
     )
     assert not events.bars
     with pytest.raises(RecipeError) as raised:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from limbeck import files, fingerprint, wording
 from limbeck.bits import BitAssignment, LayerSensitivity
 from limbeck.errors import RecipeError
@@ -171,10 +173,22 @@ def refuse_unreachable(model: "PreTrainedModel", table: QuantizeTable, *, tokeni
     if table.target_size_mb is None:
         return
     scheme, target = Scheme.parse(table.scheme), int(table.target_size_mb * _MEGABYTE)
-    fewest = {name: min(possible) for name, kind, _ in weights_of(model) if (possible := possible_bits(kind, scheme))}
-    smallest = running_size(model, blank_weights(model, scheme=scheme, bits=fewest), tokenizer_folder=tokenizer_folder)
-    if smallest > target:
-        raise _unreachable(model, scheme, target=target, smallest=smallest)
+    kinds = {name: (kind, weight.shape) for name, kind, weight in weights_of(model)}
+    fewest = {name: min(possible) for name, (kind, _) in kinds.items() if (possible := possible_bits(kind, scheme))}
+
+    def smallest(ready: Preparation) -> int:
+        weights = blank_weights(model, scheme=scheme, bits=fewest, ready=ready)
+        return running_size(model, weights, tokenizer_folder=tokenizer_folder)
+
+    if smallest(Preparation()) > target:
+        # What calibration will find weighs something too: the size that is told can be had whatever it finds.
+        inputs = {name.removesuffix(".weight"): shape[1] for name, (kind, shape) in kinds.items() if kind == "linear"}
+        divided = table.divide_outliers and scheme.is_integer_product
+        most = Preparation(
+            factors={name: np.ones(n_inputs, np.float32) for name, n_inputs in inputs.items() if divided},
+            spans={name: (float(number + 1), 0) for number, name in enumerate(inputs) if scheme.static},
+        )
+        raise _unreachable(model, scheme, target=target, smallest=smallest(most))
 
 
 def fitting(ready: Preparation, bits: Mapping[str, int], *, scheme: Scheme) -> Preparation:
