@@ -1,11 +1,15 @@
 """`limbeck sweep`: its table, its exit codes, and the input that it refuses."""
 
+import io
 import json
 from pathlib import Path
 
 import pytest
 from command_line import Outcome, limbeck, refusal
+from rich.console import Console
 
+from limbeck import wording
+from limbeck.cli.tables import print_sweep
 from limbeck.sweep_record import SweepRecord
 from small_run import FLAGS, SmallRun
 
@@ -32,17 +36,33 @@ def test_a_sweep_is_told_as_a_table(walked: SmallRun, tmp_path: Path) -> None:
     said = found.err.splitlines()
     assert record.sentence in found.err
     heading = next(line for line in said if line.startswith("student, scheme"))
-    for word in ("Accuracy", "Retention", "Agreement", "Size", "Latency, p50", "verdict", "front"):
+    for word in ("accuracy", "retention", "agreement", "size", "p50", "verdict"):
         assert word in heading
+    interval = record.pairs[0].scores.retention.interval  # type: ignore[union-attr]
+    assert wording.percent_range(interval.low, interval.high) in found.err
     for pair in record.pairs:
         row = next(line for line in said if line.startswith(f"1 layer, {pair.scheme} "))
         assert "passed" in row
+        assert wording.milliseconds(pair.timing.batch_1.p50_ms) in row
         assert row.rstrip().endswith("*") == pair.on_front
     assert said[-2:] == [f"Pairs:  {out / 'runs'}", f"Report: {out / 'sweep.html'}"]
     strict = ("--verify.tolerances.max_size_mb", 0.001)
     found = _sweep(walked, out, *QUICK, *strict, "--schemes", "w8a8e8", "--layers", "1")
     assert (found.code, found.out) == (1, "")
     assert "refused" in found.err
+
+
+def test_no_figure_is_cut_on_a_narrow_terminal(
+    walked: SmallRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure would print "94.6…" where somebody wants to choose by what follows."""
+    found = _sweep(walked, tmp_path / "s", *QUICK, "--schemes", "w8a8e8", "--layers", "2", "--json")
+    record = SweepRecord.from_json(json.loads(found.out))
+    printed = io.StringIO()
+    monkeypatch.setattr("limbeck.cli.tables.stderr", Console(width=80, file=printed))
+    print_sweep(record)
+    assert "…" not in printed.getvalue()
+    assert wording.size(record.pairs[0].scores.size_bytes) in printed.getvalue()
 
 
 @pytest.mark.parametrize(

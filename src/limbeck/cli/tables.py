@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
@@ -38,24 +39,33 @@ def print_verdict(verdict: Verdict) -> None:
 
 
 def print_sweep(record: SweepRecord) -> None:
-    """What came of a sweep in a sentence, then all pairs; on stderr."""
+    """What came of a sweep in a sentence, then all pairs, within 80 columns; on stderr."""
     stderr.print()
     stderr.print(record.sentence, markup=False)
-    table = Table(show_edge=False, pad_edge=False, header_style="bold")
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     table.add_column("student, scheme")
     for name in columns(record):
-        table.add_column(name, justify="right")
-    table.add_column("verdict")
-    table.add_column("front")
-    table.add_row("teacher", *_figures(cells(record.teacher_scores, record.teacher_timing, record)))
+        table.add_column(name.removeprefix("Latency, ").lower(), justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_row("teacher", *_weighed(cells(record.teacher_scores, record.teacher_timing, record)))
     for pair in record.pairs:
         verdict = Text("passed", "green") if pair.passed else Text("refused", "red")
-        figures = _figures(cells(pair.scores, pair.timing, record))
-        table.add_row(pair_name(pair), *figures, verdict, "*" if pair.on_front else "")
+        mark = " *" if pair.on_front else ""
+        table.add_row(pair_name(pair), *_weighed(cells(pair.scores, pair.timing, record)), Text.assemble(verdict, mark))
     stderr.print()
     stderr.print(table, soft_wrap=False)
     fidelity = fidelity_name(record).lower()
-    stderr.print(f"\n*  no other pair is at least as good in {fidelity}, size and latency, and better in one of them")
+    stderr.print(
+        f"\n*  no other pair is at least as good in {fidelity}, size and latency,\n   and better in one of them"
+    )
+
+
+def _weighed(row: Sequence[Cell]) -> Iterator[Text]:
+    """The figures of a pair; an interval stands beneath what pairs are weighed by, as there is room for one."""
+    intervals = [cell.small_print for cell in row if cell.model in {"Retention", "Agreement"}]
+    for cell in row:
+        small_print = cell.small_print if cell.small_print in intervals[:1] else ""
+        yield Text.assemble(cell.figure, *(("\n", (small_print, "dim")) if small_print else ()))
 
 
 def _figures(row: Sequence[Cell]) -> Iterator[Text]:
