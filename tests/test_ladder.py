@@ -107,6 +107,11 @@ def test_one_text_is_no_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     assert attempts == [{}]
     _, attempts = climbed(monkeypatch, {"": FLOAT - 2 / 40}, n=40, scheme="w8a8e8")
     assert len(attempts) > 1
+    # Half a per cent of 1,000 texts are 5, which scatter by 2.2.
+    _, attempts = climbed(monkeypatch, {"": FLOAT - 7 / 1000}, scheme="w8a8e8")
+    assert attempts == [{}]
+    _, attempts = climbed(monkeypatch, {"": FLOAT - 8 / 1000}, scheme="w8a8e8")
+    assert len(attempts) > 1
 
 
 def test_a_walk_that_climbs_trains_its_roundings_and_says_so(walked: SmallRun, tmp_path: Any) -> None:

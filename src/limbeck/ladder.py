@@ -4,6 +4,7 @@ Every rung is measured as users will meet it, through the graph that ships, on t
 have no say in the choice. A rung that brings nothing is taken back before the next is tried.
 """
 
+import math
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
@@ -86,7 +87,7 @@ def climb(
         )
         agreement = agreement_of(done.model, done.quantized.weights, lessons)
         lost = own - agreement
-        held = lost * n <= max(_FEWEST_LOST, recipe.quantize.max_lost * n) + _DUST
+        held = lost * n <= _accepted(recipe.quantize.max_lost * n)
         rung = Rung(name, done.quantized.record.scheme, agreement, lost, held=held)
         progress.say(_in_words(rung, n=n))
         return _Try(settings, done, rung)
@@ -103,6 +104,14 @@ def climb(
             if tried[-1].rung.agreement > best.rung.agreement or tried[-1].rung.held:
                 best = tried[-1]
     return replace(best.done, quantized=_told(best.done.quantized, tuple(one.rung for one in tried)))
+
+
+def _accepted(expected: float) -> float:
+    """How many texts an attempt may lose: as many as the share says, and what such a count scatters by.
+
+    A number of rare events scatters by its root (Poisson). Without it, a remedy would be sought for chance.
+    """
+    return max(_FEWEST_LOST, expected + math.sqrt(expected)) + _DUST
 
 
 def agreement_of(model: "PreTrainedModel", packed: PackedWeights | None, lessons: Lessons) -> float:
