@@ -69,7 +69,7 @@ def _swept(options: argparse.Namespace, recipe: list[str], seed: int, schemes: l
         if not some:
             continue
         command = [Path(sys.executable).with_name("limbeck"), "sweep", "--teacher", options.teacher]
-        command += ["--data", options.data, "--out", out, "--schemes", ",".join(some), "--seed", seed, *recipe, *flags]
+        command += ["--data", options.data, "--out", out, "--schemes", ",".join(some), "--seed", seed, *flags, *recipe]
         code = subprocess.run(list(map(str, command)), check=False).returncode
         if code not in {0, 1}:
             raise SystemExit(code)
