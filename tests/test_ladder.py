@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from limbeck import ladder, quantizing
+from limbeck.bits import QuantizationRecord, Rung
 from limbeck.distill import Lessons, Targets
 from limbeck.packing import PackedWeights
 from limbeck.quantization import QuantizedStudent
 from limbeck.quantizing import Quantizing
 from limbeck.recipe import Recipe
-from limbeck.records import QuantizationRecord, Rung
 from limbeck.run_folder import RunFolder
 from limbeck.tokens import EncodedTexts
 from small_run import SETTINGS, SmallRun

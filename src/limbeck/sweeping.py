@@ -21,6 +21,7 @@ from limbeck.records import ARTIFACT, TEACHER, ModelScores, Timing  # noqa: E402
 from limbeck.run_folder import SWEEP_KIND, RunFolder, claimed  # noqa: E402
 from limbeck.scheme import shippable  # noqa: E402
 from limbeck.sweep_record import SweepRecord, SweptPair  # noqa: E402
+from limbeck.tasks import TASKS, Task  # noqa: E402
 
 USUAL_SCHEMES = ("w8a8e8", "w4a8e4", "w3a8e4", "w2a8e4")
 """Each smaller than the one before, and all about as fast, as they multiply codes of 8 bits."""
@@ -86,6 +87,7 @@ def sweep(
     _refuse_contradiction(layers, recipe)
     with claimed(Path(out), kind=SWEEP_KIND) as folder:
         inputs = read_inputs(teacher_source, data_source, recipe=recipe, work=folder.work, progress=progress)
+        recipe = recipe.settled(inputs.master.task)
         students = _students(layers, recipe, inputs)
         folder.settle(identity_of(inputs, recipe) | {"recipe": _lasting(recipe)})
         wanted = [
@@ -233,13 +235,14 @@ def _tell(pairs: Sequence[_Pair], timings: Sequence[Timing], folder: RunFolder) 
     of_the_teacher = _scores(pairs[0].run, TEACHER)
     record = SweepRecord(
         limbeck_version=first.limbeck_version,
-        sentence=_sentence(swept, of_the_teacher),
+        sentence=_sentence(swept, of_the_teacher, TASKS[first.verdict.task]),
         teacher=first.teacher,
         teacher_scores=of_the_teacher,
         teacher_timing=of_teacher,
         data=first.data,
         recipe=_shared(dict(first.recipe)),
         n_held_out=first.verdict.n_held_out,
+        task=first.verdict.task,
         pairs=swept,
         machine=first.machine,
     )
@@ -261,7 +264,7 @@ def _fidelity(scores: ModelScores) -> float:
     return found.value
 
 
-def _sentence(pairs: Sequence[SweptPair], teacher: ModelScores) -> str:
+def _sentence(pairs: Sequence[SweptPair], teacher: ModelScores, task: Task) -> str:
     """How many pairs passed, and which of them is the smallest; where none did, which came closest."""
     passed = [pair for pair in pairs if pair.passed]
     told = (
@@ -270,7 +273,7 @@ def _sentence(pairs: Sequence[SweptPair], teacher: ModelScores) -> str:
         else max(pairs, key=lambda pair: _fidelity(pair.scores))
     )
     name, scores = _pair_name(told.layers, told.scheme), told.scores
-    of_its = "answers" if scores.retention is None else "accuracy"
+    of_its = "answers" if scores.retention is None else task.score.name
     return (
         f"{_opening(len(passed), len(pairs))} {name}: {wording.size(scores.size_bytes)} "
         f"where the teacher has {wording.size(teacher.size_bytes)}, with {wording.percent(_fidelity(scores))} of its "

@@ -11,7 +11,7 @@ extras.need("train", what="Teaching a teacher")
 import torch  # noqa: E402
 
 from limbeck import data, files  # noqa: E402
-from limbeck.distill import Lessons, Objective, learn, targets_of, teaching_plan  # noqa: E402
+from limbeck.distill import Lessons, Objective, learn, spread_of, targets_of, teaching_plan  # noqa: E402
 from limbeck.errors import LabelError  # noqa: E402
 from limbeck.examples import Parts  # noqa: E402
 from limbeck.progress import SILENT, Progress  # noqa: E402
@@ -19,6 +19,7 @@ from limbeck.recipe import Recipe  # noqa: E402
 from limbeck.records import TrainingRecord  # noqa: E402
 from limbeck.run_folder import claimed  # noqa: E402
 from limbeck.student import save_model  # noqa: E402
+from limbeck.tasks import TASKS, Task  # noqa: E402
 from limbeck.teacher.encoder import Encoder, load_encoder  # noqa: E402
 from limbeck.tokens import TOKENIZER_CONFIG_FILE, TOKENIZER_FILE  # noqa: E402
 
@@ -34,16 +35,18 @@ class Taught:
 
     Args:
         folder: An ordinary Hugging Face model folder: what `compress` takes as its teacher.
-        record: How it was trained; its curve holds the accuracy on validation texts.
+        record: How it was trained; its curve holds the score on validation texts.
+        task: What it was taught.
     """
 
     folder: Path
     record: TrainingRecord
+    task: Task
 
     @property
-    def validation_accuracy(self) -> float:
-        """Share of validation texts that the kept weights answer as labelled."""
-        return max(point.validation_accuracy or 0.0 for point in self.record.curve)
+    def validation_score(self) -> float:
+        """The task's score (accuracy, F1, correlation) of the kept weights on validation texts."""
+        return max(point.validation_score or 0.0 for point in self.record.curve)
 
 
 def teach(
@@ -68,7 +71,7 @@ def teach(
     Raises:
         LimbeckError: Whatever is wrong with what was given.
     """
-    recipe = recipe or Recipe()
+    recipe = (recipe or Recipe()).settled("classification")
     with claimed(Path(out)) as folder:
         progress.say("Reading texts and encoder")
         tables = data.read_table(data_source, columns=recipe.data, task=recipe.task, progress=progress)
@@ -94,7 +97,7 @@ def teach(
                     validation=encoder.tokens.encode(parts.validation.texts, parts.validation.text_pairs),
                     validation_targets=targets_of(parts.validation, None),
                 ),
-                objective=Objective({"true_labels": 1.0}),
+                objective=Objective({"true_labels": 1.0}, task=recipe.task, spread=spread_of(parts.train.labels)),
                 plan=teaching_plan(recipe, n_texts=len(parts.train), hidden_size=encoder.hidden_size),
                 work=folder.work,
                 progress=progress,
@@ -106,7 +109,7 @@ def teach(
                 source = encoder.tokenizer_folder / name
                 if source.exists():
                     (temporary / name).write_bytes(source.read_bytes())
-        return Taught(target, learned.record)
+        return Taught(target, learned.record, TASKS[recipe.task])
 
 
 def _identity(encoder: Encoder, parts: Parts, recipe: Recipe) -> dict[str, object]:
@@ -120,4 +123,4 @@ def _identity(encoder: Encoder, parts: Parts, recipe: Recipe) -> dict[str, objec
 def _with_new_head(encoder: Encoder, parts: Parts, recipe: Recipe) -> "PreTrainedModel":
     """The encoder with a head for these labels; only what the encoder lacks starts from noise, by the seed."""
     torch.manual_seed(recipe.seed)
-    return encoder.with_head(parts.train.label_names)
+    return encoder.with_head(parts.train.label_names, task=recipe.task)
