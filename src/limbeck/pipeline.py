@@ -25,9 +25,11 @@ from limbeck.files import folder_written_whole, write_json, written_whole  # noq
 from limbeck.manifest import MANIFEST_FILE  # noqa: E402
 from limbeck.packaging import Package, package  # noqa: E402
 from limbeck.progress import SILENT, Progress  # noqa: E402
+from limbeck.quantization import refuse_unfit  # noqa: E402
 from limbeck.recipe import Recipe  # noqa: E402
 from limbeck.records import NOT_JUDGED, LabellingRecord, RunRecord, TrainingRecord, Verdict  # noqa: E402
 from limbeck.run_folder import RunFolder, claimed  # noqa: E402
+from limbeck.scheme import Scheme  # noqa: E402
 from limbeck.signals import Signals, SignalStore  # noqa: E402
 from limbeck.teacher import Teacher  # noqa: E402
 
@@ -158,6 +160,7 @@ def walk(
     """
     master, parts = inputs.master, inputs.parts
     students = students or folder.work
+    refuse_unfit(master.model, scheme=Scheme.parse(recipe.quantize.scheme))  # its layers are as wide as the student's
     if recipe.quantize.target_size_mb is not None:
         shape = student.initialise(master.model, recipe.student)
         mixing.refuse_unreachable(shape, recipe.quantize, tokenizer_folder=master.tokenizer_folder)

@@ -1,6 +1,6 @@
 """How few bits, how few layers: every pair of student and scheme made and judged, then timed in turns and compared."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,11 @@ from limbeck.files import write_json, written_whole  # noqa: E402
 from limbeck.packaging import timed  # noqa: E402
 from limbeck.pipeline import Inputs, Run, finished, identity_of, read_inputs, walk  # noqa: E402
 from limbeck.progress import SILENT, Progress  # noqa: E402
+from limbeck.quantization import refuse_unfit  # noqa: E402
 from limbeck.recipe import Recipe, StudentTable  # noqa: E402
 from limbeck.records import ARTIFACT, TEACHER, ModelScores, Timing  # noqa: E402
 from limbeck.run_folder import SWEEP_KIND, RunFolder, claimed  # noqa: E402
-from limbeck.scheme import shippable  # noqa: E402
+from limbeck.scheme import Scheme, shippable  # noqa: E402
 from limbeck.sweep_record import SweepRecord, SweptPair  # noqa: E402
 
 USUAL_SCHEMES = ("w8a8e8", "w4a8e4", "w3a8e4", "w2a8e4")
@@ -87,6 +88,7 @@ def sweep(
     with claimed(Path(out), kind=SWEEP_KIND) as folder:
         inputs = read_inputs(teacher_source, data_source, recipe=recipe, work=folder.work, progress=progress)
         students = _students(layers, recipe, inputs)
+        _refuse_unfit(schemes, inputs)
         folder.settle(identity_of(inputs, recipe) | {"recipe": _lasting(recipe)})
         wanted = [
             (n_layers, scheme, _recipe_of_pair(recipe, table, scheme))
@@ -109,10 +111,32 @@ def _checked_schemes(schemes: Sequence[str]) -> tuple[str, ...]:
     if not schemes:
         raise RecipeError("The list of schemes is empty.", hint=f"Give some, as in {','.join(USUAL_SCHEMES)}.")
     found: dict[str, None] = {}
+
+    def take(notation: str) -> None:
+        found[str(shippable(notation))] = None
+
+    _try_each(schemes, take)
+    return tuple(found)
+
+
+def _refuse_unfit(schemes: Sequence[str], inputs: Inputs) -> None:
+    """Refuse schemes that do not fit the students' layers, which are as wide as the teacher's."""
+
+    def fit(notation: str) -> None:
+        try:
+            refuse_unfit(inputs.master.model, scheme=Scheme.parse(notation))
+        except SchemeError as error:
+            raise SchemeError(f"The scheme '{notation}' does not fit: {error.message}", hint=error.hint) from None
+
+    _try_each(schemes, fit)
+
+
+def _try_each(schemes: Sequence[str], check: Callable[[str], None]) -> None:
+    """Check every scheme, and tell all that are wrong in one message."""
     faults = []
     for notation in schemes:
         try:
-            found[str(shippable(notation))] = None
+            check(notation)
         except SchemeError as error:
             faults.append(f"{error.message} {error.hint}")
     if faults:
@@ -121,7 +145,6 @@ def _checked_schemes(schemes: Sequence[str]) -> tuple[str, ...]:
             + "\n".join(f"  - {fault}" for fault in faults),
             hint="docs/reference/schemes.md has the notation.",
         )
-    return tuple(found)
 
 
 def _refuse_contradiction(layers: Sequence[int] | None, recipe: Recipe) -> None:
