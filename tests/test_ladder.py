@@ -10,7 +10,7 @@ from limbeck import ladder, quantizing
 from limbeck.distill import Lessons, Targets
 from limbeck.packing import PackedWeights
 from limbeck.quantization import QuantizedStudent
-from limbeck.quantizing import Quantizing
+from limbeck.quantizing import Ground, Quantizing
 from limbeck.recipe import Recipe
 from limbeck.records import QuantizationRecord, Rung
 from limbeck.run_folder import RunFolder
@@ -27,7 +27,7 @@ def climbed(
     asked = Recipe.from_dict({"quantize": table})
     attempts: list[dict[str, Any]] = []
 
-    def attempt(model: object, lessons: object, recipe: Recipe, **_: object) -> Quantizing:
+    def attempt(model: object, ground: object, *, recipe: Recipe, **_: object) -> Quantizing:
         settings, first = recipe.quantize.model_dump(), asked.quantize.model_dump()
         attempts.append({key: value for key, value in settings.items() if value != first[key]})
         record = QuantizationRecord(recipe.quantize.scheme, ())
@@ -40,10 +40,8 @@ def climbed(
     monkeypatch.setattr(ladder, "agreement_of", agreement)
     texts = EncodedTexts(ids=[[0]] * n, type_ids=[[0]] * n, truncated=())
     lessons = Lessons(None, texts, Targets(None, None, None), texts, Targets(torch.zeros(n, 2), None, None))  # type: ignore[arg-type]
-    done = ladder.climb(
-        None,  # type: ignore[arg-type]
+    ground = Ground(
         lessons,
-        asked,
         objective=None,  # type: ignore[arg-type]
         plan=None,  # type: ignore[arg-type]
         calibration=None,  # type: ignore[arg-type]
@@ -51,6 +49,7 @@ def climbed(
         tokenizer_folder=None,  # type: ignore[arg-type]
         work=None,  # type: ignore[arg-type]
     )
+    done = ladder.climb(None, ground, recipe=asked)  # type: ignore[arg-type]
     return done, attempts
 
 

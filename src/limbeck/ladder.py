@@ -6,7 +6,7 @@ have no say in the choice. A rung that brings nothing is taken back before the n
 
 import math
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,14 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limbeck import batching, quantizing, wording
-from limbeck.distill import Lessons, Objective, TrainingPlan
-from limbeck.examples import Examples
+from limbeck.distill import Lessons
 from limbeck.export import write_onnx
 from limbeck.packing import PackedWeights
 from limbeck.progress import SILENT, Progress
 from limbeck.quantization import QuantizedStudent
 from limbeck.quantization.ranges import RANGE_METHODS
-from limbeck.quantizing import Quantizing
+from limbeck.quantizing import Ground, Quantizing
 from limbeck.recipe import QuantizeTable, Recipe
 from limbeck.records import Rung
 from limbeck.runtime.engine import Engine
@@ -52,19 +51,7 @@ class _Try:
     rung: Rung
 
 
-def climb(
-    model: "PreTrainedModel",
-    lessons: Lessons,
-    recipe: Recipe,
-    *,
-    objective: Objective,
-    plan: TrainingPlan,
-    calibration: Examples,
-    held_out: Collection[str],
-    tokenizer_folder: Path,
-    work: Path,
-    progress: Progress = SILENT,
-) -> Quantizing:
+def climb(model: "PreTrainedModel", ground: Ground, *, recipe: Recipe, progress: Progress = SILENT) -> Quantizing:
     """Quantize a student; where that loses more agreement than `quantize.max_lost`, climb until it does not.
 
     Its arguments and errors are those of `quantizing.quantized`, which each rung is an attempt of.
@@ -74,16 +61,7 @@ def climb(
 
     def attempt(name: str, settings: Settings) -> _Try:
         done = quantizing.quantized(
-            model,
-            lessons,
-            recipe.model_copy(update={"quantize": settings}),
-            objective=objective,
-            plan=plan,
-            calibration=calibration,
-            held_out=held_out,
-            tokenizer_folder=tokenizer_folder,
-            work=work,
-            progress=progress,
+            model, ground, recipe=recipe.model_copy(update={"quantize": settings}), progress=progress
         )
         agreement = agreement_of(done.model, done.quantized.weights, lessons)
         lost = own - agreement
@@ -92,6 +70,7 @@ def climb(
         progress.say(_in_words(rung, n=n))
         return _Try(settings, done, rung)
 
+    lessons = ground.lessons
     n = len(lessons.validation.ids)
     own = agreement_of(model, None, lessons)
     best = attempt(AS_ASKED, recipe.quantize)

@@ -26,6 +26,7 @@ from limbeck.manifest import MANIFEST_FILE  # noqa: E402
 from limbeck.packaging import Package, package  # noqa: E402
 from limbeck.progress import SILENT, Progress  # noqa: E402
 from limbeck.quantization import refuse_unfit  # noqa: E402
+from limbeck.quantizing import Ground  # noqa: E402
 from limbeck.recipe import Recipe  # noqa: E402
 from limbeck.records import NOT_JUDGED, LabellingRecord, RunRecord, TrainingRecord, Verdict  # noqa: E402
 from limbeck.run_folder import RunFolder, claimed  # noqa: E402
@@ -200,18 +201,16 @@ def walk(
 
     progress.say("Quantizing and packaging")
     with folder.stage("quantization"):
-        shrunk = ladder.climb(
-            learned.model,
+        ground = Ground(
             lessons,
-            recipe,
-            objective=objective,
-            plan=plan,
+            objective,
+            plan,
             calibration=parts.train,
             held_out=parts.held_out.content_fingerprints,
             tokenizer_folder=master.tokenizer_folder,
             work=folder.work,
-            progress=progress,
         )
+        shrunk = ladder.climb(learned.model, ground, recipe=recipe, progress=progress)
     record = RunRecord(
         limbeck_version=_version(),
         teacher=_told_of(master),

@@ -23,6 +23,29 @@ USUAL_SHARE = 0.3
 
 
 @dataclass(frozen=True)
+class Ground:
+    """What every attempt to quantize a student stands on, whatever its settings are.
+
+    Args:
+        lessons: What the student learned from.
+        objective: What it was pulled to.
+        plan: How it was trained.
+        calibration: Training texts, of which some show what layers see.
+        held_out: Content fingerprints of the texts that will judge it.
+        tokenizer_folder: Holds the tokenizer files, which count where the recipe wants a size.
+        work: Where trained models and checkpoints lie.
+    """
+
+    lessons: Lessons
+    objective: Objective
+    plan: TrainingPlan
+    calibration: Examples
+    held_out: Collection[str]
+    tokenizer_folder: Path
+    work: Path
+
+
+@dataclass(frozen=True)
 class Quantizing:
     """A student in few bits.
 
@@ -37,31 +60,13 @@ class Quantizing:
     training: TrainingRecord | None
 
 
-def quantized(
-    model: "PreTrainedModel",
-    lessons: Lessons,
-    recipe: Recipe,
-    *,
-    objective: Objective,
-    plan: TrainingPlan,
-    calibration: Examples,
-    held_out: Collection[str],
-    tokenizer_folder: Path,
-    work: Path,
-    progress: Progress = SILENT,
-) -> Quantizing:
+def quantized(model: "PreTrainedModel", ground: Ground, *, recipe: Recipe, progress: Progress = SILENT) -> Quantizing:
     """Quantize a student by the recipe's scheme, or by bits of its own for each layer.
 
     Args:
         model: The student; it is read, not changed.
-        lessons: What it learned from.
-        recipe: The recipe.
-        objective: What it was pulled to.
-        plan: How it was trained.
-        calibration: Training texts, of which some show what layers see.
-        held_out: Content fingerprints of the texts that will judge it.
-        tokenizer_folder: Holds the tokenizer files, which count where the recipe wants a size.
-        work: Where trained models and checkpoints lie.
+        ground: What it learned from, and is quantized by.
+        recipe: Its table quantize, and how it trains.
         progress: Told what goes on.
 
     Raises:
@@ -74,10 +79,10 @@ def quantized(
     scheme = Scheme.parse(table.scheme)
     ready = prepare(
         model,
-        calibration.take(range(min(table.calibration_texts, len(calibration)))),
+        ground.calibration.take(range(min(table.calibration_texts, len(ground.calibration)))),
         scheme=scheme,
-        encoder=lessons.encoder,
-        held_out=held_out,
+        encoder=ground.lessons.encoder,
+        held_out=ground.held_out,
         range_method=table.range_method,
         divides_outliers=table.divide_outliers,
         compensates=table.compensate,
@@ -88,13 +93,13 @@ def quantized(
     if mixing.is_wanted(table):
         mixed = mixing.mix(
             model,
-            calibration,
+            ground.calibration,
             table,
             ready=ready,
-            encoder=lessons.encoder,
-            held_out=held_out,
-            tokenizer_folder=tokenizer_folder,
-            work=work,
+            encoder=ground.lessons.encoder,
+            held_out=ground.held_out,
+            tokenizer_folder=ground.tokenizer_folder,
+            work=ground.work,
             progress=progress,
         )
         ready = mixing.fitting(ready, mixed.bits, scheme=scheme)
@@ -102,7 +107,7 @@ def quantized(
     if share == 0:
         coded = quantize_student(model, scheme=table.scheme, bits=mixed.bits, ready=ready)
         return _told(Quantizing(coded, model, None), ready, mixed)
-    own_work = work / "rounded" / fingerprint.of_settings(table.model_dump(mode="json"))
+    own_work = ground.work / "rounded" / fingerprint.of_settings(table.model_dump(mode="json"))
     own_work.mkdir(parents=True, exist_ok=True)
 
     def start() -> "PreTrainedModel":
@@ -112,9 +117,9 @@ def quantized(
 
     learned = learn(
         start,
-        lessons,
-        objective=objective,
-        plan=rounding_plan(plan, recipe, share=share),
+        ground.lessons,
+        objective=ground.objective,
+        plan=rounding_plan(ground.plan, recipe, share=share),
         work=own_work,
         read=lambda folder: student.load_weights(start(), folder),
         progress=progress,
