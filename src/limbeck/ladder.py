@@ -21,7 +21,7 @@ from limbeck.packing import PackedWeights
 from limbeck.progress import SILENT, Progress
 from limbeck.quantization import QuantizedStudent
 from limbeck.quantization.ranges import RANGE_METHODS
-from limbeck.quantizing import Ground, Quantizing
+from limbeck.quantizing import Ground, Preparations, Quantizing
 from limbeck.recipe import QuantizeTable, Recipe
 from limbeck.records import Rung
 from limbeck.runtime.engine import Engine
@@ -54,14 +54,19 @@ class _Try:
 def climb(model: "PreTrainedModel", ground: Ground, *, recipe: Recipe, progress: Progress = SILENT) -> Quantizing:
     """Quantize a student; where that loses more agreement than `quantize.max_lost`, climb until it does not.
 
-    Its arguments and errors are those of `quantizing.quantized`, which each rung is an attempt of.
+    Its arguments and errors are those of `quantizing.quantized`, which each rung is an attempt of; what calibration
+    taught one is used again where the next wants the same.
 
     Returns: The first attempt that holds, or the best of them; its record tells every rung.
     """
 
     def attempt(name: str, settings: Settings) -> _Try:
         done = quantizing.quantized(
-            model, ground, recipe=recipe.model_copy(update={"quantize": settings}), progress=progress
+            model,
+            ground,
+            recipe=recipe.model_copy(update={"quantize": settings}),
+            ready=preparations.wanted_by(settings, progress=progress),
+            progress=progress,
         )
         agreement = agreement_of(done.model, done.quantized.weights, lessons)
         lost = own - agreement
@@ -70,7 +75,7 @@ def climb(model: "PreTrainedModel", ground: Ground, *, recipe: Recipe, progress:
         progress.say(_in_words(rung, n=n))
         return _Try(settings, done, rung)
 
-    lessons = ground.lessons
+    lessons, preparations = ground.lessons, Preparations(model, ground)
     n = len(lessons.validation.ids)
     own = agreement_of(model, None, lessons)
     best = attempt(AS_ASKED, recipe.quantize)

@@ -10,8 +10,8 @@ from limbeck import fingerprint, mixing, student
 from limbeck.distill import Lessons, Objective, TrainingPlan, learn, rounding_plan
 from limbeck.examples import Examples
 from limbeck.progress import SILENT, Progress
-from limbeck.quantization import Preparation, QuantizedStudent, baked, fake_quantized, prepare, quantize_student
-from limbeck.recipe import Recipe
+from limbeck.quantization import Preparation, QuantizedStudent, Wants, baked, fake_quantized, prepare, quantize_student
+from limbeck.recipe import QuantizeTable, Recipe
 from limbeck.records import COMPENSATED, DIVIDED, MIXED, TRAINED, TrainingRecord
 from limbeck.scheme import Scheme
 
@@ -45,6 +45,47 @@ class Ground:
     work: Path
 
 
+class Preparations:
+    """What calibration teaches about a student. The last of it is kept, as one attempt often wants what another had.
+
+    Args:
+        model: The student.
+        ground: What it is calibrated on.
+    """
+
+    def __init__(self, model: "PreTrainedModel", ground: Ground) -> None:
+        self.model, self.ground = model, ground
+        self._last: tuple[tuple[int, Wants], Preparation] | None = None
+
+    def wanted_by(self, table: QuantizeTable, *, progress: Progress = SILENT) -> Preparation:
+        """What these settings have a use for.
+
+        Raises:
+            CalibrationError: Texts or activations that nothing can be calibrated on.
+        """
+        ground = self.ground
+        n_texts = min(table.calibration_texts, len(ground.calibration))
+        wants = Wants.of(
+            Scheme.parse(table.scheme),
+            range_method=table.range_method,
+            divides_outliers=table.divide_outliers,
+            compensates=table.compensate,
+            other_bits=mixing.FEW_BITS if mixing.is_wanted(table) else (),
+        )
+        if self._last is None or self._last[0] != (n_texts, wants):
+            self._last = None  # before the next is there: Hessians of a large student are a gigabyte
+            ready = prepare(
+                self.model,
+                ground.calibration.take(range(n_texts)),
+                wants=wants,
+                encoder=ground.lessons.encoder,
+                held_out=ground.held_out,
+                progress=progress,
+            )
+            self._last = (n_texts, wants), ready
+        return self._last[1]
+
+
 @dataclass(frozen=True)
 class Quantizing:
     """A student in few bits.
@@ -60,35 +101,26 @@ class Quantizing:
     training: TrainingRecord | None
 
 
-def quantized(model: "PreTrainedModel", ground: Ground, *, recipe: Recipe, progress: Progress = SILENT) -> Quantizing:
+def quantized(
+    model: "PreTrainedModel", ground: Ground, *, recipe: Recipe, ready: Preparation, progress: Progress = SILENT
+) -> Quantizing:
     """Quantize a student by the recipe's scheme, or by bits of its own for each layer.
 
     Args:
         model: The student; it is read, not changed.
         ground: What it learned from, and is quantized by.
         recipe: Its table quantize, and how it trains.
+        ready: What calibration taught; see `Preparations`.
         progress: Told what goes on.
 
     Raises:
         SchemeError: The scheme does not fit a layer, or a weight is not finite.
-        CalibrationError: Texts or activations that nothing can be calibrated on.
+        CalibrationError: Texts that nothing can be measured on.
         RecipeError: A target size that no choice of bits reaches.
         OutputError: The disk is full; the same call goes on from the last checkpoint.
     """
     table = recipe.quantize
     scheme = Scheme.parse(table.scheme)
-    ready = prepare(
-        model,
-        ground.calibration.take(range(min(table.calibration_texts, len(ground.calibration)))),
-        scheme=scheme,
-        encoder=ground.lessons.encoder,
-        held_out=ground.held_out,
-        range_method=table.range_method,
-        divides_outliers=table.divide_outliers,
-        compensates=table.compensate,
-        other_bits=mixing.FEW_BITS if mixing.is_wanted(table) else (),
-        progress=progress,
-    )
     mixed = mixing.Mix()
     if mixing.is_wanted(table):
         mixed = mixing.mix(
