@@ -21,7 +21,7 @@ from limbeck.recipe import Recipe, StudentTable  # noqa: E402
 from limbeck.records import ARTIFACT, TEACHER, ModelScores, Timing  # noqa: E402
 from limbeck.run_folder import SWEEP_KIND, RunFolder, claimed  # noqa: E402
 from limbeck.scheme import Scheme, shippable  # noqa: E402
-from limbeck.sweep_record import SweepRecord, SweptPair  # noqa: E402
+from limbeck.sweep_record import SweepRecord, SweptPair, fidelity_of, pair_name  # noqa: E402
 
 USUAL_SCHEMES = ("w8a8e8", "w4a8e4", "w3a8e4", "w2a8e4")
 """Each smaller than the one before, and all about as fast, as they multiply codes of 8 bits."""
@@ -50,6 +50,10 @@ class _Pair:
     layers: int
     scheme: str
     run: Run
+
+    @property
+    def name(self) -> str:
+        return pair_name(self.layers, self.scheme)
 
 
 def sweep(
@@ -97,11 +101,11 @@ def sweep(
         ]
         pairs = []
         for number, (n_layers, scheme, its_recipe) in enumerate(wanted, start=1):
-            progress.say(f"Pair {number} of {len(wanted)}: {_pair_name(n_layers, scheme)}")
+            progress.say(f"Pair {number} of {len(wanted)}: {pair_name(n_layers, scheme)}")
             run = _made(inputs, folder, n_layers, scheme, its_recipe, signals=signals, progress=progress)
             pairs.append(_Pair(n_layers, scheme, run))
         progress.say(f"Timing {wording.counted(len(pairs), 'artifact')} and the teacher in turns")
-        artifacts = {f"{ARTIFACT} ({_pair_name(pair.layers, pair.scheme)})": pair.run.artifact for pair in pairs}
+        artifacts = {f"{ARTIFACT} ({pair.name})": pair.run.artifact for pair in pairs}
         timings = timed(artifacts, inputs.master, inputs.parts.held_out, recipe=recipe, progress=progress)
         return _tell(pairs, timings, folder)
 
@@ -197,10 +201,6 @@ def _lasting(recipe: Recipe) -> dict[str, Any]:
     return {table: values for table, values in shared.items() if table != "quantize"}
 
 
-def _pair_name(n_layers: int, scheme: str) -> str:
-    return f"{wording.counted(n_layers, 'layer')}, {scheme}"
-
-
 def _made(
     inputs: Inputs,
     sweep_folder: RunFolder,
@@ -235,7 +235,7 @@ def _tell(pairs: Sequence[_Pair], timings: Sequence[Timing], folder: RunFolder) 
     scored = [_scores(pair.run, ARTIFACT) for pair in pairs]
     marks = on_front(
         [
-            Standing(_fidelity(scores), scores.size_bytes, float(f"{timing.batch_1.p50_ms:.2g}"))
+            Standing(fidelity_of(scores).value, scores.size_bytes, float(f"{timing.batch_1.p50_ms:.2g}"))
             for scores, timing in zip(scored, of_pairs, strict=True)
         ]
     )
@@ -277,26 +277,19 @@ def _scores(run: Run, name: str) -> ModelScores:
     return next(model for model in run.verdict.models if model.name.startswith(name))
 
 
-def _fidelity(scores: ModelScores) -> float:
-    """Retention; agreement where texts have no labels."""
-    found = scores.retention or scores.agreement
-    assert found is not None, "the teacher is always at hand in a sweep"
-    return found.value
-
-
 def _sentence(pairs: Sequence[SweptPair], teacher: ModelScores) -> str:
     """How many pairs passed, and which of them is the smallest; where none did, which came closest."""
     passed = [pair for pair in pairs if pair.passed]
     told = (
         min(passed, key=lambda pair: pair.scores.size_bytes)
         if passed
-        else max(pairs, key=lambda pair: _fidelity(pair.scores))
+        else max(pairs, key=lambda pair: pair.fidelity.value)
     )
-    name, scores = _pair_name(told.layers, told.scheme), told.scores
+    scores = told.scores
     of_its = "answers" if scores.retention is None else "accuracy"
     return (
-        f"{_opening(len(passed), len(pairs))} {name}: {wording.size(scores.size_bytes)} "
-        f"where the teacher has {wording.size(teacher.size_bytes)}, with {wording.percent(_fidelity(scores))} of its "
+        f"{_opening(len(passed), len(pairs))} {told.name}: {wording.size(scores.size_bytes)} "
+        f"where the teacher has {wording.size(teacher.size_bytes)}, with {wording.percent(told.fidelity.value)} of its "
         f"{of_its}."
     )
 
