@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from limbeck import data, evaluate, machine, runtime, teacher, wording
 from limbeck.artifact import FLOAT_MODEL_FILE
-from limbeck.batching import by_length
+from limbeck.batching import served_by_length
 from limbeck.examples import Examples
 from limbeck.recipe import DataTable, TeacherTable
 from limbeck.runtime.engine import Engine
@@ -48,7 +48,7 @@ class Side:
         """The logits of texts, in batches by length as the artifact's runtime makes them."""
         encoded = self.encoder.encode(texts, pairs, parallel=self.threads > 1)
         found: dict[int, Logits] = {}
-        for batch in by_length(encoded.lengths, max_tokens=512, max_texts=32):
+        for batch in served_by_length(encoded.lengths):
             found |= dict(zip(batch.tolist(), self.run(self.encoder.pad(encoded, batch)), strict=True))
         return np.stack([found[index] for index in range(len(texts))])
 

@@ -18,7 +18,7 @@ import torch
 from exported_by_pytorch import write_by_pytorch
 
 from limbeck import data, evaluate, machine, runtime, teacher, wording
-from limbeck.batching import by_length
+from limbeck.batching import served_by_length
 from limbeck.export import write_onnx
 from limbeck.recipe import DataTable, TeacherTable
 from limbeck.records import Timing
@@ -88,7 +88,7 @@ class _Engine8:
 
     def __call__(self, texts: Sequence[str], pairs: Sequence[str] | None) -> None:
         encoded = self.encoder.encode(texts, pairs, parallel=self.threads > 1)
-        for batch in by_length(encoded.lengths, max_tokens=512, max_texts=32):
+        for batch in served_by_length(encoded.lengths):
             self.engine.run(self.encoder.pad(encoded, batch))
 
 

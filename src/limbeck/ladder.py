@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 AS_ASKED = "as asked"
-_BATCH_TEXTS, _BATCH_TOKENS = 32, 512
 _MORE_TEXTS = 4
 """Times as many calibration texts where ranges are fixed as a remedy."""
 _SPARED = (0.1, 0.25)
@@ -118,7 +117,7 @@ def agreement_of(model: "PreTrainedModel", packed: PackedWeights | None, lessons
 def _answers(engine: Engine, lessons: Lessons) -> NDArray[np.int64]:
     texts = lessons.validation
     answers = np.empty(len(texts.ids), np.int64)
-    for rows in batching.by_length(texts.lengths, max_tokens=_BATCH_TOKENS, max_texts=_BATCH_TEXTS):
+    for rows in batching.served_by_length(texts.lengths):
         answers[rows] = engine.run(lessons.encoder.pad(texts, rows)).argmax(axis=1)
     return answers
 
