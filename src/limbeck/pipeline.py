@@ -161,10 +161,7 @@ def walk(
     """
     master, parts = inputs.master, inputs.parts
     students = students or folder.work
-    refuse_unfit(master.model, scheme=Scheme.parse(recipe.quantize.scheme))  # its layers are as wide as the student's
-    if recipe.quantize.target_size_mb is not None:
-        shape = student.initialise(master.model, recipe.student)
-        mixing.refuse_unreachable(shape, recipe.quantize, tokenizer_folder=master.tokenizer_folder)
+    _refuse_impossible(master, recipe)
     folder.settle(identity_of(inputs, recipe))
     with written_whole(folder.path / "recipe.toml") as temporary:
         temporary.write_text(recipe.to_toml(), encoding="utf-8")
@@ -280,6 +277,13 @@ def identity_of(inputs: Inputs, recipe: Recipe) -> dict[str, Any]:
         "data": {name: examples.fingerprint for name, examples in _named(inputs.parts).items()},
         "recipe": recipe.model_dump(mode="json", exclude={"verify"}),
     }
+
+
+def _refuse_impossible(master: Teacher, recipe: Recipe) -> None:
+    """Refuse bits that no student of this shape can have, before anything is spent on one."""
+    shape = student.initialise(master.model, recipe.student)
+    refuse_unfit(shape, scheme=Scheme.parse(recipe.quantize.scheme))
+    mixing.refuse_unreachable(shape, recipe.quantize, tokenizer_folder=master.tokenizer_folder)
 
 
 def _named(parts: Parts) -> dict[str, Examples]:
