@@ -180,8 +180,7 @@ def test_the_agreement_is_that_of_the_graph(walked: SmallRun, tmp_path: Any) -> 
     """A failure would choose between rungs by something that users do not get."""
     from limbeck import runtime
     from limbeck.teacher.load import load_model
-    from limbeck.tasks import TASKS
-from limbeck.tokens import TextEncoder
+    from limbeck.tokens import TextEncoder
 
     folder = RunFolder(walked.run.folder)
     model = load_model(folder.work / "student").eval()
