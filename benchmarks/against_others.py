@@ -22,12 +22,13 @@ import numpy as np
 import onnx
 import onnxruntime.quantization
 import torch
+from asked_and_told import flags, origin, tell
 from exported_by_pytorch import write_by_pytorch
 from numpy.typing import NDArray
 
 from limbeck import data, evaluate, machine, runtime, teacher, wording
 from limbeck.artifact import FLOAT_MODEL_FILE
-from limbeck.batching import by_length
+from limbeck.batching import served_by_length
 from limbeck.examples import Examples
 from limbeck.recipe import DataTable, TeacherTable
 from limbeck.runtime.engine import Engine
@@ -48,7 +49,7 @@ class Side:
         """The logits of texts, in batches by length as the artifact's runtime makes them."""
         encoded = self.encoder.encode(texts, pairs, parallel=self.threads > 1)
         found: dict[int, Logits] = {}
-        for batch in by_length(encoded.lengths, max_tokens=512, max_texts=32):
+        for batch in served_by_length(encoded.lengths):
             found |= dict(zip(batch.tolist(), self.run(self.encoder.pad(encoded, batch)), strict=True))
         return np.stack([found[index] for index in range(len(texts))])
 
@@ -65,22 +66,16 @@ class Row:
 
 def main() -> None:
     """Quantize by every tool, answer, time, print the table as Markdown."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = flags(__doc__, name="the data")
     parser.add_argument("artifacts", type=Path, nargs="+")
-    parser.add_argument("--teacher", required=True)
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--name", default="the data")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--texts", type=int, default=200, help="timed ones")
     parser.add_argument("--threads", type=int, default=machine.physical_cores())
-    parser.add_argument("--result", type=Path, help="Markdown file to write")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as work:
         page = _page(options, Path(work))
-    print(page)
-    if options.result:
-        options.result.write_text(page, encoding="utf-8")
+    tell(page, options)
 
 
 def _page(options: argparse.Namespace, work: Path) -> str:
@@ -129,9 +124,8 @@ def _page(options: argparse.Namespace, work: Path) -> str:
         speed = f"{timing.batch_1.p50_ms:.2f} ms | {timing.texts_per_second_batch_32:,.0f}"
         lines.append(f"| {timing.name} | {' | '.join(means)} | {wording.size(row.n_bytes)} | {speed} |")
     command = "python benchmarks/against_others.py ARTIFACT ... --teacher TEACHER --data DATA"
-    told = {**machine.describe(), **{name: machine.installed_version(name) for name in ("nncf", "torchao")}}
-    lines += ["", f"Command: `{command} --threads {options.threads}`", "", "Machine and versions:", ""]
-    lines += [f"- {name}: {value}" for name, value in told.items()]
+    versions = {name: machine.installed_version(name) for name in ("nncf", "torchao")}
+    lines += origin(f"{command} --threads {options.threads}", **versions)
     return "\n".join(lines) + "\n"
 
 

@@ -11,14 +11,13 @@ seed, all schemes in turns, equal threads.
 import argparse
 import json
 import shlex
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from asked_and_told import flags, origin, run_limbeck, tell
 
-from limbeck import data, evaluate, machine, runtime
+from limbeck import data, evaluate, runtime
 from limbeck.examples import Examples
 from limbeck.recipe import Recipe
 from limbeck.records import RunRecord
@@ -41,23 +40,16 @@ class Found:
 
 def main() -> None:
     """Sweep for each seed, compare, print the table as Markdown."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--teacher", required=True)
-    parser.add_argument("--data", required=True)
+    parser = flags(__doc__, name=None)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--name", required=True, help="what to call the data in the table")
     parser.add_argument("--schemes", default="w8a8e8,w4a8e4,w2a8e4")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--result", type=Path, help="Markdown file to write")
     options, recipe = parser.parse_known_args()
     schemes = options.schemes.split(",")
     runs = {seed: _swept(options, recipe, seed, schemes) for seed in options.seeds}
-    page = page_of(runs, options, recipe)
-    print(page)
-    if options.result:
-        options.result.write_text(page, encoding="utf-8")
+    tell(page_of(runs, options, recipe), options)
 
 
 def _swept(options: argparse.Namespace, recipe: list[str], seed: int, schemes: list[str]) -> dict[str, Path]:
@@ -66,14 +58,11 @@ def _swept(options: argparse.Namespace, recipe: list[str], seed: int, schemes: l
     whole = [scheme for scheme in schemes if Scheme.parse(scheme).weight_bits >= INT8_BITS]
     few = [scheme for scheme in schemes if scheme not in whole]
     found: dict[str, Path] = {}
-    for some, flags in ((whole, AS_ASKED), (few, TRAINED)):
+    for some, how in ((whole, AS_ASKED), (few, TRAINED)):
         if not some:
             continue
-        command = [Path(sys.executable).with_name("limbeck"), "sweep", "--teacher", options.teacher]
-        command += ["--data", options.data, "--out", out, "--schemes", ",".join(some), "--seed", seed, *flags, *recipe]
-        code = subprocess.run(list(map(str, command)), check=False).returncode
-        if code not in {0, 1}:
-            raise SystemExit(code)
+        asked = ["--out", out, "--schemes", ",".join(some), "--seed", seed, *how, *recipe]
+        run_limbeck("sweep", "--teacher", options.teacher, "--data", options.data, *asked)
         told = json.loads((out / "sweep.json").read_text(encoding="utf-8"))
         found |= {pair["scheme"]: out / pair["folder"] for pair in told["pairs"]}
     return found
@@ -118,8 +107,7 @@ def page_of(runs: dict[int, dict[str, Path]], options: argparse.Namespace, recip
         lines.append(f"| {scheme} | {' | '.join(cells)} |")
     command = "python benchmarks/bits.py --teacher TEACHER --data DATA --out OUT "
     command += shlex.join(["--name", options.name, "--schemes", ",".join(first), *recipe])
-    lines += ["", f"Command: `{command}`", "", "Machine and versions:", ""]
-    lines += [f"- {name}: {value}" for name, value in machine.describe().items()]
+    lines += origin(command)
     return "\n".join(lines) + "\n"
 
 

@@ -9,11 +9,11 @@ the seeds, and each seed's value with its 95 % interval on the held-out texts.
 import argparse
 import json
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
-from limbeck import machine, wording
+from asked_and_told import flags, origin, run_limbeck, tell
+
+from limbeck import wording
 from limbeck.records import ModelScores, RunRecord, Score
 
 MEASURES = ("accuracy", "retention", "agreement")
@@ -21,37 +21,26 @@ MEASURES = ("accuracy", "retention", "agreement")
 
 def main() -> None:
     """Run every seed, print the table as Markdown, and write it where --result says."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--teacher", required=True)
-    parser.add_argument("--data", required=True)
+    parser = flags(__doc__, name=None)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--name", required=True, help="what to call the data in the table")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--result", type=Path, help="Markdown file to write")
     options, recipe = parser.parse_known_args()
     records = [_run(options, recipe, seed) for seed in options.seeds]
     command = "python benchmarks/fidelity.py --teacher TEACHER --data DATA --out OUT "
     command += shlex.join(["--name", options.name, *recipe])
-    page = _page(records, name=options.name, seeds=options.seeds, command=command)
-    print(page)
-    if options.result:
-        options.result.write_text(page, encoding="utf-8")
+    tell(_page(records, name=options.name, seeds=options.seeds, command=command), options)
 
 
 def _run(options: argparse.Namespace, recipe: list[str], seed: int) -> RunRecord:
     folder = options.out / f"seed-{seed}"
     if not (folder / "run.json").exists():
-        command = [Path(sys.executable).with_name("limbeck"), "compress", "--teacher", options.teacher]
-        command += ["--data", options.data, "--out", folder, "--seed", str(seed), *recipe]
-        code = subprocess.run(list(map(str, command)), check=False).returncode
-        if code not in {0, 1}:
-            raise SystemExit(code)
+        asked = ["--out", folder, "--seed", seed, *recipe]
+        run_limbeck("compress", "--teacher", options.teacher, "--data", options.data, *asked)
     return RunRecord.from_json(json.loads((folder / "run.json").read_text(encoding="utf-8")))
 
 
 def _page(records: list[RunRecord], *, name: str, seeds: list[int], command: str) -> str:
     first = records[0]
-    told = machine.describe()
     introduction = (
         f"{wording.count(first.verdict.n_held_out)} held-out texts, seeds {', '.join(map(str, seeds))}; teacher of "
         f"{first.shapes['teacher']['layers']} layers, students of {first.shapes['student']['layers']}, scheme "
@@ -72,14 +61,7 @@ def _page(records: list[RunRecord], *, name: str, seeds: list[int], command: str
         lines.append(f"| {model.name} | {' | '.join(cells)} | {wording.size(model.size_bytes)} |")
     gains = [record.verdict.gain.sentence for record in records if record.verdict.gain]
     lines += ["", "What distillation brought, seed by seed:", "", *(f"- {gain}" for gain in gains), ""]
-    lines += [f"Seconds by stage, seed by seed (machine shared): {_seconds(records)}", ""]
-    lines += [
-        f"Command: `{command}`",
-        "",
-        "Machine and versions:",
-        "",
-        *(f"- {key}: {value}" for key, value in told.items()),
-    ]
+    lines += [f"Seconds by stage, seed by seed (machine shared): {_seconds(records)}", *origin(command)]
     return "\n".join(lines) + "\n"
 
 

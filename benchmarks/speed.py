@@ -15,10 +15,11 @@ from pathlib import Path
 
 import onnxruntime.quantization
 import torch
+from asked_and_told import flags, origin, tell
 from exported_by_pytorch import write_by_pytorch
 
 from limbeck import data, evaluate, machine, runtime, teacher, wording
-from limbeck.batching import by_length
+from limbeck.batching import served_by_length
 from limbeck.export import write_onnx
 from limbeck.recipe import DataTable, TeacherTable
 from limbeck.records import Timing
@@ -32,21 +33,15 @@ ENGINE_INT8_OUR_GRAPH = "teacher (onnxruntime dynamic int8, limbeck's exporter)"
 
 def main() -> None:
     """Time the sides and print the ratios as Markdown."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = flags(__doc__, name="held-out texts")
     parser.add_argument("artifact", type=Path)
-    parser.add_argument("--teacher", required=True)
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--name", default="held-out texts")
     parser.add_argument("--texts", type=int, default=400)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=machine.physical_cores())
-    parser.add_argument("--result", type=Path, help="Markdown file to write")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
         page = _page(options, Path(work))
-    print(page)
-    if options.result:
-        options.result.write_text(page, encoding="utf-8")
+    tell(page, options)
 
 
 def _page(options: argparse.Namespace, work: Path) -> str:
@@ -88,7 +83,7 @@ class _Engine8:
 
     def __call__(self, texts: Sequence[str], pairs: Sequence[str] | None) -> None:
         encoded = self.encoder.encode(texts, pairs, parallel=self.threads > 1)
-        for batch in by_length(encoded.lengths, max_tokens=512, max_texts=32):
+        for batch in served_by_length(encoded.lengths):
             self.engine.run(self.encoder.pad(encoded, batch))
 
 
@@ -114,12 +109,7 @@ def _table(timings: tuple[Timing, ...], lengths: list[int], options: argparse.Na
             f"| {ours.texts_per_second_batch_32 / rate:.1f}× |"
         )
     command = "python benchmarks/speed.py ARTIFACT --teacher TEACHER --data DATA"
-    lines += [
-        "",
-        f"Command: `{command} --texts {options.texts} --rounds {options.rounds} --threads {options.threads}`",
-        "",
-    ]
-    lines += ["Machine and versions:", "", *(f"- {key}: {value}" for key, value in machine.describe().items())]
+    lines += origin(f"{command} --texts {options.texts} --rounds {options.rounds} --threads {options.threads}")
     return "\n".join(lines) + "\n"
 
 

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from asked_and_told import flags, origin, tell
 from datasets import Dataset
 from transformers import AutoTokenizer, Trainer, TrainingArguments
 
@@ -30,13 +31,9 @@ from limbeck.teacher.load import Teacher, load_model, model_inputs
 
 def main() -> None:
     """Time both pairs in turns and print the medians as Markdown."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--teacher", required=True)
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--name", default="the data")
+    parser = flags(__doc__, name="the data")
     parser.add_argument("--texts", type=int, default=8000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--result", type=Path, help="Markdown file to write")
     options = parser.parse_args()
     recipe = Recipe.from_dict({"distill": {"epochs": 1, "evaluations": 1}})
     without_states = Recipe.from_dict({"distill": {"epochs": 1, "evaluations": 1, "weights": {"layer_hidden": 0}}})
@@ -60,10 +57,7 @@ def main() -> None:
                 seconds = run()
                 rates[name].append(len(texts) / float(seconds))  # type: ignore[arg-type]
                 print(f"{name}: {rates[name][-1]:.0f} texts/s", flush=True)
-    page = _page(rates, options)
-    print(page)
-    if options.result:
-        options.result.write_text(page, encoding="utf-8")
+    tell(_page(rates, options), options)
 
 
 def _label(master: Teacher, texts: Examples, recipe: Recipe, work: Path) -> float:
@@ -151,13 +145,11 @@ def _page(rates: dict[str, list[float]], options: argparse.Namespace) -> str:
         f"Training: {medians[names[2]] / medians[names[4]]:.2f}× Trainer with the answers on disk, "
         f"{medians[names[3]] / medians[names[4]]:.2f}× with the teacher's layer states beside it."
     )
-    flags = f"--texts {options.texts} --rounds {options.rounds}"
+    command = "python benchmarks/training_speed.py --teacher TEACHER --data DATA"
     lines = [f"# Speed of labelling and training on {options.name}", "", introduction, ""]
     lines += ["| side | texts/s, median (least–most) |", "|---|---|"]
     lines += [f"| {name} | {medians[name]:.0f} ({min(found):.0f}–{max(found):.0f}) |" for name, found in rates.items()]
-    lines += ["", ratios, ""]
-    lines += [f"Command: `python benchmarks/training_speed.py --teacher TEACHER --data DATA {flags}`", ""]
-    lines += ["Machine and versions:", "", *(f"- {key}: {value}" for key, value in machine.describe().items())]
+    lines += ["", ratios, *origin(f"{command} --texts {options.texts} --rounds {options.rounds}")]
     return "\n".join(lines) + "\n"
 
 

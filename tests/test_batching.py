@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from limbeck.batching import by_length, shuffled_by_length
+from limbeck.batching import by_length, served_by_length, shuffled_by_length
 
 
 def test_longest_first_within_both_bounds_by_hand() -> None:
@@ -25,6 +25,13 @@ def test_empty_lists_and_empty_texts(lengths: list[int]) -> None:
     """A failure would divide by a length of nothing."""
     batches = by_length(lengths, max_tokens=4, max_texts=2)
     assert sorted(index for batch in batches for index in batch.tolist()) == list(range(len(lengths)))
+
+
+def test_artifacts_answer_in_small_batches() -> None:
+    """A failure would round activations by other batches than those that an artifact was judged with."""
+    # At most 32 texts; and of texts of 100 tokens as many as 512 tokens hold.
+    assert [len(batch) for batch in served_by_length([1] * 40)] == [32, 8]
+    assert [len(batch) for batch in served_by_length([100] * 6)] == [5, 1]
 
 
 def test_each_text_once_and_little_padding() -> None:

@@ -8,9 +8,10 @@ import torch
 
 from limbeck import ladder, quantizing
 from limbeck.distill import Lessons, Targets
+from limbeck.examples import Examples
 from limbeck.packing import PackedWeights
-from limbeck.quantization import QuantizedStudent
-from limbeck.quantizing import Quantizing
+from limbeck.quantization import Preparation, QuantizedStudent, Wants
+from limbeck.quantizing import Ground, Quantizing
 from limbeck.recipe import Recipe
 from limbeck.records import QuantizationRecord, Rung
 from limbeck.run_folder import RunFolder
@@ -21,13 +22,21 @@ FLOAT = 0.95
 
 
 def climbed(
-    monkeypatch: pytest.MonkeyPatch, agreements: Mapping[str, float], *, n: int = 1000, **table: Any
+    monkeypatch: pytest.MonkeyPatch,
+    agreements: Mapping[str, float],
+    *,
+    n: int = 1000,
+    calibrated: list[tuple[int, Wants]] | None = None,
+    **table: Any,
 ) -> tuple[Quantizing, list[dict[str, Any]]]:
-    """Climb with attempts whose agreement is given by what sets them apart from the recipe; tells the attempts too."""
+    """Climb with attempts whose agreement is given by what sets them apart from the recipe; tells the attempts too.
+
+    `calibrated` is told how many texts are answered for what.
+    """
     asked = Recipe.from_dict({"quantize": table})
     attempts: list[dict[str, Any]] = []
 
-    def attempt(model: object, lessons: object, recipe: Recipe, **_: object) -> Quantizing:
+    def attempt(model: object, ground: object, *, recipe: Recipe, **_: object) -> Quantizing:
         settings, first = recipe.quantize.model_dump(), asked.quantize.model_dump()
         attempts.append({key: value for key, value in settings.items() if value != first[key]})
         record = QuantizationRecord(recipe.quantize.scheme, ())
@@ -36,21 +45,26 @@ def climbed(
     def agreement(model: object, packed: object, lessons: object) -> float:
         return FLOAT if packed is None else agreements.get(" ".join(attempts[-1]), 0.5)
 
+    def prepare(model: object, texts: Examples, *, wants: Wants, **_: object) -> Preparation:
+        if calibrated is not None:
+            calibrated.append((len(texts), wants))
+        return Preparation()
+
+    monkeypatch.setattr(quantizing, "prepare", prepare)
     monkeypatch.setattr(quantizing, "quantized", attempt)
     monkeypatch.setattr(ladder, "agreement_of", agreement)
     texts = EncodedTexts(ids=[[0]] * n, type_ids=[[0]] * n, truncated=())
     lessons = Lessons(None, texts, Targets(None, None, None), texts, Targets(torch.zeros(n, 2), None, None))  # type: ignore[arg-type]
-    done = ladder.climb(
-        None,  # type: ignore[arg-type]
+    ground = Ground(
         lessons,
-        asked,
         objective=None,  # type: ignore[arg-type]
         plan=None,  # type: ignore[arg-type]
-        calibration=None,  # type: ignore[arg-type]
+        calibration=Examples(("a text",) * 40, None, None, ("no", "yes")),
         held_out=(),
         tokenizer_folder=None,  # type: ignore[arg-type]
         work=None,  # type: ignore[arg-type]
     )
+    done = ladder.climb(None, ground, recipe=asked)  # type: ignore[arg-type]
     return done, attempts
 
 
@@ -84,6 +98,27 @@ def test_remedies_come_cheapest_first_and_the_first_that_holds_is_taken(monkeypa
     assert attempts[5] == {"scheme": "w4a8e4", "divide_outliers": True}
     assert attempts[6] == {"scheme": "w4a8e4", "divide_outliers": True, "train_share": 0.3}
     assert done.model == attempts[6]
+
+
+def test_attempts_that_want_the_same_calibrate_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure would let the student answer all calibration texts again for each of seven attempts."""
+    calibrated: list[tuple[int, Wants]] = []
+    better = {"": 0.6, "scheme": 0.7, "scheme divide_outliers": 0.8}
+    settings = {"scheme": "w4a8te4", "divide_outliers": False, "calibration_texts": 8}
+    _, attempts = climbed(monkeypatch, better, calibrated=calibrated, **settings)
+    assert len(attempts) == 7
+    assert calibrated == [
+        (8, Wants(factors=False, ranges=None, hessians=True)),  # as asked, a scale for each output, two shares spared
+        (32, Wants(factors=False, ranges="mean_squared_error", hessians=True)),
+        (8, Wants(factors=True, ranges=None, hessians=True)),  # outlying inputs divided, and trained on with that
+    ]
+
+
+def test_layers_of_eight_bits_want_costs_of_errors_once_they_may_have_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure would measure what a layer bears in 4 bits by plain rounding, which is not what ships."""
+    calibrated: list[tuple[int, Wants]] = []
+    climbed(monkeypatch, {}, calibrated=calibrated, scheme="w8a8e8", max_lost=0.4)
+    assert [wants.hessians for _, wants in calibrated][:2] == [False, True]
 
 
 def test_where_nothing_holds_the_best_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

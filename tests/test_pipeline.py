@@ -11,7 +11,7 @@ import pytest
 import limbeck
 from full_disk import no_file_beyond
 from limbeck import fingerprint
-from limbeck.errors import OutputError, RecipeError
+from limbeck.errors import OutputError, RecipeError, SchemeError
 from limbeck.pipeline import Run, compress
 from limbeck.recipe import Recipe
 from limbeck.records import RunRecord
@@ -234,6 +234,18 @@ def test_a_tolerance_that_cannot_be_checked_is_refused_before_the_work(walked: S
         "Tolerances were set that these texts cannot check: verify.tolerances.min_accuracy needs labels."
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["texts.jsonl"]
+
+
+def test_groups_that_divide_no_layer_are_refused_before_the_work(walked: SmallRun, tmp_path: Path) -> None:
+    """A failure would label and train for hours, and then refuse to round."""
+    events = Events()
+    with pytest.raises(SchemeError) as caught:
+        _compress(walked, tmp_path / "run", recipe=_recipe(quantize={"scheme": "w4a8g64e4"}), progress=events)
+    assert caught.value.message == (
+        "group_size 64 does not divide the 32 inputs of 'bert.encoder.layer.0.attention.self.query'."
+    )
+    assert not events.bars
+    assert not (tmp_path / "run").exists()
 
 
 def test_pairs_of_texts_go_the_whole_way(walked: SmallRun, tmp_path: Path) -> None:

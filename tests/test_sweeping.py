@@ -217,6 +217,25 @@ def test_schemes_that_cannot_be_are_told_all_at_once(walked: SmallRun, tmp_path:
     assert not (tmp_path / "s").exists()
 
 
+def test_schemes_that_fit_no_layer_are_told_all_at_once(walked: SmallRun, tmp_path: Path) -> None:
+    """A failure would make the pairs before the unfit one, hours of work, before it says that one cannot be."""
+    events = Events()
+    with pytest.raises(SchemeError) as caught:
+        _sweep(walked, tmp_path / "s", schemes=["w8a8e8", "w4a8g64e4", "w4a32g16", "w2a32g128"], progress=events)
+    assert str(caught.value) == (
+        "2 schemes of 4 cannot be swept:\n"
+        "  - The scheme 'w4a8g64e4' does not fit: "
+        "group_size 64 does not divide the 32 inputs of 'bert.encoder.layer.0.attention.self.query'. "
+        'Take groups of 16, 32, or "w4a8e4" for one scale an output.\n'
+        "  - The scheme 'w2a32g128' does not fit: "
+        "group_size 128 does not divide the 32 inputs of 'bert.encoder.layer.0.attention.self.query'. "
+        'Take groups of 16, 32, or "w2a32" for one scale an output.\n'
+        "Hint: docs/reference/schemes.md has the notation."
+    )
+    assert not events.bars
+    assert not (tmp_path / "s").exists()
+
+
 def test_layers_that_the_teacher_does_not_have(walked: SmallRun, tmp_path: Path) -> None:
     """A failure would train the students that can be before it says that another one cannot."""
     with pytest.raises(RecipeError) as caught:

@@ -10,6 +10,11 @@ from numpy.typing import NDArray
 
 Indices = NDArray[np.int64]
 
+# Small batches stay in a core's cache and hold little padding. The bounds do not depend on the number of threads:
+# activations are quantized by the batch, so the same batches give the same logits on every machine.
+_SERVED_TEXTS = 32
+_SERVED_TOKENS = 512
+
 
 def by_length(lengths: Sequence[int], *, max_tokens: int, max_texts: int) -> list[Indices]:
     """Batches for inference, longest first, so that a lack of memory shows at once.
@@ -30,6 +35,15 @@ def by_length(lengths: Sequence[int], *, max_tokens: int, max_texts: int) -> lis
         batches.append(order[start:stop])
         start = stop
     return batches
+
+
+def served_by_length(lengths: Sequence[int]) -> list[Indices]:
+    """The batches in which an artifact answers texts, as `by_length` makes them.
+
+    Args:
+        lengths: (n,) tokens of each text.
+    """
+    return by_length(lengths, max_tokens=_SERVED_TOKENS, max_texts=_SERVED_TEXTS)
 
 
 def shuffled_by_length(

@@ -6,7 +6,7 @@ have no say in the choice. A rung that brings nothing is taken back before the n
 
 import math
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,14 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limbeck import batching, quantizing, wording
-from limbeck.distill import Lessons, Objective, TrainingPlan
-from limbeck.examples import Examples
+from limbeck.distill import Lessons
 from limbeck.export import write_onnx
 from limbeck.packing import PackedWeights
 from limbeck.progress import SILENT, Progress
 from limbeck.quantization import QuantizedStudent
 from limbeck.quantization.ranges import RANGE_METHODS
-from limbeck.quantizing import Quantizing
+from limbeck.quantizing import Ground, Preparations, Quantizing
 from limbeck.recipe import QuantizeTable, Recipe
 from limbeck.records import Rung
 from limbeck.runtime.engine import Engine
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 AS_ASKED = "as asked"
-_BATCH_TEXTS, _BATCH_TOKENS = 32, 512
 _MORE_TEXTS = 4
 """Times as many calibration texts where ranges are fixed as a remedy."""
 _SPARED = (0.1, 0.25)
@@ -52,22 +50,11 @@ class _Try:
     rung: Rung
 
 
-def climb(
-    model: "PreTrainedModel",
-    lessons: Lessons,
-    recipe: Recipe,
-    *,
-    objective: Objective,
-    plan: TrainingPlan,
-    calibration: Examples,
-    held_out: Collection[str],
-    tokenizer_folder: Path,
-    work: Path,
-    progress: Progress = SILENT,
-) -> Quantizing:
+def climb(model: "PreTrainedModel", ground: Ground, *, recipe: Recipe, progress: Progress = SILENT) -> Quantizing:
     """Quantize a student; where that loses more agreement than `quantize.max_lost`, climb until it does not.
 
-    Its arguments and errors are those of `quantizing.quantized`, which each rung is an attempt of.
+    Its arguments and errors are those of `quantizing.quantized`, which each rung is an attempt of; what calibration
+    taught one is used again where the next wants the same.
 
     Returns: The first attempt that holds, or the best of them; its record tells every rung.
     """
@@ -75,14 +62,9 @@ def climb(
     def attempt(name: str, settings: Settings) -> _Try:
         done = quantizing.quantized(
             model,
-            lessons,
-            recipe.model_copy(update={"quantize": settings}),
-            objective=objective,
-            plan=plan,
-            calibration=calibration,
-            held_out=held_out,
-            tokenizer_folder=tokenizer_folder,
-            work=work,
+            ground,
+            recipe=recipe.model_copy(update={"quantize": settings}),
+            ready=preparations.wanted_by(settings, progress=progress),
             progress=progress,
         )
         agreement = agreement_of(done.model, done.quantized.weights, lessons)
@@ -92,6 +74,7 @@ def climb(
         progress.say(_in_words(rung, n=n))
         return _Try(settings, done, rung)
 
+    lessons, preparations = ground.lessons, Preparations(model, ground)
     n = len(lessons.validation.ids)
     own = agreement_of(model, None, lessons)
     best = attempt(AS_ASKED, recipe.quantize)
@@ -134,7 +117,7 @@ def agreement_of(model: "PreTrainedModel", packed: PackedWeights | None, lessons
 def _answers(engine: Engine, lessons: Lessons) -> NDArray[np.int64]:
     texts = lessons.validation
     answers = np.empty(len(texts.ids), np.int64)
-    for rows in batching.by_length(texts.lengths, max_tokens=_BATCH_TOKENS, max_texts=_BATCH_TEXTS):
+    for rows in batching.served_by_length(texts.lengths):
         answers[rows] = engine.run(lessons.encoder.pad(texts, rows)).argmax(axis=1)
     return answers
 

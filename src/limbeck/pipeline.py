@@ -25,9 +25,12 @@ from limbeck.files import folder_written_whole, write_json, written_whole  # noq
 from limbeck.manifest import MANIFEST_FILE  # noqa: E402
 from limbeck.packaging import Package, package  # noqa: E402
 from limbeck.progress import SILENT, Progress  # noqa: E402
+from limbeck.quantization import refuse_unfit  # noqa: E402
+from limbeck.quantizing import Ground  # noqa: E402
 from limbeck.recipe import Recipe  # noqa: E402
 from limbeck.records import NOT_JUDGED, LabellingRecord, RunRecord, TrainingRecord, Verdict  # noqa: E402
 from limbeck.run_folder import RunFolder, claimed  # noqa: E402
+from limbeck.scheme import Scheme  # noqa: E402
 from limbeck.signals import Signals, SignalStore  # noqa: E402
 from limbeck.teacher import Teacher  # noqa: E402
 
@@ -158,9 +161,7 @@ def walk(
     """
     master, parts = inputs.master, inputs.parts
     students = students or folder.work
-    if recipe.quantize.target_size_mb is not None:
-        shape = student.initialise(master.model, recipe.student)
-        mixing.refuse_unreachable(shape, recipe.quantize, tokenizer_folder=master.tokenizer_folder)
+    _refuse_impossible(master, recipe)
     folder.settle(identity_of(inputs, recipe))
     with written_whole(folder.path / "recipe.toml") as temporary:
         temporary.write_text(recipe.to_toml(), encoding="utf-8")
@@ -197,18 +198,16 @@ def walk(
 
     progress.say("Quantizing and packaging")
     with folder.stage("quantization"):
-        shrunk = ladder.climb(
-            learned.model,
+        ground = Ground(
             lessons,
-            recipe,
-            objective=objective,
-            plan=plan,
+            objective,
+            plan,
             calibration=parts.train,
             held_out=parts.held_out.content_fingerprints,
             tokenizer_folder=master.tokenizer_folder,
             work=folder.work,
-            progress=progress,
         )
+        shrunk = ladder.climb(learned.model, ground, recipe=recipe, progress=progress)
     record = RunRecord(
         limbeck_version=_version(),
         teacher=_told_of(master),
@@ -278,6 +277,13 @@ def identity_of(inputs: Inputs, recipe: Recipe) -> dict[str, Any]:
         "data": {name: examples.fingerprint for name, examples in _named(inputs.parts).items()},
         "recipe": recipe.model_dump(mode="json", exclude={"verify"}),
     }
+
+
+def _refuse_impossible(master: Teacher, recipe: Recipe) -> None:
+    """Refuse bits that no student of this shape can have, before anything is spent on one."""
+    shape = student.initialise(master.model, recipe.student)
+    refuse_unfit(shape, scheme=Scheme.parse(recipe.quantize.scheme))
+    mixing.refuse_unreachable(shape, recipe.quantize, tokenizer_folder=master.tokenizer_folder)
 
 
 def _named(parts: Parts) -> dict[str, Examples]:

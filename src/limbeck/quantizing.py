@@ -10,8 +10,8 @@ from limbeck import fingerprint, mixing, student
 from limbeck.distill import Lessons, Objective, TrainingPlan, learn, rounding_plan
 from limbeck.examples import Examples
 from limbeck.progress import SILENT, Progress
-from limbeck.quantization import Preparation, QuantizedStudent, baked, fake_quantized, prepare, quantize_student
-from limbeck.recipe import Recipe
+from limbeck.quantization import Preparation, QuantizedStudent, Wants, baked, fake_quantized, prepare, quantize_student
+from limbeck.recipe import QuantizeTable, Recipe
 from limbeck.records import COMPENSATED, DIVIDED, MIXED, TRAINED, TrainingRecord
 from limbeck.scheme import Scheme
 
@@ -20,6 +20,70 @@ if TYPE_CHECKING:
 
 USUAL_SHARE = 0.3
 """Steps of training with roundings in place, for each step of distillation."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What every attempt to quantize a student stands on, whatever its settings are.
+
+    Args:
+        lessons: What the student learned from.
+        objective: What it was pulled to.
+        plan: How it was trained.
+        calibration: Training texts, of which some show what layers see.
+        held_out: Content fingerprints of the texts that will judge it.
+        tokenizer_folder: Holds the tokenizer files, which count where the recipe wants a size.
+        work: Where trained models and checkpoints lie.
+    """
+
+    lessons: Lessons
+    objective: Objective
+    plan: TrainingPlan
+    calibration: Examples
+    held_out: Collection[str]
+    tokenizer_folder: Path
+    work: Path
+
+
+class Preparations:
+    """What calibration teaches about a student. The last of it is kept, as one attempt often wants what another had.
+
+    Args:
+        model: The student.
+        ground: What it is calibrated on.
+    """
+
+    def __init__(self, model: "PreTrainedModel", ground: Ground) -> None:
+        self.model, self.ground = model, ground
+        self._last: tuple[tuple[int, Wants], Preparation] | None = None
+
+    def wanted_by(self, table: QuantizeTable, *, progress: Progress = SILENT) -> Preparation:
+        """What these settings have a use for.
+
+        Raises:
+            CalibrationError: Texts or activations that nothing can be calibrated on.
+        """
+        ground = self.ground
+        n_texts = min(table.calibration_texts, len(ground.calibration))
+        wants = Wants.of(
+            Scheme.parse(table.scheme),
+            range_method=table.range_method,
+            divides_outliers=table.divide_outliers,
+            compensates=table.compensate,
+            other_bits=mixing.FEW_BITS if mixing.is_wanted(table) else (),
+        )
+        if self._last is None or self._last[0] != (n_texts, wants):
+            self._last = None  # before the next is there: Hessians of a large student are a gigabyte
+            ready = prepare(
+                self.model,
+                ground.calibration.take(range(n_texts)),
+                wants=wants,
+                encoder=ground.lessons.encoder,
+                held_out=ground.held_out,
+                progress=progress,
+            )
+            self._last = (n_texts, wants), ready
+        return self._last[1]
 
 
 @dataclass(frozen=True)
@@ -38,63 +102,36 @@ class Quantizing:
 
 
 def quantized(
-    model: "PreTrainedModel",
-    lessons: Lessons,
-    recipe: Recipe,
-    *,
-    objective: Objective,
-    plan: TrainingPlan,
-    calibration: Examples,
-    held_out: Collection[str],
-    tokenizer_folder: Path,
-    work: Path,
-    progress: Progress = SILENT,
+    model: "PreTrainedModel", ground: Ground, *, recipe: Recipe, ready: Preparation, progress: Progress = SILENT
 ) -> Quantizing:
     """Quantize a student by the recipe's scheme, or by bits of its own for each layer.
 
     Args:
         model: The student; it is read, not changed.
-        lessons: What it learned from.
-        recipe: The recipe.
-        objective: What it was pulled to.
-        plan: How it was trained.
-        calibration: Training texts, of which some show what layers see.
-        held_out: Content fingerprints of the texts that will judge it.
-        tokenizer_folder: Holds the tokenizer files, which count where the recipe wants a size.
-        work: Where trained models and checkpoints lie.
+        ground: What it learned from, and is quantized by.
+        recipe: Its table quantize, and how it trains.
+        ready: What calibration taught; see `Preparations`.
         progress: Told what goes on.
 
     Raises:
         SchemeError: The scheme does not fit a layer, or a weight is not finite.
-        CalibrationError: Texts or activations that nothing can be calibrated on.
+        CalibrationError: Texts that nothing can be measured on.
         RecipeError: A target size that no choice of bits reaches.
         OutputError: The disk is full; the same call goes on from the last checkpoint.
     """
     table = recipe.quantize
     scheme = Scheme.parse(table.scheme)
-    ready = prepare(
-        model,
-        calibration.take(range(min(table.calibration_texts, len(calibration)))),
-        scheme=scheme,
-        encoder=lessons.encoder,
-        held_out=held_out,
-        range_method=table.range_method,
-        divides_outliers=table.divide_outliers,
-        compensates=table.compensate,
-        other_bits=mixing.FEW_BITS if mixing.is_wanted(table) else (),
-        progress=progress,
-    )
     mixed = mixing.Mix()
     if mixing.is_wanted(table):
         mixed = mixing.mix(
             model,
-            calibration,
+            ground.calibration,
             table,
             ready=ready,
-            encoder=lessons.encoder,
-            held_out=held_out,
-            tokenizer_folder=tokenizer_folder,
-            work=work,
+            encoder=ground.lessons.encoder,
+            held_out=ground.held_out,
+            tokenizer_folder=ground.tokenizer_folder,
+            work=ground.work,
             progress=progress,
         )
         ready = mixing.fitting(ready, mixed.bits, scheme=scheme)
@@ -102,7 +139,7 @@ def quantized(
     if share == 0:
         coded = quantize_student(model, scheme=table.scheme, bits=mixed.bits, ready=ready)
         return _told(Quantizing(coded, model, None), ready, mixed)
-    own_work = work / "rounded" / fingerprint.of_settings(table.model_dump(mode="json"))
+    own_work = ground.work / "rounded" / fingerprint.of_settings(table.model_dump(mode="json"))
     own_work.mkdir(parents=True, exist_ok=True)
 
     def start() -> "PreTrainedModel":
@@ -112,9 +149,9 @@ def quantized(
 
     learned = learn(
         start,
-        lessons,
-        objective=objective,
-        plan=rounding_plan(plan, recipe, share=share),
+        ground.lessons,
+        objective=ground.objective,
+        plan=rounding_plan(ground.plan, recipe, share=share),
         work=own_work,
         read=lambda folder: student.load_weights(start(), folder),
         progress=progress,

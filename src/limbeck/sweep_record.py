@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from limbeck.records import Check, ModelScores, Timing, from_json, to_json
+from limbeck import wording
+from limbeck.records import Check, ModelScores, Score, Timing, from_json, to_json
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,16 @@ class SweptPair:
     checks: tuple[Check, ...]
     passed: bool
     on_front: bool
+
+    @property
+    def name(self) -> str:
+        """What tables and sentences call it."""
+        return pair_name(self.layers, self.scheme)
+
+    @property
+    def fidelity(self) -> Score:
+        """What it is weighed by."""
+        return fidelity_of(self.scores)
 
 
 @dataclass(frozen=True)
@@ -76,3 +87,15 @@ class SweepRecord:
     def from_json(cls, value: Any) -> Self:  # noqa: ANN401  (parsed JSON)
         """The record from JSON values, checked field by field."""
         return from_json(cls, value)
+
+
+def pair_name(n_layers: int, scheme: str) -> str:
+    """Student and scheme in words: "2 layers, w4a8e4"."""
+    return f"{wording.counted(n_layers, 'layer')}, {scheme}"
+
+
+def fidelity_of(scores: ModelScores) -> Score:
+    """Retention; agreement where texts have no labels."""
+    found = scores.retention or scores.agreement
+    assert found is not None, "a sweep has its teacher at hand"
+    return found

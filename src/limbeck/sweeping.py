@@ -1,6 +1,6 @@
 """How few bits, how few layers: every pair of student and scheme made and judged, then timed in turns and compared."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ from limbeck.files import write_json, written_whole  # noqa: E402
 from limbeck.packaging import timed  # noqa: E402
 from limbeck.pipeline import Inputs, Run, finished, identity_of, read_inputs, walk  # noqa: E402
 from limbeck.progress import SILENT, Progress  # noqa: E402
+from limbeck.quantization import refuse_unfit  # noqa: E402
 from limbeck.recipe import Recipe, StudentTable  # noqa: E402
 from limbeck.records import ARTIFACT, TEACHER, ModelScores, Timing  # noqa: E402
 from limbeck.run_folder import SWEEP_KIND, RunFolder, claimed  # noqa: E402
-from limbeck.scheme import shippable  # noqa: E402
-from limbeck.sweep_record import SweepRecord, SweptPair  # noqa: E402
+from limbeck.scheme import Scheme, shippable  # noqa: E402
+from limbeck.sweep_record import SweepRecord, SweptPair, fidelity_of, pair_name  # noqa: E402
 
 USUAL_SCHEMES = ("w8a8e8", "w4a8e4", "w3a8e4", "w2a8e4")
 """Each smaller than the one before, and all about as fast, as they multiply codes of 8 bits."""
@@ -49,6 +50,10 @@ class _Pair:
     layers: int
     scheme: str
     run: Run
+
+    @property
+    def name(self) -> str:
+        return pair_name(self.layers, self.scheme)
 
 
 def sweep(
@@ -87,6 +92,7 @@ def sweep(
     with claimed(Path(out), kind=SWEEP_KIND) as folder:
         inputs = read_inputs(teacher_source, data_source, recipe=recipe, work=folder.work, progress=progress)
         students = _students(layers, recipe, inputs)
+        _refuse_unfit(schemes, inputs)
         folder.settle(identity_of(inputs, recipe) | {"recipe": _lasting(recipe)})
         wanted = [
             (n_layers, scheme, _recipe_of_pair(recipe, table, scheme))
@@ -95,11 +101,11 @@ def sweep(
         ]
         pairs = []
         for number, (n_layers, scheme, its_recipe) in enumerate(wanted, start=1):
-            progress.say(f"Pair {number} of {len(wanted)}: {_pair_name(n_layers, scheme)}")
+            progress.say(f"Pair {number} of {len(wanted)}: {pair_name(n_layers, scheme)}")
             run = _made(inputs, folder, n_layers, scheme, its_recipe, signals=signals, progress=progress)
             pairs.append(_Pair(n_layers, scheme, run))
         progress.say(f"Timing {wording.counted(len(pairs), 'artifact')} and the teacher in turns")
-        artifacts = {f"{ARTIFACT} ({_pair_name(pair.layers, pair.scheme)})": pair.run.artifact for pair in pairs}
+        artifacts = {f"{ARTIFACT} ({pair.name})": pair.run.artifact for pair in pairs}
         timings = timed(artifacts, inputs.master, inputs.parts.held_out, recipe=recipe, progress=progress)
         return _tell(pairs, timings, folder)
 
@@ -109,10 +115,32 @@ def _checked_schemes(schemes: Sequence[str]) -> tuple[str, ...]:
     if not schemes:
         raise RecipeError("The list of schemes is empty.", hint=f"Give some, as in {','.join(USUAL_SCHEMES)}.")
     found: dict[str, None] = {}
+
+    def take(notation: str) -> None:
+        found[str(shippable(notation))] = None
+
+    _try_each(schemes, take)
+    return tuple(found)
+
+
+def _refuse_unfit(schemes: Sequence[str], inputs: Inputs) -> None:
+    """Refuse schemes that do not fit the students' layers, which are as wide as the teacher's."""
+
+    def fit(notation: str) -> None:
+        try:
+            refuse_unfit(inputs.master.model, scheme=Scheme.parse(notation))
+        except SchemeError as error:
+            raise SchemeError(f"The scheme '{notation}' does not fit: {error.message}", hint=error.hint) from None
+
+    _try_each(schemes, fit)
+
+
+def _try_each(schemes: Sequence[str], check: Callable[[str], None]) -> None:
+    """Check every scheme, and tell all that are wrong in one message."""
     faults = []
     for notation in schemes:
         try:
-            found[str(shippable(notation))] = None
+            check(notation)
         except SchemeError as error:
             faults.append(f"{error.message} {error.hint}")
     if faults:
@@ -121,7 +149,6 @@ def _checked_schemes(schemes: Sequence[str]) -> tuple[str, ...]:
             + "\n".join(f"  - {fault}" for fault in faults),
             hint="docs/reference/schemes.md has the notation.",
         )
-    return tuple(found)
 
 
 def _refuse_contradiction(layers: Sequence[int] | None, recipe: Recipe) -> None:
@@ -174,10 +201,6 @@ def _lasting(recipe: Recipe) -> dict[str, Any]:
     return {table: values for table, values in shared.items() if table != "quantize"}
 
 
-def _pair_name(n_layers: int, scheme: str) -> str:
-    return f"{wording.counted(n_layers, 'layer')}, {scheme}"
-
-
 def _made(
     inputs: Inputs,
     sweep_folder: RunFolder,
@@ -212,7 +235,7 @@ def _tell(pairs: Sequence[_Pair], timings: Sequence[Timing], folder: RunFolder) 
     scored = [_scores(pair.run, ARTIFACT) for pair in pairs]
     marks = on_front(
         [
-            Standing(_fidelity(scores), scores.size_bytes, float(f"{timing.batch_1.p50_ms:.2g}"))
+            Standing(fidelity_of(scores).value, scores.size_bytes, float(f"{timing.batch_1.p50_ms:.2g}"))
             for scores, timing in zip(scored, of_pairs, strict=True)
         ]
     )
@@ -254,26 +277,19 @@ def _scores(run: Run, name: str) -> ModelScores:
     return next(model for model in run.verdict.models if model.name.startswith(name))
 
 
-def _fidelity(scores: ModelScores) -> float:
-    """Retention; agreement where texts have no labels."""
-    found = scores.retention or scores.agreement
-    assert found is not None, "the teacher is always at hand in a sweep"
-    return found.value
-
-
 def _sentence(pairs: Sequence[SweptPair], teacher: ModelScores) -> str:
     """How many pairs passed, and which of them is the smallest; where none did, which came closest."""
     passed = [pair for pair in pairs if pair.passed]
     told = (
         min(passed, key=lambda pair: pair.scores.size_bytes)
         if passed
-        else max(pairs, key=lambda pair: _fidelity(pair.scores))
+        else max(pairs, key=lambda pair: pair.fidelity.value)
     )
-    name, scores = _pair_name(told.layers, told.scheme), told.scores
+    scores = told.scores
     of_its = "answers" if scores.retention is None else "accuracy"
     return (
-        f"{_opening(len(passed), len(pairs))} {name}: {wording.size(scores.size_bytes)} "
-        f"where the teacher has {wording.size(teacher.size_bytes)}, with {wording.percent(_fidelity(scores))} of its "
+        f"{_opening(len(passed), len(pairs))} {told.name}: {wording.size(scores.size_bytes)} "
+        f"where the teacher has {wording.size(teacher.size_bytes)}, with {wording.percent(told.fidelity.value)} of its "
         f"{of_its}."
     )
 

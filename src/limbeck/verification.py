@@ -79,7 +79,9 @@ def verify(
     progress.say(f"Verifying on {len(examples)} texts")
     answered = model.logits(examples.texts, examples.text_pairs)
     name = artifact_name(model.manifest.scheme)
-    timings = _timings(artifact, examples, table, other=None if known is None else known.side, progress=progress)
+    timings = _timings(
+        artifact, examples, table, name=name, other=None if known is None else known.side, progress=progress
+    )
     return evaluate.judge(
         evaluate.ModelAnswers(name, answered.values, model.size_bytes, model.manifest.n_parameters),
         None if known is None else evaluate.ModelAnswers(TEACHER, known.logits, known.size_bytes, known.n_parameters),
@@ -165,15 +167,18 @@ def _ask(
 
 
 def _timings(
-    artifact: str | Path, examples: Examples, recipe: Recipe, *, other: evaluate.Side | None, progress: Progress
+    artifact: str | Path,
+    examples: Examples,
+    recipe: Recipe,
+    *,
+    name: str,
+    other: evaluate.Side | None,
+    progress: Progress,
 ) -> tuple[Timing, ...]:
     threads = recipe.verify.threads or machine.physical_cores()
     model = runtime.load(artifact, threads=threads, check=False)
     some = examples.take(range(min(recipe.verify.timing_texts, len(examples))))
-    sides = [
-        evaluate.Side(artifact_name(model.manifest.scheme), model.logits, threads),
-        *([] if other is None else [other]),
-    ]
+    sides = [evaluate.Side(name, model.logits, threads), *([] if other is None else [other])]
     return evaluate.time_sides(
         sides, some.texts, some.text_pairs, rounds=recipe.verify.timing_rounds, progress=progress
     )

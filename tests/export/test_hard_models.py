@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from limbeck.examples import Examples
 from limbeck.export import write_onnx
-from limbeck.quantization import Preparation, prepare, quantize_student
+from limbeck.quantization import Preparation, Wants, prepare, quantize_student
 from limbeck.scheme import Scheme
 from limbeck.tokens import TextEncoder
 from tiny import WORDS, write_teacher
@@ -77,10 +77,9 @@ def test_large_outliers_are_divided_away(tmp_path: Path) -> None:
     ready = prepare(
         model,
         Examples(texts=texts, text_pairs=None, labels=None, label_names=("a", "b", "c")),
-        scheme=Scheme.parse("w8a8e8"),
+        wants=Wants.of(Scheme.parse("w8a8e8"), range_method="min_max"),
         encoder=encoder,
         held_out=(),
-        range_method="min_max",
     )
     from limbeck.runtime.engine import Engine
 

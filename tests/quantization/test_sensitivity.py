@@ -13,7 +13,7 @@ from limbeck.errors import CalibrationError
 from limbeck.examples import Examples
 from limbeck.quantization import Preparation, Probe, measure_sensitivity, possible_bits, quantize_student
 from limbeck.quantization.affine import quantize_linear, quantize_table
-from limbeck.quantization.preparation import prepare
+from limbeck.quantization.preparation import Wants, prepare
 from limbeck.scheme import Scheme
 from limbeck.tokens import TextEncoder
 from tiny import FAMILIES, write_teacher
@@ -99,7 +99,8 @@ def test_a_table_by_its_rows(tmp_path: Path) -> None:
 def test_factors_and_compensation_are_those_that_ship(tmp_path: Path) -> None:
     """A failure would judge plain rounding where another one ships. By twin: the codes of `quantize_student`."""
     model, encoder = student(tmp_path)
-    known = prepare(model, TEXTS, scheme=Scheme.parse("w4a8e8"), encoder=encoder, held_out=(), range_method="min_max")
+    wants = Wants.of(Scheme.parse("w4a8e8"), range_method="min_max")
+    known = prepare(model, TEXTS, wants=wants, encoder=encoder, held_out=())
     name = "bert.encoder.layer.1.output.dense"
     inputs = model.get_submodule(name).in_features
     factors = np.linspace(0.5, 3, inputs, dtype=np.float32)

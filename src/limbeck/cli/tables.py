@@ -10,7 +10,7 @@ from limbeck.cli.console import stderr, stdout
 from limbeck.records import Verdict
 from limbeck.report.measures import Cell, measures
 from limbeck.report.roles import sides
-from limbeck.report.sweep_page import cells, columns, fidelity_name, pair_name
+from limbeck.report.sweep_page import cells, columns, fidelity_name
 from limbeck.runtime.inspection import Inspection
 from limbeck.sweep_record import SweepRecord
 
@@ -51,7 +51,7 @@ def print_sweep(record: SweepRecord) -> None:
     for pair in record.pairs:
         verdict = Text("passed", "green") if pair.passed else Text("refused", "red")
         mark = " *" if pair.on_front else ""
-        table.add_row(pair_name(pair), *_weighed(cells(pair.scores, pair.timing, record)), Text.assemble(verdict, mark))
+        table.add_row(pair.name, *_weighed(cells(pair.scores, pair.timing, record)), Text.assemble(verdict, mark))
     stderr.print()
     stderr.print(table, soft_wrap=False)
     fidelity = fidelity_name(record).lower()

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx
@@ -19,6 +19,8 @@ Value = str
 ENGINES_OWN = "com.microsoft"
 """The domain of operators that onnxruntime adds to ONNX's own."""
 
+_Written = TypeVar("_Written")
+
 
 class Graph:
     """Collects nodes and constants, and turns them into a model.
@@ -29,8 +31,7 @@ class Graph:
     def __init__(self) -> None:
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, onnx.TensorProto] = {}
-        self._made: dict[tuple[object, ...], Value] = {}
-        self._quantized: dict[tuple[object, ...], tuple[Value, ...]] = {}
+        self._made: dict[tuple[object, ...], Any] = {}
 
     def node(self, operator: str, *inputs: Value, **attributes: Any) -> Value:  # noqa: ANN401  (whatever ONNX takes)
         """Add an operator with one output; gives the output's name."""
@@ -61,24 +62,21 @@ class Graph:
         """A constant uint8 without dimensions."""
         return self._unnamed(np.asarray(values, dtype=np.uint8))
 
-    def once(self, what: tuple[object, ...], make: Callable[[], Value]) -> Value:
+    def once(self, what: tuple[object, ...], make: Callable[[], _Written]) -> _Written:
         """What `make` writes, written the first time that `what` is asked for."""
         if what not in self._made:
             self._made[what] = make()
-        return self._made[what]
+        written: _Written = self._made[what]
+        return written
 
     def dynamically_quantized(self, value: Value) -> tuple[Value, ...]:
         """8-bit codes, scale and zero point of a tensor, computed as it runs; once for all who ask."""
-        if (value,) not in self._quantized:
-            self._quantized[value,] = self.nodes("DynamicQuantizeLinear", value, n_outputs=3)
-        return self._quantized[value,]
+        return self.once(("quantized", value), lambda: self.nodes("DynamicQuantizeLinear", value, n_outputs=3))
 
     def statically_quantized(self, value: Value, scale: float, zero_point: int) -> tuple[Value, ...]:
         """8-bit codes of a tensor whose range is fixed, with that scale and zero point; once for all who ask."""
         fixed = (self.floats(scale), self.bytes(zero_point))
-        if (value, *fixed) not in self._quantized:
-            self._quantized[value, *fixed] = (self.node("QuantizeLinear", value, *fixed), *fixed)
-        return self._quantized[value, *fixed]
+        return self.once(("quantized", value, *fixed), lambda: (self.node("QuantizeLinear", value, *fixed), *fixed))
 
     def model(self, *, inputs: Sequence[str], output: Value, n_classes: int) -> onnx.ModelProto:
         """The whole as a model with int64 inputs (batch, sequence) and one output `logits` (batch, classes)."""

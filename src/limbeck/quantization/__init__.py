@@ -5,15 +5,15 @@ from limbeck import extras
 extras.need("train", what="Quantizing a module")
 
 from limbeck.quantization.any_module import quantize  # noqa: E402
-from limbeck.quantization.apply import QuantizedStudent, quantize_student, weights_of  # noqa: E402
+from limbeck.quantization.apply import QuantizedStudent, quantize_student, refuse_unfit, weights_of  # noqa: E402
 from limbeck.quantization.assignment import fitted_bits  # noqa: E402
 from limbeck.quantization.blank import blank_weights  # noqa: E402
 from limbeck.quantization.fake import baked, fake_quantized  # noqa: E402
-from limbeck.quantization.preparation import Preparation, prepare  # noqa: E402
+from limbeck.quantization.preparation import Preparation, Wants, prepare  # noqa: E402
 from limbeck.quantization.probing import Probe  # noqa: E402
 from limbeck.quantization.sensitivity import measure_sensitivity, possible_bits  # noqa: E402
 
 __all__ = [
-    "Preparation", "Probe", "QuantizedStudent", "baked", "blank_weights", "fake_quantized", "fitted_bits",
-    "measure_sensitivity", "possible_bits", "prepare", "quantize", "quantize_student", "weights_of",
+    "Preparation", "Probe", "QuantizedStudent", "Wants", "baked", "blank_weights", "fake_quantized", "fitted_bits",
+    "measure_sensitivity", "possible_bits", "prepare", "quantize", "quantize_student", "refuse_unfit", "weights_of",
 ]  # fmt: skip

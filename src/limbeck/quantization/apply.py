@@ -58,11 +58,12 @@ def quantize_student(
         SchemeError: The scheme is unknown or cannot be shipped or does not fit a layer, or a weight is not finite.
     """
     wanted = shippable(scheme)
+    refuse_unfit(model, scheme=wanted)
     factors = ready.factors
     packed: dict[str, PackedTensor] = {}
     layers: list[LayerBits] = []
     for name, kind, weight in weights_of(model):
-        _refuse_unfit(name, weight, scheme=wanted if kind == "linear" else None)
+        _refuse_wild(name, weight)
         layer = name.removesuffix(".weight")
         scaled = weight * factors[layer] if layer in factors else weight
         stored = stored_weight(
@@ -100,15 +101,28 @@ def stored_weight(
     return compensated(packed, weight, hessian)
 
 
-def _refuse_unfit(name: str, weight: Floats, *, scheme: Scheme | None) -> None:
+def refuse_unfit(model: PreTrainedModel, *, scheme: Scheme) -> None:
+    """Refuse a scheme that does not fit a classifier's layers, whatever their weights are.
+
+    Args:
+        model: Of the shape that will be quantized.
+        scheme: What it would be quantized by.
+
+    Raises:
+        SchemeError: Names the first layer that its groups do not divide, and the group sizes that do.
+    """
+    for name, kind, weight in weights_of(model):
+        if kind == "linear":
+            refuse_group_size(name.removesuffix(".weight"), weight.shape[1], scheme=scheme)
+
+
+def _refuse_wild(name: str, weight: Floats) -> None:
     n_wild = int((~np.isfinite(weight)).sum())
     if n_wild:
         raise SchemeError(
             f"'{name}' holds {n_wild} weights that are NaN or infinite; only finite weights can be quantized.",
             hint="Train again with a lower distill.learning_rate; the loss curve shows where it diverged.",
         )
-    if scheme is not None:
-        refuse_group_size(name.removesuffix(".weight"), weight.shape[1], scheme=scheme)
 
 
 def weights_of(model: PreTrainedModel) -> Iterator[tuple[str, Kind, Floats]]:

@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from limbeck.families import FAMILIES, layer_count
 from limbeck.packing import LARGEST_CODE, Floats, PackedTensor, PackedWeights, Span, code_range, pack
+from limbeck.quantization.activation_codes import as_codes_tell, own_scale_and_zero_point
 from limbeck.quantization.apply import QuantizedStudent, quantize_student, record_of
 from limbeck.quantization.preparation import NOTHING_KNOWN, Preparation
 from limbeck.scheme import Scheme
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 STEP = "log_step"
 """What a learned step is called among a layer's parameters."""
-_LEVELS = 255
 _BLOCK_LEVELS = 127
 
 
@@ -201,13 +201,10 @@ class FakeLinear(nn.Linear, FakeLayer):
         """ONNX's DynamicQuantizeLinear, or QuantizeLinear where the range is fixed: codes 0 .. 255, one range."""
         if self.span is None:
             asking = inputs[:, :1] if self.reads == "first" and inputs.dim() == 3 else inputs
-            low, high = torch.aminmax(asking)
-            low, high = low.clamp(max=0), high.clamp(min=0)
-            scale = ((high - low) / _LEVELS).clamp(min=torch.finfo(torch.float32).tiny)
-            zero_point = (-low / scale).round()
+            scale, zero_point = own_scale_and_zero_point(asking)
         else:
             scale, zero_point = torch.tensor(self.span[0]), torch.tensor(float(self.span[1]))
-        return inputs.div(scale).round_().add_(zero_point).clamp_(0, _LEVELS).sub_(zero_point).mul_(scale)
+        return as_codes_tell(inputs, scale, zero_point)
 
     def _in_blocks(self, inputs: Tensor) -> Tensor:
         """MatMulNBits: codes -127 .. 127, a scale for each group of inputs in each row."""

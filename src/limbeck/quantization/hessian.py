@@ -5,7 +5,7 @@ from typing import Self
 import torch
 
 from limbeck.errors import CalibrationError
-from limbeck.quantization.observing import refuse_unfit
+from limbeck.quantization.observing import refuse_other_channels, refuse_unfit
 
 
 class HessianObserver:
@@ -36,7 +36,7 @@ class HessianObserver:
         Raises:
             CalibrationError: A value is NaN or infinite, or the channels are not as many as before.
         """
-        refuse_unfit(rows, layer=self.layer, n_channels=len(self._sum))
+        refuse_unfit(rows, layer=self.layer, n_channels=self.n_channels)
         if rows.numel():
             flat = rows.detach().float()
             self._take(flat.T @ flat, len(rows))
@@ -47,15 +47,14 @@ class HessianObserver:
         Raises:
             CalibrationError: It watched a layer of another number of channels.
         """
-        came, held = len(other._sum), len(self._sum)
-        if came and held and came != held:
-            raise CalibrationError(
-                f"Expected a Hessian of the {held} channels of '{self.layer}', came one of {came} channels of "
-                f"'{other.layer}'.",
-                hint="Merge observers of the same layer.",
-            )
-        if came:
+        refuse_other_channels(self, other, what="a Hessian")
+        if other.n_channels:
             self._take(other._sum, other.n_tokens)
+
+    @property
+    def n_channels(self) -> int:
+        """Channels of the inputs that it has seen; 0 before the first."""
+        return len(self._sum)
 
     @property
     def nbytes(self) -> int:

@@ -13,9 +13,8 @@ from torch.nn import functional
 from transformers.pytorch_utils import Conv1D
 
 from limbeck.packing import PackedTensor, from_bytes, to_bytes
+from limbeck.quantization.activation_codes import as_codes_tell, own_scale_and_zero_point
 from limbeck.quantization.ranges import ActivationRange
-
-_LEVELS = 255
 
 
 class PackedLayer(nn.Module):
@@ -153,13 +152,8 @@ class ComputingLayer(PackedLayer):
     def _coded(self, inputs: Tensor) -> Tensor:
         scale, zero_point = self.activation_scale, self.activation_zero_point
         if scale is None or zero_point is None:
-            low, high = torch.aminmax(inputs)
-            low, high = low.clamp(max=0), high.clamp(min=0)
-            scale = ((high - low) / _LEVELS).clamp(min=torch.finfo(inputs.dtype).tiny)
-            zero_point = (-low / scale).round()
-        codes = ((inputs / scale).round() + zero_point).clamp(0, _LEVELS)
-        values: Tensor = ((codes - zero_point) * scale).to(inputs.dtype)
-        return values
+            scale, zero_point = own_scale_and_zero_point(inputs)
+        return as_codes_tell(inputs, scale, zero_point)
 
 
 class PackedLinear(ComputingLayer):

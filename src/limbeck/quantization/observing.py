@@ -6,7 +6,7 @@ with.
 """
 
 import fnmatch
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol, Self
 
@@ -25,6 +25,16 @@ class LayerObserver(Protocol):
 
     def add(self, rows: torch.Tensor) -> None:
         """Take one batch of inputs: (tokens, channels), without padding."""
+
+
+class MergingObserver(Protocol):
+    """What takes in what others of its kind have seen."""
+
+    layer: str
+
+    @property
+    def n_channels(self) -> int:
+        """Channels of the inputs that it has seen; 0 before the first."""
 
 
 class ActivationObserver:
@@ -48,7 +58,7 @@ class ActivationObserver:
         Raises:
             CalibrationError: A value is NaN or infinite, or the channels are not as many as before.
         """
-        refuse_unfit(rows, layer=self.layer, n_channels=len(self.channel_maxima))
+        refuse_unfit(rows, layer=self.layer, n_channels=self.n_channels)
         if rows.numel():
             maxima = torch.linalg.vector_norm(rows.detach().float(), ord=float("inf"), dim=0)
             self._take(Histogram.of(rows), maxima.cpu().numpy())
@@ -59,15 +69,14 @@ class ActivationObserver:
         Raises:
             CalibrationError: It watched a layer of another number of channels.
         """
-        came, held = len(other.channel_maxima), len(self.channel_maxima)
-        if came and held and came != held:
-            raise CalibrationError(
-                f"Expected an observer of the {held} channels of '{self.layer}', came one of {came} channels of "
-                f"'{other.layer}'.",
-                hint="Merge observers of the same layer.",
-            )
-        if came:
+        refuse_other_channels(self, other, what="an observer")
+        if other.n_channels:
             self._take(other.histogram, other.channel_maxima)
+
+    @property
+    def n_channels(self) -> int:
+        """Channels of the inputs that it has seen; 0 before the first."""
+        return len(self.channel_maxima)
 
     @property
     def nbytes(self) -> int:
@@ -134,6 +143,25 @@ def refuse_unfit(rows: torch.Tensor, *, layer: str, n_channels: int) -> None:
         )
 
 
+def refuse_other_channels(held: MergingObserver, came: MergingObserver, *, what: str) -> None:
+    """Refuse to merge what was seen of layers of different widths.
+
+    Args:
+        held: What takes the other in.
+        came: What is taken in.
+        what: What they are, for the message.
+
+    Raises:
+        CalibrationError: Both have seen inputs, of different numbers of channels.
+    """
+    if held.n_channels and came.n_channels and held.n_channels != came.n_channels:
+        raise CalibrationError(
+            f"Expected {what} of the {held.n_channels} channels of '{held.layer}', came one of {came.n_channels} "
+            f"channels of '{came.layer}'.",
+            hint="Merge observers of the same layer.",
+        )
+
+
 def unpadded(values: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
     """A layer's inputs as rows of tokens, without padding.
 
@@ -197,6 +225,26 @@ def watching(model: nn.Module, observers: Mapping[str, LayerObserver]) -> Iterat
         raise CalibrationError(
             f"The model has no layer '{absent[0]}'.", hint="Take the names that `layers_to_watch` gives."
         )
+
+    def feed(observer: LayerObserver) -> Any:  # noqa: ANN401  (torch's own type of a hook)
+        return lambda _, inputs: observer.add(tokens_of(inputs[0]))
+
+    with leaving_out_padding(model) as tokens_of, ExitStack() as hooks:
+        for name, observer in observers.items():
+            hooks.callback(modules[name].register_forward_pre_hook(feed(observer)).remove)
+        yield
+
+
+@contextmanager
+def leaving_out_padding(model: nn.Module) -> Iterator[Callable[[torch.Tensor], torch.Tensor]]:
+    """What takes the padding out of a layer's inputs (`unpadded`), by the mask that the model is called with.
+
+    Args:
+        model: Any module; its mask is the keyword `attention_mask`.
+
+    Raises:
+        CalibrationError: Within the block, when the model is called: the mask is no mask of tokens.
+    """
     masks: list[torch.Tensor | None] = [None]
 
     def note_mask(_: nn.Module, __: tuple[Any, ...], keywords: dict[str, Any]) -> None:
@@ -208,11 +256,8 @@ def watching(model: nn.Module, observers: Mapping[str, LayerObserver]) -> Iterat
             )
         masks[0] = mask
 
-    def feed(observer: LayerObserver) -> Any:  # noqa: ANN401  (torch's own type of a hook)
-        return lambda _, inputs: observer.add(unpadded(inputs[0], masks[0]))
-
-    with ExitStack() as hooks:
-        hooks.callback(model.register_forward_pre_hook(note_mask, with_kwargs=True).remove)
-        for name, observer in observers.items():
-            hooks.callback(modules[name].register_forward_pre_hook(feed(observer)).remove)
-        yield
+    hook = model.register_forward_pre_hook(note_mask, with_kwargs=True)
+    try:
+        yield lambda values: unpadded(values, masks[0])
+    finally:
+        hook.remove()

@@ -6,7 +6,7 @@ whose outliers were divided away.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
@@ -31,6 +31,46 @@ LEAST_OUTLIER = 2.0
 
 
 @dataclass(frozen=True)
+class Wants:
+    """What is asked of calibration texts: all that a preparation depends on besides model and texts.
+
+    Args:
+        factors: Whether outlying inputs are divided.
+        ranges: How the ranges of static activations are found; None where none are fixed.
+        hessians: Whether rounding errors are compensated.
+    """
+
+    factors: bool
+    ranges: RangeMethod | None
+    hessians: bool
+
+    @classmethod
+    def of(
+        cls,
+        scheme: Scheme,
+        *,
+        range_method: RangeMethod,
+        divides_outliers: bool = True,
+        compensates: bool = True,
+        other_bits: Collection[int] = (),
+    ) -> Self:
+        """What a scheme has a use for.
+
+        Args:
+            scheme: What the model will be quantized by.
+            range_method: How the ranges of static activations are found.
+            divides_outliers: Whether factors are wanted where activations have 8 bits and one range for all channels.
+            compensates: Whether Hessians are wanted where weights have 2, 3 or 4 bits.
+            other_bits: What weights may get besides the scheme's bits.
+        """
+        return cls(
+            factors=divides_outliers and scheme.is_integer_product,
+            ranges=range_method if scheme.static else None,
+            hessians=compensates and any(bits in COMPENSATED_BITS for bits in (scheme.weight_bits, *other_bits)),
+        )
+
+
+@dataclass(frozen=True)
 class Preparation:
     """What calibration texts taught, by layer name.
 
@@ -52,53 +92,43 @@ def prepare(
     model: "PreTrainedModel",
     texts: Examples,
     *,
-    scheme: Scheme,
+    wants: Wants,
     encoder: TextEncoder,
     held_out: Collection[str],
-    range_method: RangeMethod,
-    divides_outliers: bool = True,
-    compensates: bool = True,
-    other_bits: Collection[int] = (),
     progress: Progress = SILENT,
 ) -> Preparation:
-    """Let a model answer calibration texts, and keep what its scheme asks for.
+    """Let a model answer calibration texts, and keep what is wanted of them.
 
     Args:
         model: A classifier; it is not changed.
         texts: To calibrate on.
-        scheme: What the model will be quantized by.
+        wants: What is kept.
         encoder: Texts -> tokens.
         held_out: Content fingerprints of the texts that will judge the model.
-        range_method: How the ranges of static activations are found.
-        divides_outliers: Whether factors are wanted where activations have 8 bits and one range for all channels.
-        compensates: Whether Hessians are wanted where weights have 2, 3 or 4 bits.
-        other_bits: What weights may get besides the scheme's bits.
         progress: Told of each batch.
 
     Raises:
         CalibrationError: There are no texts, some are blank or held out, or what a layer sees is not finite.
     """
     layers = layers_to_watch(model)[:-1]  # the last one gives the logits, and stays float
-    wants_factors = divides_outliers and scheme.is_integer_product
-    wants_hessians = compensates and any(bits in COMPENSATED_BITS for bits in (scheme.weight_bits, *other_bits))
 
     def observed(observers: Mapping[str, LayerObserver]) -> None:
         observe_texts(model, texts, encoder=encoder, held_out=held_out, observers=observers, progress=progress)
 
     activations = {name: ActivationObserver(name) for name in layers}
-    hessians = {name: HessianObserver(name) for name in layers if wants_hessians}
-    if wants_factors or scheme.static or wants_hessians:
+    hessians = {name: HessianObserver(name) for name in layers if wants.hessians}
+    if wants.factors or wants.ranges or wants.hessians:
         observed({name: _Both(watching, hessians.get(name)) for name, watching in activations.items()})
     factors = {}
-    if wants_factors:
+    if wants.factors:
         found = {name: outlier_factors(watching.channel_maxima) for name, watching in activations.items()}
         factors = {name: values for name, values in found.items() if values.max() >= LEAST_OUTLIER}
-    if scheme.static and factors:
+    if wants.ranges and factors:
         activations = {name: ActivationObserver(name) for name in layers}
         observed({name: _Divided(watching, factors.get(name)) for name, watching in activations.items()})
     return Preparation(
         factors=factors,
-        spans={name: _span(activations[name], method=range_method) for name in layers if scheme.static},
+        spans={} if wants.ranges is None else {name: _span(activations[name], method=wants.ranges) for name in layers},
         hessians={
             name: _of_divided(watching.hessian, factors[name]) if name in factors else watching.hessian
             for name, watching in hessians.items()

@@ -17,7 +17,7 @@ from limbeck import batching
 from limbeck.examples import Examples
 from limbeck.packing import Floats
 from limbeck.quantization.calibration import check_calibration_texts
-from limbeck.quantization.observing import LayerObserver, unpadded, watching
+from limbeck.quantization.observing import LayerObserver, leaving_out_padding, watching
 from limbeck.teacher.load import model_inputs
 from limbeck.teacher.quick import first_token_at_last
 from limbeck.tokens import TextEncoder
@@ -155,21 +155,16 @@ def _in_place_of(model: nn.Module, weights: Mapping[str, Floats]) -> Iterator[No
 @contextmanager
 def _counting_rows(model: nn.Module, counts: dict[str, Tensor]) -> Iterator[None]:
     """Within, look-ups in embedding tables are counted by row, padding left out: table name -> (rows,) counts."""
-    masks: list[Tensor | None] = [None]
-
-    def note_mask(_: nn.Module, __: tuple[Any, ...], keywords: dict[str, Any]) -> None:
-        masks[0] = keywords.get("attention_mask")
 
     def count(name: str, n_rows: int) -> Any:  # noqa: ANN401  (torch's own type of a hook)
         def add(_: nn.Module, given: tuple[Tensor, ...]) -> None:
-            ids = unpadded(given[0].unsqueeze(-1), masks[0]).flatten()
+            ids = tokens_of(given[0].unsqueeze(-1)).flatten()
             found = torch.bincount(ids, minlength=n_rows)
             counts[name] = counts[name] + found if name in counts else found
 
         return add
 
-    with ExitStack() as hooks:
-        hooks.callback(model.register_forward_pre_hook(note_mask, with_kwargs=True).remove)
+    with leaving_out_padding(model) as tokens_of, ExitStack() as hooks:
         for name, module in model.named_modules():
             if isinstance(module, nn.Embedding):
                 hooks.callback(module.register_forward_pre_hook(count(name, module.num_embeddings)).remove)

@@ -49,13 +49,17 @@ def measures(verdict: Verdict) -> tuple[Measure, ...]:
         (
             "Accuracy",
             "Share of held-out texts answered as they are labelled.",
-            lambda side: _score(side.scores.accuracy),
+            lambda side: share_figure(side.scores.accuracy),
         ),
-        ("Retention", "The model’s accuracy divided by the teacher’s.", lambda side: _score(side.scores.retention)),
+        (
+            "Retention",
+            "The model’s accuracy divided by the teacher’s.",
+            lambda side: share_figure(side.scores.retention),
+        ),
         (
             "Agreement",
             "Share of held-out texts answered as the teacher answers, right or wrong.",
-            lambda side: _score(side.scores.agreement),
+            lambda side: share_figure(side.scores.agreement),
         ),
         ("Size on disk", "What must ship for it to answer: model and tokenizer.", lambda side: _size(side, teacher)),
         ("Parameters", "Numbers that were learned.", lambda side: (wording.millions(side.scores.n_parameters), "")),
@@ -115,7 +119,8 @@ def _unit(tolerance: str) -> tuple[float, str]:
     return (1.0, "ms") if tolerance.endswith("_ms") else (100.0, "%")
 
 
-def _score(score: Score | None) -> tuple[str, str]:
+def share_figure(score: Score | None) -> tuple[str, str]:
+    """A share and, as its small print, its interval."""
     if score is None:
         return wording.NOTHING, ""
     return wording.percent(score.value), wording.percent_range(score.interval.low, score.interval.high)
@@ -135,7 +140,7 @@ def _latency(side: Side, teacher: Side | None) -> tuple[str, str]:
     p50_ms = side.timing.batch_1.p50_ms
     print_small = ""
     if teacher is not None and teacher.timing is not None and side is not teacher and p50_ms > 0:
-        print_small = _compared(teacher.timing.batch_1.p50_ms / p50_ms)
+        print_small = compared(teacher.timing.batch_1.p50_ms / p50_ms, "faster", "slower")
     return wording.milliseconds(p50_ms), print_small
 
 
@@ -149,7 +154,7 @@ def _throughput(side: Side, teacher: Side | None) -> tuple[str, str]:
     rate = side.timing.texts_per_second_batch_32
     print_small = ""
     if teacher is not None and teacher.timing is not None and side is not teacher:
-        print_small = _compared(rate / teacher.timing.texts_per_second_batch_32)
+        print_small = compared(rate / teacher.timing.texts_per_second_batch_32, "faster", "slower")
     return texts_a_second(rate), print_small
 
 
@@ -158,5 +163,6 @@ def texts_a_second(rate: float) -> str:
     return wording.three_figures(rate)
 
 
-def _compared(ratio: float) -> str:
-    return f"{wording.times(ratio)} faster" if ratio >= 1 else f"{wording.times(1 / ratio)} slower"
+def compared(ratio: float, better: str, worse: str) -> str:
+    """How many times better one is than another: "5.3× smaller"; below 1 how many times worse."""  # noqa: RUF002
+    return f"{wording.times(ratio)} {better}" if ratio >= 1 else f"{wording.times(1 / ratio)} {worse}"

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from limbeck import wording
-from limbeck.records import Check, ModelScores, Score, Timing
+from limbeck.records import Check, ModelScores, Timing
 from limbeck.report.html import NOISY_SPREAD, confidence_of, environment, part_rows, recipe_toml
-from limbeck.report.measures import Cell, Tolerance, tolerances
+from limbeck.report.measures import Cell, Tolerance, compared, share_figure, tolerances
 from limbeck.report.names import last_name
 from limbeck.report.panels import Panel
 from limbeck.report.roles import Role
@@ -67,11 +67,6 @@ def render_sweep(record: SweepRecord) -> str:
     )
 
 
-def pair_name(pair: SweptPair) -> str:
-    """Student and scheme in words: "2 layers, w4a8e4"."""
-    return f"{wording.counted(pair.layers, 'layer')}, {pair.scheme}"
-
-
 def fidelity_name(record: SweepRecord) -> str:
     """What pairs are weighed by: retention, or agreement where texts have no labels."""
     return "Agreement" if record.pairs[0].scores.retention is None else "Retention"
@@ -90,16 +85,16 @@ def cells(scores: ModelScores, timing: Timing, record: SweepRecord) -> tuple[Cel
     role: Role = "teacher" if is_teacher else "artifact"
     p50_ms = timing.batch_1.p50_ms
     found = {
-        "Accuracy": _shown(scores.accuracy),
-        "Retention": _shown(scores.retention),
-        "Agreement": _shown(scores.agreement),
+        "Accuracy": share_figure(scores.accuracy),
+        "Retention": share_figure(scores.retention),
+        "Agreement": share_figure(scores.agreement),
         "Size": (
             wording.size(scores.size_bytes),
-            "" if is_teacher else _compared(teacher_bytes / scores.size_bytes, "smaller", "larger"),
+            "" if is_teacher else compared(teacher_bytes / scores.size_bytes, "smaller", "larger"),
         ),
         "Latency, p50": (
             wording.milliseconds(p50_ms),
-            "" if is_teacher else _compared(teacher_ms / p50_ms, "faster", "slower"),
+            "" if is_teacher else compared(teacher_ms / p50_ms, "faster", "slower"),
         ),
     }
     return tuple(Cell(role, name, *found[name]) for name in columns(record))
@@ -107,7 +102,7 @@ def cells(scores: ModelScores, timing: Timing, record: SweepRecord) -> tuple[Cel
 
 def _row(pair: SweptPair, record: SweepRecord, *, kind: int) -> Row:
     missed = tuple(tolerance for tolerance in tolerances(pair.checks) if not tolerance.held)
-    return Row(pair, pair_name(pair), kind, cells(pair.scores, pair.timing, record), missed)
+    return Row(pair, pair.name, kind, cells(pair.scores, pair.timing, record), missed)
 
 
 def _keys(record: SweepRecord) -> list[tuple[str, str, str]]:
@@ -115,13 +110,13 @@ def _keys(record: SweepRecord) -> list[tuple[str, str, str]]:
     passed = [pair for pair in record.pairs if pair.passed]
     if not passed:
         return []
-    closest = max(passed, key=lambda pair: _fidelity(pair.scores).value)
+    closest = max(passed, key=lambda pair: pair.fidelity.value)
     smallest = min(passed, key=lambda pair: pair.scores.size_bytes)
     fastest = min(passed, key=lambda pair: pair.timing.batch_1.p50_ms)
     return [
-        ("Closest that passed", wording.percent(_fidelity(closest.scores).value), pair_name(closest)),
-        ("Smallest that passed", wording.size(smallest.scores.size_bytes), pair_name(smallest)),
-        ("Fastest that passed", wording.milliseconds(fastest.timing.batch_1.p50_ms), pair_name(fastest)),
+        ("Closest that passed", wording.percent(closest.fidelity.value), closest.name),
+        ("Smallest that passed", wording.size(smallest.scores.size_bytes), smallest.name),
+        ("Fastest that passed", wording.milliseconds(fastest.timing.batch_1.p50_ms), fastest.name),
     ]
 
 
@@ -147,7 +142,7 @@ def _panels(record: SweepRecord, schemes: Sequence[str]) -> tuple[Panel, ...]:
     for title, across_title, across, across_figure in sides:
         marks, spoken = [], []
         for pair in record.pairs:
-            score = _fidelity(pair.scores)
+            score = pair.fidelity
             marks.append(
                 Mark(
                     kind=schemes.index(pair.scheme),
@@ -160,7 +155,7 @@ def _panels(record: SweepRecord, schemes: Sequence[str]) -> tuple[Panel, ...]:
                 )
             )
             ending = ", on the front" if pair.on_front else ""
-            spoken.append(f"{pair_name(pair)}: {across_figure(pair)}, {wording.percent(score.value)}{ending}")
+            spoken.append(f"{pair.name}: {across_figure(pair)}, {wording.percent(score.value)}{ending}")
         whole_title = f"{name} against {title.lower()}"
         drawing = scatter_chart(
             marks,
@@ -183,19 +178,3 @@ def _bound(record: SweepRecord) -> Check | None:
     """The tolerance of what pairs are weighed by; it is the same for all."""
     wanted = f"min_{fidelity_name(record).lower()}"
     return next((check for check in _checks(record) if check.tolerance == wanted), None)
-
-
-def _fidelity(scores: ModelScores) -> Score:
-    found = scores.retention or scores.agreement
-    assert found is not None, "a sweep has its teacher at hand"
-    return found
-
-
-def _shown(score: Score | None) -> tuple[str, str]:
-    if score is None:
-        return wording.NOTHING, ""
-    return wording.percent(score.value), wording.percent_range(score.interval.low, score.interval.high)
-
-
-def _compared(ratio: float, better: str, worse: str) -> str:
-    return f"{wording.times(ratio)} {better}" if ratio >= 1 else f"{wording.times(1 / ratio)} {worse}"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from limbeck import machine
 from limbeck.artifact import Artifact, Manifest, open_artifact
-from limbeck.batching import by_length
+from limbeck.batching import served_by_length
 from limbeck.errors import ArtifactError, DataError, RecipeError
 from limbeck.runtime.engine import Engine
 from limbeck.tasks.classification import Answer, answers
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 Variant = Literal["quantized", "float"]
 
 _PIECE_TEXTS = 4096  # tokenized at once: bounds the memory of a large call, and is enough to sort by length well
-# Small batches stay in a core's cache and hold little padding. The bounds do not depend on the number of threads:
-# activations are quantized by the batch, so the same batches give the same logits on every machine.
-_BATCH_TEXTS = 32
-_BATCH_TOKENS = 512
 
 
 @dataclass(frozen=True)
@@ -141,7 +137,7 @@ class Model:
                 parallel=self.threads > 1,
             )
             truncated += [start + index for index in encoded.truncated]
-            for rows in by_length(encoded.lengths, max_tokens=_BATCH_TOKENS, max_texts=_BATCH_TEXTS):
+            for rows in served_by_length(encoded.lengths):
                 values[start + rows] = self._engine.run(self._encoder.pad(encoded, rows))
         return Logits(values, tuple(truncated))
 
