@@ -23,7 +23,8 @@ from limbeck.recipe import Recipe
 from limbeck.records import RunRecord
 from limbeck.scheme import INT8_BITS, Scheme
 
-TRAINED = ("--quantize.train_share", "0.3")
+AS_ASKED = ("--quantize.max_lost", "1")
+TRAINED = (*AS_ASKED, "--quantize.train_share", "0.3")
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def _swept(options: argparse.Namespace, recipe: list[str], seed: int, schemes: l
     whole = [scheme for scheme in schemes if Scheme.parse(scheme).weight_bits >= INT8_BITS]
     few = [scheme for scheme in schemes if scheme not in whole]
     found: dict[str, Path] = {}
-    for some, how in ((whole, ()), (few, TRAINED)):
+    for some, how in ((whole, AS_ASKED), (few, TRAINED)):
         if not some:
             continue
         asked = ["--out", out, "--schemes", ",".join(some), "--seed", seed, *how, *recipe]
