@@ -1,6 +1,6 @@
 """From a pretrained encoder and labelled texts to a fine-tuned teacher, for those who have only these."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ import torch  # noqa: E402
 from limbeck import data, files  # noqa: E402
 from limbeck.distill import Lessons, Objective, learn, spread_of, targets_of, teaching_plan  # noqa: E402
 from limbeck.errors import LabelError  # noqa: E402
-from limbeck.examples import Parts  # noqa: E402
+from limbeck.examples import Examples, Parts  # noqa: E402
 from limbeck.progress import SILENT, Progress  # noqa: E402
 from limbeck.recipe import Recipe  # noqa: E402
 from limbeck.records import TrainingRecord  # noqa: E402
@@ -87,29 +87,65 @@ def teach(
             encoder_source, settings=recipe.teacher, max_tokens=recipe.data.max_tokens, work=folder.work
         )
         folder.settle(_identity(encoder, parts, recipe))
+        scale = _Scale.of(parts.train)
         with folder.stage("teaching"):
             learned = learn(
                 lambda: _with_new_head(encoder, parts, recipe),
                 Lessons(
                     encoder=encoder.tokens,
                     train=encoder.tokens.encode(parts.train.texts, parts.train.text_pairs),
-                    train_targets=targets_of(parts.train, None),
+                    train_targets=targets_of(scale.taken_off(parts.train), None),
                     validation=encoder.tokens.encode(parts.validation.texts, parts.validation.text_pairs),
-                    validation_targets=targets_of(parts.validation, None),
+                    validation_targets=targets_of(scale.taken_off(parts.validation), None),
                 ),
-                objective=Objective({"true_labels": 1.0}, task=recipe.task, spread=spread_of(parts.train.labels)),
+                objective=Objective({"true_labels": 1.0}, task=recipe.task),
                 plan=teaching_plan(recipe, n_texts=len(parts.train), hidden_size=encoder.hidden_size),
                 work=folder.work,
                 progress=progress,
             )
         target = folder.path / TEACHER_FOLDER
         with files.folder_written_whole(target) as temporary:
-            save_model(learned.model, temporary)
+            save_model(scale.put_on(learned.model), temporary)
             for name in (TOKENIZER_FILE, TOKENIZER_CONFIG_FILE):
                 source = encoder.tokenizer_folder / name
                 if source.exists():
                     (temporary / name).write_bytes(source.read_bytes())
         return Taught(target, learned.record, TASKS[recipe.task])
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """Where numbers lie. A head starts near 0 with steps far below 1, and would not reach ratings about 1,000.
+
+    So numbers are learned with a mean of 0 and a standard deviation of 1, and the head put on their scale afterwards.
+    """
+
+    mean: float = 0.0
+    spread: float = 1.0
+
+    @classmethod
+    def of(cls, examples: Examples) -> "_Scale":
+        """That of the numbers of these examples; labels that are no numbers have none."""
+        labels = examples.labels
+        if labels is None or labels.dtype.kind != "f":
+            return cls()
+        return cls(float(labels.mean()), spread_of(labels))
+
+    def taken_off(self, examples: Examples) -> Examples:
+        """The same examples, their numbers standardized."""
+        if self == _Scale() or examples.labels is None:
+            return examples
+        return replace(examples, labels=(examples.labels - self.mean) / self.spread)
+
+    def put_on(self, model: "PreTrainedModel") -> "PreTrainedModel":
+        """The model with its last linear layer changed to give numbers on this scale; changed in place."""
+        if self == _Scale():
+            return model
+        *_, head = (module for module in model.modules() if isinstance(module, torch.nn.Linear))
+        with torch.no_grad():
+            head.weight.mul_(self.spread)
+            head.bias.mul_(self.spread).add_(self.mean)
+        return model
 
 
 def _identity(encoder: Encoder, parts: Parts, recipe: Recipe) -> dict[str, object]:
