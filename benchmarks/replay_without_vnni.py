@@ -1,14 +1,15 @@
-"""Does an int8 file answer alike on a CPU without VNNI? Runs the real engine on both, the older one emulated.
+"""Does an artifact answer alike on a CPU without VNNI? Runs the real engine on both, the older one emulated.
 
     apt-get install qemu-user
-    python benchmarks/replay_without_vnni.py runs/a/artifact --texts held_out.jsonl
+    python benchmarks/replay_without_vnni.py ARTIFACT [ARTIFACT ...] --texts HELD_OUT.jsonl
 
 The engine picks its kernels from what the CPU says it has. Under `qemu-x86_64 -cpu Haswell` it sees AVX2 and no VNNI,
 and multiplies with `vpmaddubsw`, which saturates at 16 bits. Two things are compared with the native run:
 
-1. Integer products of weights at the bound that limbeck keeps (exact on both), of 7-bit weights (exact on both) and of
-   full-range weights (wrong on Haswell: it shows that the emulation does saturate).
-2. The artifact's logits and labels on real texts, one by one and in batches of 32.
+1. Integer products, against sums in 64 bits: of each artifact's own weights, of weights at the bound that limbeck keeps
+   (exact on both), of 7-bit weights (exact on both) and of full-range weights (wrong on Haswell: it shows that the
+   emulation does saturate).
+2. Each artifact's logits and labels on real texts, one by one and in batches of 32.
 """
 
 import argparse
@@ -16,87 +17,117 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
+from limbeck.manifest import read_manifest
+
 BATCH = 32
+MADE_UP = ("at the bound", "7 bits", "full range")
+WAYS = {"single": "one by one", "batch": f"batches of {BATCH}"}
 
 
 def main() -> None:
-    """Read the arguments, run both sides, print the table."""
+    """Read the arguments, run both sides, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("artifact", type=Path)
+    parser.add_argument("artifacts", type=Path, nargs="+")
     parser.add_argument("--texts", type=Path, help="JSON lines with a field 'text'")
     parser.add_argument("--n-texts", type=int, default=200)
     parser.add_argument("--cpu", default="Haswell", help="a CPU model of qemu-x86_64 without VNNI")
     parser.add_argument("--side", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.side is not None:
-        run_side(arguments.artifact, arguments.side)
+        run_side(arguments.artifacts, arguments.side)
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_feeds(arguments.artifact, arguments.texts, folder, n_texts=arguments.n_texts)
-        here = [str(Path(sys.executable).resolve()), __file__, str(arguments.artifact), "--side", str(folder)]
+        for number, artifact in enumerate(arguments.artifacts):
+            feeds = feeds_of(artifact, arguments.texts, n_texts=arguments.n_texts)
+            np.savez(folder / f"feeds-{number}.npz", **feeds)
+        here = [str(Path(sys.executable).resolve()), __file__, *map(str, arguments.artifacts), "--side", str(folder)]
         environment = {"PYTHONPATH": ":".join(path for path in sys.path if path)}
         subprocess.run(here, check=True, env=environment)
         (folder / "answers.npz").rename(folder / "native.npz")
         subprocess.run(["qemu-x86_64", "-cpu", arguments.cpu, *here], check=True, env=environment)
-        report(np.load(folder / "native.npz"), np.load(folder / "answers.npz"), cpu=arguments.cpu)
+        schemes = [read_manifest(artifact).scheme for artifact in arguments.artifacts]
+        report(np.load(folder / "native.npz"), np.load(folder / "answers.npz"), schemes=schemes, cpu=arguments.cpu)
 
 
-def write_feeds(artifact: Path, texts: Path, folder: Path, *, n_texts: int) -> None:
+def feeds_of(artifact: Path, texts: Path, *, n_texts: int) -> dict[str, np.ndarray]:
     """Tokenize once, natively, so that both sides are asked the same."""
     from limbeck.tokens import TextEncoder
 
-    encoder = TextEncoder(artifact, max_tokens=128)
+    encoder = TextEncoder(artifact, max_tokens=read_manifest(artifact).max_tokens)
     lines = texts.read_text(encoding="utf-8").splitlines()[:n_texts]
     encoded = encoder.encode([json.loads(line)["text"] for line in lines])
-    groups = [[index] for index in range(len(lines))]
-    groups += [list(range(start, min(start + BATCH, len(lines)))) for start in range(0, len(lines), BATCH)]
+    groups = [("single", [index]) for index in range(len(lines))]
+    groups += [("batch", list(range(len(lines)))[start : start + BATCH]) for start in range(0, len(lines), BATCH)]
     feeds = {}
-    for number, group in enumerate(groups):
+    for number, (way, group) in enumerate(groups):
         batch = encoder.pad(encoded, group)
-        feeds[f"{number:05}.input_ids"] = batch.input_ids
-        feeds[f"{number:05}.attention_mask"] = batch.attention_mask
-        feeds[f"{number:05}.token_type_ids"] = batch.token_type_ids
-    np.savez(folder / "feeds.npz", **feeds)
+        for name in ("input_ids", "attention_mask", "token_type_ids"):
+            feeds[f"{way} {number:05} {name}"] = getattr(batch, name)
+    return feeds
 
 
-def run_side(artifact: Path, folder: Path) -> None:
+def run_side(artifacts: Sequence[Path], folder: Path) -> None:
     """Answer everything on the CPU that this process sees, and write the answers down."""
-    answers = {f"wrong {name}": np.asarray(share) for name, share in wrong_products().items()}
-    session = start((artifact / "onnx" / "model_quantized.onnx").read_bytes())
-    feeds = np.load(folder / "feeds.npz")
-    wanted = [argument.name for argument in session.get_inputs()]
-    for number in sorted({key.split(".")[0] for key in feeds}):
-        feed = {name: feeds[f"{number}.{name}"] for name in wanted}
-        answers[f"logits {number} {len(feed['input_ids'])}"] = session.run(None, feed)[0]
+    generator = np.random.default_rng(0)
+    shapes = ((384, 1152), (1536, 384), (770, 33), (30, 17))
+    answers = {}
+    for kind in MADE_UP:
+        made_up = [weights_of(kind, generator, n_inputs, n_outputs) for n_inputs, n_outputs in shapes]
+        answers[f"wrong {kind}"] = wrong_products(made_up, generator)
+    for number, artifact in enumerate(artifacts):
+        content = (artifact / read_manifest(artifact).model_file).read_bytes()
+        feeds = np.load(folder / f"feeds-{number}.npz")
+        session = start(content)
+        inputs = [argument.name for argument in session.get_inputs()]
+        for key in sorted({key.rsplit(" ", 1)[0] for key in feeds}):
+            feed = {name: feeds[f"{key} {name}"] for name in inputs}
+            answers[f"logits {number} {key}"] = session.run(None, feed)[0]
+        answers[f"wrong {number}"] = wrong_products(multiplied_by(content, feed), generator)
     np.savez(folder / "answers.npz", **answers)
 
 
-def wrong_products() -> dict[str, float]:
-    """Kind of weights -> share of wrong 32-bit sums, worst-case and random activations, 1 to 16 rows."""
-    generator = np.random.default_rng(0)
-    shares = {}
-    for kind in ("at the bound", "7 bits", "full range"):
-        wrong = total = 0
-        for n_inputs, n_outputs in ((384, 1152), (1536, 384), (770, 33), (30, 17)):
-            weights = weights_of(kind, generator, n_inputs, n_outputs)
-            session = start(product_model(weights))
-            for rows in (1, 2, 3, 5, 16):
-                for activations in (
-                    generator.integers(0, 256, (rows, n_inputs)).astype(np.uint8),
-                    np.full((rows, n_inputs), 255, np.uint8),
-                ):
-                    exact = activations.astype(np.int64) @ weights.astype(np.int64)
-                    wrong += int((session.run(None, {"activations": activations})[0] != exact).sum())
-                    total += exact.size
-        shares[kind] = wrong / total
-    return shares
+def multiplied_by(model: bytes, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
+    """The (inputs, outputs) int8 weights of every integer product of a graph, few bits as it widens them."""
+    graph = onnx.load_from_string(model)
+    names = sorted({node.input[1] for node in graph.graph.node if node.op_type == "MatMulInteger"})
+    del graph.graph.output[:]
+    graph.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.INT8, None) for name in names)
+    constants = {constant.name for constant in graph.graph.initializer}
+    # A constant is no output of its own: it goes through a node.
+    for value in graph.graph.output:
+        if value.name in constants:
+            graph.graph.node.append(helper.make_node("Identity", [value.name], [f"{value.name} as it is"]))
+            value.name = f"{value.name} as it is"
+    return start(graph.SerializeToString()).run(None, feed)
+
+
+def wrong_products(matrices: Sequence[np.ndarray], generator: np.random.Generator) -> np.ndarray:
+    """Wrong 32-bit sums, and all: random and worst-case activations, 1 to 16 rows."""
+    wrong = total = 0
+    for weights in matrices:
+        n_inputs, n_outputs = weights.shape
+        session = start(product_model(weights))
+        for rows in (1, 2, 3, 5, 16):
+            outputs = generator.integers(0, n_outputs, rows)
+            for activations in (
+                generator.integers(0, 256, (rows, n_inputs)).astype(np.uint8),
+                np.full((rows, n_inputs), 255, np.uint8),
+                np.where(weights[:, outputs].T > 0, 255, 0).astype(np.uint8),  # no sum of these outputs is larger
+                np.where(weights[:, outputs].T < 0, 255, 0).astype(np.uint8),
+            ):
+                exact = activations.astype(np.int64) @ weights.astype(np.int64)
+                wrong += int((session.run(None, {"activations": activations})[0] != exact).sum())
+                total += exact.size
+    return np.array([wrong, total])
 
 
 def weights_of(kind: str, generator: np.random.Generator, n_inputs: int, n_outputs: int) -> np.ndarray:
@@ -132,17 +163,23 @@ def start(model: bytes) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def report(native: dict[str, np.ndarray], emulated: dict[str, np.ndarray], *, cpu: str) -> None:
+def report(native: dict[str, np.ndarray], emulated: dict[str, np.ndarray], *, schemes: Sequence[str], cpu: str) -> None:
     """Print what differs."""
-    print(f"| wrong integer sums | native | {cpu} |\n|---|---|---|")
-    for key in (key for key in native if key.startswith("wrong")):
-        print(f"| {key.removeprefix('wrong ')} | {native[key]:.2%} | {emulated[key]:.2%} |")
-    print("\n| texts | labels that differ | largest logit difference | spread of logits |\n|---|---|---|---|")
-    for label, is_single in (("one by one", True), (f"batches of {BATCH}", False)):
-        keys = [key for key in native if key.startswith("logits") and key.endswith(" 1") == is_single]
-        here, there = (np.concatenate([side[key] for key in keys]) for side in (native, emulated))
-        changed = int((here.argmax(axis=1) != there.argmax(axis=1)).sum())
-        print(f"| {len(here)} {label} | {changed} | {np.abs(here - there).max():.4f} | {here.std():.2f} |")
+    print(f"| wrong integer sums | of | native | {cpu} |\n|---|---:|---:|---:|")
+    named = {kind: kind for kind in MADE_UP} | {str(number): scheme for number, scheme in enumerate(schemes)}
+    for key, name in named.items():
+        (here, total), (there, _) = native[f"wrong {key}"], emulated[f"wrong {key}"]
+        print(f"| {name} | {total:,} | {here:,} | {there:,} |")
+    print("\n| scheme | texts | labels that differ | largest logit difference | rms | spread of logits |")
+    print("|---|---|---:|---:|---:|---:|")
+    for number, scheme in enumerate(schemes):
+        for way, words in WAYS.items():
+            keys = [key for key in native if key.startswith(f"logits {number} {way} ")]
+            here, there = (np.concatenate([side[key] for key in keys]) for side in (native, emulated))
+            changed = int((here.argmax(axis=1) != there.argmax(axis=1)).sum())
+            apart = np.abs(here - there)
+            rms = float(np.sqrt((apart.astype(np.float64) ** 2).mean()))
+            print(f"| {scheme} | {len(here)} {words} | {changed} | {apart.max():.4f} | {rms:.4f} | {here.std():.2f} |")
 
 
 if __name__ == "__main__":
