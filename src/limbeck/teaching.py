@@ -8,6 +8,7 @@ from limbeck import extras
 
 extras.need("train", what="Teaching a teacher")
 
+import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
 from limbeck import data, files  # noqa: E402
@@ -135,7 +136,7 @@ class _Scale:
         """The same examples, their numbers standardized."""
         if self == _Scale() or examples.labels is None:
             return examples
-        return replace(examples, labels=(examples.labels - self.mean) / self.spread)
+        return replace(examples, labels=(examples.labels.astype(np.float64) - self.mean) / self.spread)
 
     def put_on(self, model: "PreTrainedModel") -> "PreTrainedModel":
         """The model with its last linear layer changed to give numbers on this scale; changed in place."""
