@@ -7,14 +7,15 @@ import pytest
 import torch
 
 from limbeck import ladder, quantizing
+from limbeck.bits import QuantizationRecord, Rung
 from limbeck.distill import Lessons, Targets
 from limbeck.examples import Examples
 from limbeck.packing import PackedWeights
 from limbeck.quantization import Preparation, QuantizedStudent, Wants
 from limbeck.quantizing import Ground, Quantizing
 from limbeck.recipe import Recipe
-from limbeck.records import QuantizationRecord, Rung
 from limbeck.run_folder import RunFolder
+from limbeck.tasks import TASKS
 from limbeck.tokens import EncodedTexts
 from small_run import SETTINGS, SmallRun
 
@@ -33,7 +34,7 @@ def climbed(
 
     `calibrated` is told how many texts are answered for what.
     """
-    asked = Recipe.from_dict({"quantize": table})
+    asked = Recipe.from_dict({"task": "classification", "quantize": table})
     attempts: list[dict[str, Any]] = []
 
     def attempt(model: object, ground: object, *, recipe: Recipe, **_: object) -> Quantizing:
@@ -42,7 +43,7 @@ def climbed(
         record = QuantizationRecord(recipe.quantize.scheme, ())
         return Quantizing(QuantizedStudent(PackedWeights({}), record), attempts[-1], None)  # type: ignore[arg-type]
 
-    def agreement(model: object, packed: object, lessons: object) -> float:
+    def agreement(model: object, packed: object, lessons: object, **_: object) -> float:
         return FLOAT if packed is None else agreements.get(" ".join(attempts[-1]), 0.5)
 
     def prepare(model: object, texts: Examples, *, wants: Wants, **_: object) -> Preparation:
@@ -191,4 +192,4 @@ def test_the_agreement_is_that_of_the_graph(walked: SmallRun, tmp_path: Any) -> 
     wanted[::4] = -wanted[::4]  # a teacher who says otherwise on every fourth text
     targets = Targets(torch.from_numpy(wanted), None, None)
     lessons = Lessons(encoder, encoded, targets, encoded, targets)
-    assert ladder.agreement_of(model, None, lessons) == pytest.approx(0.75)
+    assert ladder.agreement_of(model, None, lessons, task=TASKS["classification"]) == pytest.approx(0.75)

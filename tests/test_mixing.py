@@ -12,13 +12,12 @@ from onnx import TensorProto
 
 from limbeck import mixing, student
 from limbeck.artifact import open_artifact
-from limbeck.bits import LayerSensitivity
+from limbeck.bits import LayerBits, LayerSensitivity, QuantizationRecord
 from limbeck.errors import RecipeError
 from limbeck.export import running_size
 from limbeck.pipeline import Run, compress
 from limbeck.quantization import Preparation, blank_weights, quantize_student
 from limbeck.recipe import QuantizeTable, Recipe
-from limbeck.records import LayerBits, QuantizationRecord
 from limbeck.scheme import Scheme
 from limbeck.teacher.load import load_model
 from small_run import SETTINGS, SmallRun

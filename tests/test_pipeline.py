@@ -52,7 +52,7 @@ def test_a_run_leaves_its_files_and_nothing_else(walked: SmallRun) -> None:
     beside = {name for name in _all_files(run.folder) if not name.startswith(("artifact/", "work/"))}
     assert beside == {"limbeck-run.json", "recipe.toml", "report.html", "run.json"}
     assert run.report == run.folder / "report.html"
-    assert Recipe.from_toml(run.folder / "recipe.toml") == RECIPE
+    assert Recipe.from_toml(run.folder / "recipe.toml") == RECIPE.settled("classification")
     assert not [name for name in _all_files(run.folder) if "partial" in name or "checkpoint" in name]
 
 
@@ -219,7 +219,7 @@ def test_texts_without_labels_are_enough(walked: SmallRun, tmp_path: Path) -> No
     run = compress(walked.teacher, data, out=tmp_path / "run", recipe=recipe, signals=walked.signals)
     assert [training.name for training in run.record.trainings] == ["student"]
     assert set(run.record.trainings[0].curve[0].losses) == {"soft_labels", "last_hidden", "layer_hidden", "total"}
-    assert all(model.accuracy is None for model in run.verdict.models)
+    assert all(model.score is None for model in run.verdict.models)
     assert run.verdict.not_checked == ("min_retention was not checked: it needs labels.",)
     assert run.record.labelling.n_asked == 0
 
@@ -227,11 +227,11 @@ def test_texts_without_labels_are_enough(walked: SmallRun, tmp_path: Path) -> No
 def test_a_tolerance_that_cannot_be_checked_is_refused_before_the_work(walked: SmallRun, tmp_path: Path) -> None:
     """A failure would train for hours, and then say that nothing can be said."""
     data = write_rows(tmp_path / "texts.jsonl", [{"text": row["text"]} for row in labelled_rows()])
-    recipe = _recipe(verify={"tolerances": {"min_accuracy": 0.9}})
+    recipe = _recipe(verify={"tolerances": {"min_score": 0.9}})
     with pytest.raises(RecipeError) as caught:
         compress(walked.teacher, data, out=tmp_path / "run", recipe=recipe, signals=tmp_path / "signals")
     assert caught.value.message == (
-        "Tolerances were set that these texts cannot check: verify.tolerances.min_accuracy needs labels."
+        "Tolerances were set that these texts cannot check: verify.tolerances.min_score needs labels."
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["texts.jsonl"]
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from limbeck.bits import LayerBits, QuantizationRecord
 from limbeck.records import (
     ChangedAnswer,
     Check,
@@ -17,9 +18,7 @@ from limbeck.records import (
     Interval,
     LabellingRecord,
     Latency,
-    LayerBits,
     ModelScores,
-    QuantizationRecord,
     RunRecord,
     Score,
     Timing,
@@ -41,7 +40,7 @@ def whole_run() -> RunRecord:
         shapes={"student": {"layers": 3, "hidden size": 384}},
         data={"train": 67_349, "train fingerprint": "cd" * 16},
         leaks=("2 texts of held_out stood in train and were dropped",),
-        recipe={"seed": 0, "verify": {"tolerances": {"min_accuracy": None}}, "student": {"take_layers": [1, 3, 5]}},
+        recipe={"seed": 0, "verify": {"tolerances": {"min_score": None}}, "student": {"take_layers": [1, 3, 5]}},
         labelling=LabellingRecord(1000, 900, 100, 3, "signals/ab"),
         trainings=(
             TrainingRecord(

@@ -53,7 +53,7 @@ def test_teaching_twice_gives_the_same_bytes(walked: SmallRun, tmp_path: Path) -
             _teach(walked, tmp_path / "run", progress=Events(n_events))
     taught = _teach(walked, tmp_path / "run")
     assert _all_files(taught.folder) == _all_files(walked.teacher)
-    assert taught.validation_accuracy == 1.0
+    assert taught.validation_score == 1.0
     assert taught.record.name == "teacher"
     again = Events()
     assert _teach(walked, tmp_path / "run", progress=again) == taught
@@ -79,7 +79,7 @@ def test_an_encoder_without_a_head_gets_one(walked: SmallRun, tmp_path: Path) ->
     bare = write_teacher(tmp_path / "encoder")
     AutoModel.from_pretrained(bare).save_pretrained(bare)
     assert json.loads((bare / "config.json").read_text())["architectures"] == ["BertModel"]
-    assert _teach(walked, tmp_path / "run", encoder=bare).validation_accuracy > 0.8
+    assert _teach(walked, tmp_path / "run", encoder=bare).validation_score > 0.8
 
 
 def test_texts_without_labels_teach_nothing(walked: SmallRun, tmp_path: Path) -> None:

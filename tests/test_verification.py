@@ -31,7 +31,7 @@ def _verify(walked: SmallRun, data: Path, **changes: Any) -> Verdict:
 
 def _scores(verdict: Verdict, name: str) -> tuple[float | None, float | None]:
     found = next(model for model in verdict.models if model.name.startswith(name))
-    return tuple(None if score is None else score.value for score in (found.accuracy, found.agreement))  # type: ignore[return-value]
+    return tuple(None if score is None else score.value for score in (found.score, found.agreement))  # type: ignore[return-value]
 
 
 def test_new_texts_with_labels_are_judged_by_them(walked: SmallRun, tmp_path: Path) -> None:
@@ -90,10 +90,10 @@ def test_a_teacher_that_is_given_is_asked(walked: SmallRun, tmp_path: Path) -> N
 def test_what_the_user_does_not_accept_is_refused(walked: SmallRun, tmp_path: Path) -> None:
     """A failure would let a model that is too large, or wrong too often, through the gate."""
     wrong = [row | {"label": "positive"} for row in NEW[:-1]] + [NEW[-1] | {"label": "negative"}]
-    verdict = _verify(walked, write_rows(tmp_path / "new.jsonl", wrong), recipe=_recipe(min_accuracy=0.9))
+    verdict = _verify(walked, write_rows(tmp_path / "new.jsonl", wrong), recipe=_recipe(min_score=0.9))
     assert not verdict.passed
     checks = [(check.tolerance, check.passed) for check in verdict.checks]
-    assert checks == [("min_accuracy", False), ("max_pair_of_weights", True)]
+    assert checks == [("min_score", False), ("max_pair_of_weights", True)]
     assert "accuracy" in verdict.sentence
 
 
@@ -101,10 +101,10 @@ def test_a_tolerance_that_these_texts_cannot_check_is_refused(walked: SmallRun, 
     """A failure would say yes without having looked."""
     data = write_rows(tmp_path / "new.jsonl", [{"text": row["text"]} for row in NEW])
     with pytest.raises(RecipeError) as caught:
-        _verify(walked, data, recipe=_recipe(min_accuracy=0.5, min_agreement=0.5))
+        _verify(walked, data, recipe=_recipe(min_score=0.5, min_agreement=0.5))
     assert str(caught.value) == (
         "Tolerances were set that these texts cannot check: verify.tolerances.min_agreement needs the teacher's "
-        "answers; verify.tolerances.min_accuracy needs labels.\n"
+        "answers; verify.tolerances.min_score needs labels.\n"
         "Hint: Bring what is missing, or leave the tolerance out: a gate that cannot see must not say yes."
     )
 

@@ -13,6 +13,8 @@ from limbeck import fingerprint
 UNLABELLED: Final = -100
 """In place of a label: nobody labelled this text."""
 
+Labels = NDArray[np.int64] | NDArray[np.int8] | NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -21,13 +23,15 @@ class Examples:
     Args:
         texts: (n,) the texts.
         text_pairs: (n,) the second text of each pair, or None for single texts.
-        labels: (n,) int64, indices into `label_names` or `UNLABELLED`; None where nobody labelled any of the texts.
+        labels: What people say of each text, by the kind of the task: (n,) int64 indices into `label_names`;
+            (n, labels) int8 of 0 and 1; (n,) float64 numbers. `UNLABELLED` where nobody labelled a text; None where
+            nobody labelled any.
         label_names: The classes in the order of the teacher's logits.
     """
 
     texts: tuple[str, ...]
     text_pairs: tuple[str, ...] | None
-    labels: NDArray[np.int64] | None
+    labels: Labels | None
     label_names: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -46,7 +50,7 @@ class Examples:
     @cached_property
     def fingerprint(self) -> str:
         """The name of this whole set: texts, labels, label names and their order."""
-        labels = "none" if self.labels is None else fingerprint.of_bytes(self.labels.astype("<i8").tobytes())
+        labels = "none" if self.labels is None else fingerprint.of_bytes(_portable(self.labels).tobytes())
         return fingerprint.of_many((*self.text_fingerprints, labels, *self.label_names))
 
     def take(self, indices: Sequence[int] | NDArray[np.int64]) -> "Examples":
@@ -61,16 +65,27 @@ class Examples:
 
     def joined(self, unlabelled: "Examples") -> "Examples":
         """These examples, followed by others of the same kind whose labels nobody gave."""
-        missing = np.full(len(unlabelled), UNLABELLED, np.int64)
         return Examples(
             texts=self.texts + unlabelled.texts,
             text_pairs=None if self.text_pairs is None else self.text_pairs + (unlabelled.text_pairs or ()),
-            labels=None if self.labels is None else np.concatenate([self.labels, missing]),
+            labels=None
+            if self.labels is None
+            else np.concatenate([self.labels, _missing(len(unlabelled), like=self.labels)]),
             label_names=self.label_names,
         )
 
     def _pairs(self) -> zip:  # type: ignore[type-arg]
         return zip(self.texts, self.text_pairs or (None,) * len(self.texts), strict=True)
+
+
+def _missing(n: int, *, like: Labels) -> Labels:
+    missing: Labels = np.full((n, *like.shape[1:]), UNLABELLED, like.dtype)
+    return missing
+
+
+def _portable(labels: Labels) -> NDArray[np.generic]:
+    """The same on machines of either byte order."""
+    return labels.astype(labels.dtype.newbyteorder("<"))
 
 
 @dataclass(frozen=True)

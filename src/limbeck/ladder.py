@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limbeck import batching, quantizing, wording
+from limbeck.bits import Rung
 from limbeck.distill import Lessons
 from limbeck.export import write_onnx
 from limbeck.packing import PackedWeights
@@ -23,9 +24,9 @@ from limbeck.quantization import QuantizedStudent
 from limbeck.quantization.ranges import RANGE_METHODS
 from limbeck.quantizing import Ground, Preparations, Quantizing
 from limbeck.recipe import QuantizeTable, Recipe
-from limbeck.records import Rung
 from limbeck.runtime.engine import Engine
 from limbeck.scheme import Scheme
+from limbeck.tasks import TASKS, Task
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -67,7 +68,7 @@ def climb(model: "PreTrainedModel", ground: Ground, *, recipe: Recipe, progress:
             ready=preparations.wanted_by(settings, progress=progress),
             progress=progress,
         )
-        agreement = agreement_of(done.model, done.quantized.weights, lessons)
+        agreement = agreement_of(done.model, done.quantized.weights, lessons, task=task)
         lost = own - agreement
         held = lost * n <= _accepted(recipe.quantize.max_lost * n)
         rung = Rung(name, done.quantized.record.scheme, agreement, lost, held=held)
@@ -76,7 +77,8 @@ def climb(model: "PreTrainedModel", ground: Ground, *, recipe: Recipe, progress:
 
     lessons, preparations = ground.lessons, Preparations(model, ground)
     n = len(lessons.validation.ids)
-    own = agreement_of(model, None, lessons)
+    task = TASKS[recipe.task]
+    own = agreement_of(model, None, lessons, task=task)
     best = attempt(AS_ASKED, recipe.quantize)
     tried = [best]
     for name, remedy in _REMEDIES:
@@ -97,29 +99,30 @@ def _accepted(expected: float) -> float:
     return max(_FEWEST_LOST, expected + math.sqrt(expected)) + _DUST
 
 
-def agreement_of(model: "PreTrainedModel", packed: PackedWeights | None, lessons: Lessons) -> float:
-    """Share of the validation texts that the exported graph answers as the teacher does.
+def agreement_of(model: "PreTrainedModel", packed: PackedWeights | None, lessons: Lessons, *, task: Task) -> float:
+    """How the answers of the exported graph to the validation texts agree with the teacher's.
 
     Args:
         model: What is written.
         packed: Its codes; None for the float graph.
         lessons: Validation texts and the teacher's answers to them.
+        task: What is asked.
     """
     assert lessons.validation_targets.teacher_logits is not None
-    wanted = lessons.validation_targets.teacher_logits.numpy().argmax(axis=1)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         write_onnx(model, path, packed=packed)
-        answers = _answers(Engine(path, threads=1), lessons)
-    return float((answers == wanted).mean())
+        logits = _logits(Engine(path, threads=1), lessons)
+    return task.agreement_of(logits, lessons.validation_targets.teacher_logits.numpy()).value
 
 
-def _answers(engine: Engine, lessons: Lessons) -> NDArray[np.int64]:
+def _logits(engine: Engine, lessons: Lessons) -> NDArray[np.float32]:
     texts = lessons.validation
-    answers = np.empty(len(texts.ids), np.int64)
+    assert lessons.validation_targets.teacher_logits is not None
+    logits = np.empty(lessons.validation_targets.teacher_logits.shape, np.float32)
     for rows in batching.served_by_length(texts.lengths):
-        answers[rows] = engine.run(lessons.encoder.pad(texts, rows)).argmax(axis=1)
-    return answers
+        logits[rows] = engine.run(lessons.encoder.pad(texts, rows))
+    return logits
 
 
 def _per_output(settings: Settings) -> Iterator[Settings]:

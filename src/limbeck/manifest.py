@@ -32,7 +32,7 @@ class Manifest:
 
     Args:
         limbeck_version: The version that made it.
-        task: "classification".
+        task: What it was made for; see `limbeck.tasks`.
         label_names: The classes in the order of the logits.
         max_tokens: Longer texts are cut to this many tokens.
         scheme: Bits of the quantized model, such as "w8a8e8".

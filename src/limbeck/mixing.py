@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from limbeck import files, fingerprint, wording
-from limbeck.bits import BitAssignment, LayerSensitivity
+from limbeck.bits import BitAssignment, LayerSensitivity, QuantizationRecord
 from limbeck.errors import RecipeError
 from limbeck.examples import Examples
 from limbeck.export import running_size
@@ -28,7 +28,7 @@ from limbeck.quantization import (
     weights_of,
 )
 from limbeck.recipe import QuantizeTable
-from limbeck.records import QuantizationRecord, from_json, to_json
+from limbeck.records import from_json, to_json
 from limbeck.scheme import FLOAT_BITS, INT8_BITS, Scheme
 from limbeck.tokens import TextEncoder
 

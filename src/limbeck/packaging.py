@@ -144,6 +144,7 @@ def _judge(artifact: Path, content: Package, recipe: Recipe, *, timings: tuple[T
             student.shape_of(content.master.model).parameters,
         ),
         examples=content.held_out,
+        task=recipe.task,
         tolerances=recipe.tolerances,
         others=others,
         n_truncated=answered.n_truncated,

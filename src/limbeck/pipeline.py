@@ -17,6 +17,7 @@ from limbeck.distill import (  # noqa: E402
     distillation_plan,
     learn,
     live_teacher,
+    spread_of,
     targets_of,
 )
 from limbeck.evaluate import Evidence, refuse_unmeasurable  # noqa: E402
@@ -103,6 +104,7 @@ def compress(
     recipe = recipe or Recipe()
     with claimed(Path(out)) as folder:
         inputs = read_inputs(teacher_source, data_source, recipe=recipe, work=folder.work, progress=progress)
+        recipe = recipe.settled(inputs.master.task)
         return walk(inputs, folder, recipe=recipe, signals=signals, progress=progress, teaching=teaching)
 
 
@@ -122,8 +124,10 @@ def read_inputs(
         LimbeckError: Whatever is wrong with what was given.
     """
     progress.say("Reading texts and teacher")
-    tables = data.read_table(data_source, columns=recipe.data, task=recipe.task, progress=progress)
-    master = teacher.load_teacher(teacher_source, settings=recipe.teacher, max_tokens=recipe.data.max_tokens, work=work)
+    master = teacher.load_teacher(
+        teacher_source, settings=recipe.teacher, max_tokens=recipe.data.max_tokens, work=work, task=recipe.task
+    )
+    tables = data.read_table(data_source, columns=recipe.data, task=master.task, progress=progress)
     parts = data.split(data.to_examples(tables, master.label_names, progress=progress), settings=recipe.data)
     for sentence in data.in_sentences(parts.leaks):
         progress.say(sentence)
@@ -149,7 +153,7 @@ def walk(
     Args:
         inputs: Teacher and texts.
         folder: The run's.
-        recipe: Every knob.
+        recipe: Every knob, its task settled.
         signals: As for `compress`.
         students: Where the trained student and the baseline lie; None keeps them with the run. Runs may share them
             that differ in the recipe's tables quantize and verify alone.
@@ -190,7 +194,7 @@ def walk(
             baseline = learn(
                 lambda: student.initialise(master.model, recipe.student),
                 _lessons(master, parts.train, None, parts.validation, answers["validation"]),
-                objective=Objective({"true_labels": 1.0}),
+                objective=Objective({"true_labels": 1.0}, task=recipe.task, spread=objective.spread),
                 plan=baseline_plan(plan),
                 work=students,
                 progress=progress,
@@ -362,7 +366,12 @@ def _objective(lessons: Lessons, recipe: Recipe) -> Objective:
     weights = recipe.distill.weights.model_dump()
     if lessons.train_targets.labels is None:
         weights["true_labels"] = 0.0
-    return Objective(weights, temperature=recipe.distill.temperature)
+    return Objective(
+        weights,
+        temperature=recipe.distill.temperature,
+        task=recipe.task,
+        spread=spread_of(lessons.train_targets.teacher_logits),
+    )
 
 
 def _tell(record: RunRecord, folder: RunFolder) -> Run:

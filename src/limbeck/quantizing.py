@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limbeck import fingerprint, mixing, student
+from limbeck.bits import COMPENSATED, DIVIDED, MIXED, TRAINED
 from limbeck.distill import Lessons, Objective, TrainingPlan, learn, rounding_plan
 from limbeck.examples import Examples
 from limbeck.progress import SILENT, Progress
 from limbeck.quantization import Preparation, QuantizedStudent, Wants, baked, fake_quantized, prepare, quantize_student
 from limbeck.recipe import QuantizeTable, Recipe
-from limbeck.records import COMPENSATED, DIVIDED, MIXED, TRAINED, TrainingRecord
+from limbeck.records import TrainingRecord
 from limbeck.scheme import Scheme
 
 if TYPE_CHECKING:

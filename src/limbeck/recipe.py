@@ -15,6 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from limbeck.errors import RecipeError, SchemeError
 from limbeck.scheme import USUAL, shippable
 
+AUTO = "auto"
+"""A task that is found by what the teacher was made for."""
+
 
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
@@ -27,7 +30,9 @@ class DataTable(_Table):
     text_pair: str | None = Field(
         None, description="Column of the second text of a pair. Found by name when not given."
     )
-    label: str | None = Field(None, description="Column of the label. Found by name when not given.")
+    label: str | None = Field(
+        None, description="Column of the label, or joy,anger where each label has one. Found by name when not given."
+    )
     validation_share: float = Field(0.1, gt=0, lt=0.5, description="Share of texts that chooses the best checkpoint.")
     held_out_share: float = Field(0.2, gt=0, lt=0.9, description="Share of texts that nothing reads before verify.")
     max_tokens: int = Field(128, ge=8, le=8192, description="Longer texts are cut to this many tokens, and counted.")
@@ -179,11 +184,9 @@ class QuantizeTable(_Table):
 class Tolerances(_Table):
     """What the user accepts. A tolerance that is not given is not checked."""
 
-    min_retention: float | None = Field(0.98, ge=0, description="Artifact's accuracy / teacher's accuracy.")
-    min_agreement: float | None = Field(
-        0.90, ge=0, le=1, description="Share of held-out texts with the teacher's answer."
-    )
-    min_accuracy: float | None = Field(None, ge=0, le=1)
+    min_retention: float | None = Field(0.98, ge=0, description="Artifact's score / teacher's score.")
+    min_agreement: float | None = Field(0.90, ge=0, le=1, description="With the teacher, as the task measures it.")
+    min_score: float | None = Field(None, ge=0, le=1, description="Accuracy, F1 or correlation: the task's own.")
     max_size_mb: float | None = Field(None, gt=0, description="Megabytes (10^6 bytes) of model and tokenizer that run.")
     max_latency_ms: float | None = Field(None, gt=0, description="p50 at batch 1, milliseconds.")
 
@@ -203,7 +206,9 @@ class Recipe(_Table):
     """A whole run."""
 
     seed: int = Field(0, ge=0, lt=2**31)
-    task: Literal["classification"] = "classification"
+    task: Literal["auto", "classification", "multi-label", "regression"] = Field(
+        "auto", description="What texts are asked. auto: what the teacher was made for."
+    )
     data: DataTable = DataTable()
     teach: TeachTable = TeachTable()
     teacher: TeacherTable = TeacherTable()
@@ -211,6 +216,10 @@ class Recipe(_Table):
     distill: DistillTable = DistillTable()
     quantize: QuantizeTable = QuantizeTable()
     verify: VerifyTable = VerifyTable()
+
+    def settled(self, task: str) -> Self:
+        """The same recipe, with `task` where it says that the task is to be found."""
+        return self if self.task != AUTO else self.model_copy(update={"task": task})
 
     @property
     def tolerances(self) -> Tolerances:

@@ -6,16 +6,14 @@ from typing import Any, Self, TypeVar
 
 from pydantic import TypeAdapter
 
-from limbeck.bits import BitAssignment, LayerSensitivity
+from limbeck import wording
+from limbeck.bits import QuantizationRecord
 from limbeck.scheme import Scheme
 
 Record = TypeVar("Record")
 
 # What the models of a verdict are called; a name may go on in brackets: "artifact (int8)".
 TEACHER, STUDENT, ARTIFACT, BASELINE = "teacher", "student", "artifact", "no-teacher baseline"
-DIVIDED, COMPENSATED, TRAINED = "outliers divided", "errors compensated", "trained with roundings"
-MIXED = "bits by sensitivity"
-QUANTIZATION_METHODS = (MIXED, DIVIDED, COMPENSATED, TRAINED)
 
 
 def artifact_name(scheme: str) -> str:
@@ -48,6 +46,11 @@ class Score:
     interval: Interval
     n: int
 
+    def in_a_clause(self, clause: str, *, texts: str) -> str:
+        """In words; see `wording.in_a_clause`."""
+        low, high, confidence = self.interval.low, self.interval.high, self.interval.confidence
+        return wording.in_a_clause(clause, self.value, low=low, high=high, confidence=confidence, texts=texts)
+
 
 @dataclass(frozen=True)
 class CurvePoint:
@@ -56,14 +59,14 @@ class CurvePoint:
     Args:
         step: Optimizer steps done.
         losses: objective -> mean since the last point, before weighting ("total" is the weighted sum).
-        validation_agreement: Share of validation texts answered as the teacher does; None between comparisons.
-        validation_accuracy: Share answered as labelled; None between comparisons or without labels.
+        validation_agreement: The task's agreement with the teacher; None between comparisons.
+        validation_score: The task's score, such as accuracy; None between comparisons or without labels.
     """
 
     step: int
     losses: Mapping[str, float]
     validation_agreement: float | None = None
-    validation_accuracy: float | None = None
+    validation_score: float | None = None
 
 
 @dataclass(frozen=True)
@@ -87,69 +90,6 @@ class LabellingRecord:
     n_asked: int
     n_truncated: int
     folder: str
-
-
-@dataclass(frozen=True)
-class LayerBits:
-    """One weight tensor of the quantized model.
-
-    Args:
-        name: Its name in the student.
-        kind: "embedding" or "linear" or "kept" (left in float32).
-        shape: Its shape.
-        weight_bits: Bits of a stored weight.
-        float_bytes: Bytes as float32.
-        stored_bytes: Bytes as stored: codes, scales, zero points.
-        relative_error: ||weight - dequantized|| / ||weight||, Frobenius.
-    """
-
-    name: str
-    kind: str
-    shape: tuple[int, ...]
-    weight_bits: int
-    float_bytes: int
-    stored_bytes: int
-    relative_error: float
-
-
-@dataclass(frozen=True)
-class Rung:
-    """One attempt at a scheme, measured on validation texts through the graph that would ship.
-
-    Args:
-        name: What was tried.
-        scheme: The scheme that it was tried with.
-        agreement: Share of validation texts answered as the teacher does.
-        lost: How much less than in float32.
-        held: Whether that is within `quantize.max_lost`.
-    """
-
-    name: str
-    scheme: str
-    agreement: float
-    lost: float
-    held: bool
-
-
-@dataclass(frozen=True)
-class QuantizationRecord:
-    """What quantizing did to each layer.
-
-    Args:
-        scheme: Its notation; "-mixed" where layers have bits of their own.
-        layers: Every weight matrix.
-        methods: What was done besides rounding, of `QUANTIZATION_METHODS`.
-        rungs: What was tried, in order; taken was the first that held, or the one of the best agreement.
-        sensitivities: What each weight can bear, where that was measured.
-        assignment: How bits were assigned, where there was a target.
-    """
-
-    scheme: str
-    layers: tuple[LayerBits, ...]
-    methods: tuple[str, ...] = ()
-    rungs: tuple[Rung, ...] = ()
-    sensitivities: tuple[LayerSensitivity, ...] = ()
-    assignment: BitAssignment | None = None
 
 
 @dataclass(frozen=True)
@@ -188,31 +128,42 @@ class ModelScores:
         name: "teacher", "student (float32)", "artifact (int8)", "no-teacher baseline".
         size_bytes: Bytes on disk of what must ship for it to answer: model and tokenizer.
         n_parameters: Its parameters.
-        accuracy: None without labels.
-        retention: accuracy / teacher's accuracy, paired; None without labels, without a teacher, for the teacher
-            itself, and where the teacher is right on no text.
-        agreement: Share of texts with the teacher's answer; None for the teacher itself and without a teacher.
+        score: The task's score, such as accuracy; None without labels.
+        retention: score / teacher's score, paired; None without labels, without a teacher, for the teacher
+            itself, and where the teacher's score is 0 or less.
+        agreement: The task's agreement, such as the share of texts with the teacher's answer; None for the teacher
+            itself and without a teacher.
     """
 
     name: str
     size_bytes: int
     n_parameters: int
-    accuracy: Score | None
+    score: Score | None
     retention: Score | None
     agreement: Score | None
 
 
 @dataclass(frozen=True)
 class ChangedAnswer:
-    """A held-out text to which artifact and teacher answer differently."""
+    """A held-out text to which artifact and teacher answer differently.
+
+    Args:
+        text: The text.
+        text_pair: The second one of a pair.
+        label: What people say, in words; None without labels.
+        teacher_label: The teacher's answer, in words.
+        teacher_probability: What it gives it; None where answers have no probability.
+        artifact_label: The artifact's answer, in words.
+        artifact_probability: What it gives it.
+    """
 
     text: str
     text_pair: str | None
     label: str | None
     teacher_label: str
-    teacher_probability: float
+    teacher_probability: float | None
     artifact_label: str
-    artifact_probability: float
+    artifact_probability: float | None
 
 
 @dataclass(frozen=True)
@@ -268,15 +219,15 @@ class DistillationGain:
     Args:
         student: Name of the model compared; the float32 student where it is at hand, so that quantizing plays no part.
         baseline: Name of the baseline.
-        agreement: Difference of the shares of texts with the teacher's answer; None without a teacher.
-        accuracy: Difference of the shares answered as labelled; None without labels.
+        agreement: Difference of the agreements; None without a teacher.
+        score: Difference of the scores; None without labels.
         sentence: The same in plain words.
     """
 
     student: str
     baseline: str
     agreement: Score | None
-    accuracy: Score | None
+    score: Score | None
     sentence: str
 
 
@@ -289,7 +240,7 @@ class Verdict:
         sentence: The verdict in one sentence.
         checks: Every tolerance that the recipe sets.
         models: Teacher, student, artifact, baseline on the same texts; the artifact is always there.
-        confusions: Changed answers by pair of labels, the most frequent first.
+        confusions: Changed answers by pair of labels, the most frequent first; empty where answers are no labels.
         n_changed: How many held-out texts got another answer than the teacher's.
         n_held_out: Held-out texts.
         n_truncated: How many of them were cut to `max_tokens`.
@@ -297,6 +248,7 @@ class Verdict:
         changed_answers: All `n_changed` of them, the surest changes first; they quote the texts.
         gain: What distillation itself brought; None without a baseline.
         not_checked: A sentence for each default tolerance that these texts cannot measure.
+        task: What was asked; see `limbeck.tasks`.
     """
 
     passed: bool
@@ -311,6 +263,7 @@ class Verdict:
     changed_answers: tuple[ChangedAnswer, ...] = ()
     gain: DistillationGain | None = None
     not_checked: tuple[str, ...] = ()
+    task: str = "classification"
 
 
 NOT_JUDGED = Verdict(

@@ -59,6 +59,7 @@ class SweepRecord:
         data: As in `RunRecord`.
         recipe: What all pairs share of their recipes: all but the number of layers and the scheme.
         n_held_out: Held-out texts.
+        task: What was asked; see `limbeck.tasks`.
         pairs: By student, then by scheme, as asked for.
         machine: As in `RunRecord`.
     """
@@ -71,6 +72,7 @@ class SweepRecord:
     data: Mapping[str, int | str]
     recipe: Mapping[str, Any]
     n_held_out: int
+    task: str
     pairs: tuple[SweptPair, ...]
     machine: Mapping[str, str]
 

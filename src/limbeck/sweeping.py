@@ -22,6 +22,7 @@ from limbeck.records import ARTIFACT, TEACHER, ModelScores, Timing  # noqa: E402
 from limbeck.run_folder import SWEEP_KIND, RunFolder, claimed  # noqa: E402
 from limbeck.scheme import Scheme, shippable  # noqa: E402
 from limbeck.sweep_record import SweepRecord, SweptPair, fidelity_of, pair_name  # noqa: E402
+from limbeck.tasks import TASKS, Task  # noqa: E402
 
 USUAL_SCHEMES = ("w8a8e8", "w4a8e4", "w3a8e4", "w2a8e4")
 """Each smaller than the one before, and all about as fast, as they multiply codes of 8 bits."""
@@ -91,6 +92,7 @@ def sweep(
     _refuse_contradiction(layers, recipe)
     with claimed(Path(out), kind=SWEEP_KIND) as folder:
         inputs = read_inputs(teacher_source, data_source, recipe=recipe, work=folder.work, progress=progress)
+        recipe = recipe.settled(inputs.master.task)
         students = _students(layers, recipe, inputs)
         _refuse_unfit(schemes, inputs)
         folder.settle(identity_of(inputs, recipe) | {"recipe": _lasting(recipe)})
@@ -256,13 +258,14 @@ def _tell(pairs: Sequence[_Pair], timings: Sequence[Timing], folder: RunFolder) 
     of_the_teacher = _scores(pairs[0].run, TEACHER)
     record = SweepRecord(
         limbeck_version=first.limbeck_version,
-        sentence=_sentence(swept, of_the_teacher),
+        sentence=_sentence(swept, of_the_teacher, TASKS[first.verdict.task]),
         teacher=first.teacher,
         teacher_scores=of_the_teacher,
         teacher_timing=of_teacher,
         data=first.data,
         recipe=_shared(dict(first.recipe)),
         n_held_out=first.verdict.n_held_out,
+        task=first.verdict.task,
         pairs=swept,
         machine=first.machine,
     )
@@ -277,7 +280,7 @@ def _scores(run: Run, name: str) -> ModelScores:
     return next(model for model in run.verdict.models if model.name.startswith(name))
 
 
-def _sentence(pairs: Sequence[SweptPair], teacher: ModelScores) -> str:
+def _sentence(pairs: Sequence[SweptPair], teacher: ModelScores, task: Task) -> str:
     """How many pairs passed, and which of them is the smallest; where none did, which came closest."""
     passed = [pair for pair in pairs if pair.passed]
     told = (
@@ -286,7 +289,7 @@ def _sentence(pairs: Sequence[SweptPair], teacher: ModelScores) -> str:
         else max(pairs, key=lambda pair: pair.fidelity.value)
     )
     scores = told.scores
-    of_its = "answers" if scores.retention is None else "accuracy"
+    of_its = "answers" if scores.retention is None else task.score.name
     return (
         f"{_opening(len(passed), len(pairs))} {told.name}: {wording.size(scores.size_bytes)} "
         f"where the teacher has {wording.size(teacher.size_bytes)}, with {wording.percent(told.fidelity.value)} of its "

@@ -1,6 +1,6 @@
 """From a pretrained encoder and labelled texts to a fine-tuned teacher, for those who have only these."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,17 +8,19 @@ from limbeck import extras
 
 extras.need("train", what="Teaching a teacher")
 
+import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
 from limbeck import data, files  # noqa: E402
-from limbeck.distill import Lessons, Objective, learn, targets_of, teaching_plan  # noqa: E402
+from limbeck.distill import Lessons, Objective, learn, spread_of, targets_of, teaching_plan  # noqa: E402
 from limbeck.errors import LabelError  # noqa: E402
-from limbeck.examples import Parts  # noqa: E402
+from limbeck.examples import Examples, Parts  # noqa: E402
 from limbeck.progress import SILENT, Progress  # noqa: E402
 from limbeck.recipe import Recipe  # noqa: E402
 from limbeck.records import TrainingRecord  # noqa: E402
 from limbeck.run_folder import claimed  # noqa: E402
 from limbeck.student import save_model  # noqa: E402
+from limbeck.tasks import TASKS, Task  # noqa: E402
 from limbeck.teacher.encoder import Encoder, load_encoder  # noqa: E402
 from limbeck.tokens import TOKENIZER_CONFIG_FILE, TOKENIZER_FILE  # noqa: E402
 
@@ -34,16 +36,18 @@ class Taught:
 
     Args:
         folder: An ordinary Hugging Face model folder: what `compress` takes as its teacher.
-        record: How it was trained; its curve holds the accuracy on validation texts.
+        record: How it was trained; its curve holds the score on validation texts.
+        task: What it was taught.
     """
 
     folder: Path
     record: TrainingRecord
+    task: Task
 
     @property
-    def validation_accuracy(self) -> float:
-        """Share of validation texts that the kept weights answer as labelled."""
-        return max(point.validation_accuracy or 0.0 for point in self.record.curve)
+    def validation_score(self) -> float:
+        """The task's score (accuracy, F1, correlation) of the kept weights on validation texts."""
+        return max(point.validation_score or 0.0 for point in self.record.curve)
 
 
 def teach(
@@ -68,7 +72,7 @@ def teach(
     Raises:
         LimbeckError: Whatever is wrong with what was given.
     """
-    recipe = recipe or Recipe()
+    recipe = (recipe or Recipe()).settled("classification")
     with claimed(Path(out)) as folder:
         progress.say("Reading texts and encoder")
         tables = data.read_table(data_source, columns=recipe.data, task=recipe.task, progress=progress)
@@ -84,29 +88,65 @@ def teach(
             encoder_source, settings=recipe.teacher, max_tokens=recipe.data.max_tokens, work=folder.work
         )
         folder.settle(_identity(encoder, parts, recipe))
+        scale = _Scale.of(parts.train)
         with folder.stage("teaching"):
             learned = learn(
                 lambda: _with_new_head(encoder, parts, recipe),
                 Lessons(
                     encoder=encoder.tokens,
                     train=encoder.tokens.encode(parts.train.texts, parts.train.text_pairs),
-                    train_targets=targets_of(parts.train, None),
+                    train_targets=targets_of(scale.taken_off(parts.train), None),
                     validation=encoder.tokens.encode(parts.validation.texts, parts.validation.text_pairs),
-                    validation_targets=targets_of(parts.validation, None),
+                    validation_targets=targets_of(scale.taken_off(parts.validation), None),
                 ),
-                objective=Objective({"true_labels": 1.0}),
+                objective=Objective({"true_labels": 1.0}, task=recipe.task),
                 plan=teaching_plan(recipe, n_texts=len(parts.train), hidden_size=encoder.hidden_size),
                 work=folder.work,
                 progress=progress,
             )
         target = folder.path / TEACHER_FOLDER
         with files.folder_written_whole(target) as temporary:
-            save_model(learned.model, temporary)
+            save_model(scale.put_on(learned.model), temporary)
             for name in (TOKENIZER_FILE, TOKENIZER_CONFIG_FILE):
                 source = encoder.tokenizer_folder / name
                 if source.exists():
                     (temporary / name).write_bytes(source.read_bytes())
-        return Taught(target, learned.record)
+        return Taught(target, learned.record, TASKS[recipe.task])
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """Where numbers lie. A head starts near 0 with steps far below 1, and would not reach ratings about 1,000.
+
+    So numbers are learned with a mean of 0 and a standard deviation of 1, and the head put on their scale afterwards.
+    """
+
+    mean: float = 0.0
+    spread: float = 1.0
+
+    @classmethod
+    def of(cls, examples: Examples) -> "_Scale":
+        """That of the numbers of these examples; labels that are no numbers have none."""
+        labels = examples.labels
+        if labels is None or labels.dtype.kind != "f":
+            return cls()
+        return cls(float(labels.mean()), spread_of(labels))
+
+    def taken_off(self, examples: Examples) -> Examples:
+        """The same examples, their numbers standardized."""
+        if self == _Scale() or examples.labels is None:
+            return examples
+        return replace(examples, labels=(examples.labels.astype(np.float64) - self.mean) / self.spread)
+
+    def put_on(self, model: "PreTrainedModel") -> "PreTrainedModel":
+        """The model with its last linear layer changed to give numbers on this scale; changed in place."""
+        if self == _Scale():
+            return model
+        *_, head = (module for module in model.modules() if isinstance(module, torch.nn.Linear))
+        with torch.no_grad():
+            head.weight.mul_(self.spread)
+            head.bias.mul_(self.spread).add_(self.mean)
+        return model
 
 
 def _identity(encoder: Encoder, parts: Parts, recipe: Recipe) -> dict[str, object]:
@@ -120,4 +160,4 @@ def _identity(encoder: Encoder, parts: Parts, recipe: Recipe) -> dict[str, objec
 def _with_new_head(encoder: Encoder, parts: Parts, recipe: Recipe) -> "PreTrainedModel":
     """The encoder with a head for these labels; only what the encoder lacks starts from noise, by the seed."""
     torch.manual_seed(recipe.seed)
-    return encoder.with_head(parts.train.label_names)
+    return encoder.with_head(parts.train.label_names, task=recipe.task)

@@ -37,7 +37,7 @@ def verify(
     signals: str | Path | None = None,
     progress: Progress = SILENT,
 ) -> Verdict:
-    """Judge an artifact on texts: its accuracy where they have labels, its agreement where the teacher is known.
+    """Judge an artifact on texts: its score where they have labels, its agreement where the teacher is known.
 
     The teacher's answers come from the teacher when it is given (which needs `limbeck[train]`), else from signals on
     this disk that cover all the texts. Of a folder with several parts the held-out one is used.
@@ -47,7 +47,7 @@ def verify(
         data_source: As for `compress`.
         teacher_source: The teacher, or None.
         recipe: Tolerances and timing; None takes those that the artifact was made with.
-        changes: Dotted recipe keys that win over these: ``{"verify.tolerances.min_accuracy": 0.9}``.
+        changes: Dotted recipe keys that win over these: ``{"verify.tolerances.min_score": 0.9}``.
         signals: Folder of the teacher's answers; None takes the user's cache.
         progress: Told what goes on.
 
@@ -59,7 +59,7 @@ def verify(
     if changes:
         table = _changed(table, changes)
     given = data.to_examples(
-        data.read_table(data_source, columns=table.data, task=table.task, progress=progress),
+        data.read_table(data_source, columns=table.data, task=model.manifest.task, progress=progress),
         model.label_names,
         progress=progress,
     )
@@ -86,6 +86,7 @@ def verify(
         evaluate.ModelAnswers(name, answered.values, model.size_bytes, model.manifest.n_parameters),
         None if known is None else evaluate.ModelAnswers(TEACHER, known.logits, known.size_bytes, known.n_parameters),
         examples=examples,
+        task=model.manifest.task,
         tolerances=table.tolerances,
         n_truncated=answered.n_truncated,
         confidence=table.verify.confidence,
@@ -146,7 +147,11 @@ def _ask(
 
     with tempfile.TemporaryDirectory() as work:
         master = teacher.load_teacher(
-            source, settings=recipe.teacher, max_tokens=recipe.data.max_tokens, work=Path(work)
+            source,
+            settings=recipe.teacher,
+            max_tokens=recipe.data.max_tokens,
+            work=Path(work),
+            task=model.manifest.task,
         )
         if master.label_names != model.label_names:
             raise LabelError(

@@ -21,6 +21,12 @@ def percent_range(low: float, high: float, *, decimals: int = 1) -> str:
     return f"{_percent_figure(low, decimals)}{NOTHING}{_percent_figure(high, decimals)} %"
 
 
+def in_a_clause(clause: str, value: float, *, low: float, high: float, confidence: float, texts: str) -> str:
+    """A share in a clause with places for it and for its texts: "answers 96.1 % of 9 texts (95 % interval ...)"."""
+    told = clause.format(value=percent(value), texts=texts)
+    return f"{told} ({plain(100 * confidence)} % interval {percent_range(low, high)})"
+
+
 def told_apart(value: float, bound: float, *, decimals: int = 1) -> str:
     """A number with as many decimals as show that it is not `bound`: 89.96 beside 90 reads "89.96", not "90.0"."""
     if value == bound:

@@ -59,7 +59,7 @@ def test_teach_tells_the_teacher(walked: SmallRun, tmp_path: Path) -> None:
     assert found.code == 0
     told = json.loads(found.out)
     assert told["teacher"] == str(tmp_path / "run" / "teacher")
-    assert 0 <= told["validation_accuracy"] <= 1
+    assert 0 <= told["validation_score"] <= 1
     assert found.err.splitlines()[-1].startswith(f"Taught: {told['teacher']}, accuracy on validation texts ")
 
 
@@ -95,7 +95,7 @@ def test_verify_refuses_with_one(artifact: Path, tmp_path: Path) -> None:
     """A failure would let a pipeline go on with a model that is no longer good enough."""
     wrong = [row | {"label": "positive" if row["label"] == "negative" else "negative"} for row in NEW]
     data = write_rows(tmp_path / "new.jsonl", wrong)
-    bound = ("--verify.tolerances.min_accuracy", 0.9)
+    bound = ("--verify.tolerances.min_score", 0.9)
     found = limbeck("verify", *bound, artifact, "--data", data, "--signals", tmp_path / "none", *QUICK)
     assert (found.code, found.out) == (1, "")
     assert any(line.startswith("broken  accuracy ") for line in found.err.splitlines())

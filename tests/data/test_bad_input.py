@@ -239,13 +239,13 @@ CASES: dict[str, tuple[str, bytes, str, str]] = {
         "a.jsonl",
         b'{"text": "x", "label": 0.5}',
         "a.jsonl, line 1: expected a label, a name or a whole number, but 'label' holds a number with decimals (0.5).",
-        "Classes are names or whole numbers; scores on a scale are no classes.",
+        "Classes are names or whole numbers; numbers on a scale are the task regression.",
     ),
     "several labels": (
         "a.jsonl",
         b'{"text": "x", "labels": [1, 2]}',
         "a.jsonl, line 1: expected a label, a name or a whole number, but 'labels' holds a list ([1, 2]).",
-        "Classification takes one label a text, not several.",
+        "Classification takes one label a text; several are the task multi-label.",
     ),
     "object as a label": (
         "a.jsonl",

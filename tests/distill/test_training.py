@@ -200,7 +200,7 @@ def test_the_baseline_learns_from_labels_alone(toy: Toy, tmp_path: Path) -> None
 
     By law: whatever the teacher said, of training or of validation texts, the baseline ends in the same weights.
     """
-    plan = replace(PLAN, name="baseline", dropout=True, choose_by="accuracy")
+    plan = replace(PLAN, name="baseline", dropout=True, choose_by="score")
     draw = np.random.default_rng(0)
     noise = Signals(
         draw.normal(size=toy.signals.logits.shape).astype(np.float32),

@@ -7,6 +7,9 @@ import pytest
 from limbeck.evaluate.confusion import changed_answers, confusions
 from limbeck.examples import Examples
 from limbeck.records import ChangedAnswer
+from limbeck.tasks import TASKS
+
+TASK = TASKS["classification"]
 
 
 def test_changed_answers_by_hand() -> None:
@@ -14,7 +17,9 @@ def test_changed_answers_by_hand() -> None:
 
     Text 5: logits 2 and 0, so the sure class has 1 / (1 + e^-2) = 0.8808. Text 2: 1 / (1 + e^-0.5) = 0.6225.
     """
-    found = changed_answers(held_out.logits(held_out.ARTIFACT), held_out.logits(held_out.TEACHER), held_out.examples())
+    found = changed_answers(
+        held_out.logits(held_out.ARTIFACT), held_out.logits(held_out.TEACHER), held_out.examples(), TASK
+    )
     sure, wavering = pytest.approx(0.8808, abs=1e-4), pytest.approx(0.6225, abs=1e-4)
     assert found == (
         ChangedAnswer("text 5", None, "no", "no", sure, "yes", sure),
@@ -25,14 +30,14 @@ def test_changed_answers_by_hand() -> None:
 def test_nothing_changed() -> None:
     """A model compared with itself must show no confusion at all."""
     logits = held_out.logits(held_out.TEACHER)
-    assert changed_answers(logits, logits, held_out.examples()) == ()
+    assert changed_answers(logits, logits, held_out.examples(), TASK) == ()
     assert confusions((), ("no", "yes")) == ()
 
 
 def test_pairs_and_missing_labels_are_told_as_they_are() -> None:
     """Half of a text pair, or an invented label, would make an example impossible to understand."""
     pairs = Examples(("a", "b"), ("c", "d"), None, ("no", "yes"))
-    found = changed_answers(held_out.logits([0, 1]), held_out.logits([0, 0]), pairs)
+    found = changed_answers(held_out.logits([0, 1]), held_out.logits([0, 0]), pairs, TASK)
     assert [(answer.text, answer.text_pair, answer.label) for answer in found] == [("b", "d", None)]
 
 
@@ -42,7 +47,7 @@ def test_groups_are_ordered_by_frequency_then_labels() -> None:
     teacher = np.eye(3)[[0, 0, 0, 0, 0, 1, 2, 2]]
     artifact = np.eye(3)[[1, 1, 1, 1, 2, 0, 1, 1]]
     texts = Examples(tuple("01234567"), None, None, names)
-    found = confusions(changed_answers(artifact, teacher, texts), names)
+    found = confusions(changed_answers(artifact, teacher, texts, TASK), names)
     assert [(group.teacher_label, group.artifact_label, group.count) for group in found] == [
         ("a", "b", 4),
         ("c", "b", 2),

@@ -5,7 +5,10 @@ import pytest
 from scipy import stats
 
 from limbeck.evaluate.gain import Outcomes, distillation_gain
+from limbeck.evaluate.scores import Doubt
 from limbeck.records import DistillationGain
+from limbeck.tasks import TASKS
+from limbeck.tasks.measures import Share
 
 N = 872
 
@@ -14,8 +17,8 @@ def outcomes(name: str, *, agrees: int | None, is_right: int | None) -> Outcomes
     """A model that agrees on the first `agrees` texts and is right on the first `is_right`."""
     return Outcomes(
         name=name,
-        agrees=None if agrees is None else np.arange(N) < agrees,
-        is_right=None if is_right is None else np.arange(N) < is_right,
+        agreement=None if agrees is None else Share(np.arange(N) < agrees),
+        score=None if is_right is None else Share(np.arange(N) < is_right),
     )
 
 
@@ -24,9 +27,8 @@ def gain(student: tuple[int | None, int | None], baseline: tuple[int | None, int
     return distillation_gain(
         outcomes("student (float32)", agrees=student[0], is_right=student[1]),
         outcomes("no-teacher baseline", agrees=baseline[0], is_right=baseline[1]),
-        confidence=0.95,
-        samples=2000,
-        seed=0,
+        task=TASKS["classification"],
+        doubt=Doubt(confidence=0.95, samples=2000, seed=0),
     )
 
 
@@ -34,9 +36,9 @@ def test_a_gain_is_told_with_its_interval() -> None:
     """17 of 872 texts more is 1.9 points; told without an interval, chance would read as merit."""
     found = gain((830, 790), (813, 788))
     assert found.agreement is not None
-    assert found.accuracy is not None
+    assert found.score is not None
     assert found.agreement.value == pytest.approx(17 / 872)
-    assert found.accuracy.value == pytest.approx(2 / 872)
+    assert found.score.value == pytest.approx(2 / 872)
     assert found.sentence == (
         "Distillation brought +1.9 points of agreement (+1.0 to +3.0) over the same shape trained on labels alone; "
         "it brought no gain in accuracy that 872 texts can show (+0.2 points, −0.2 to +0.7)."
@@ -46,7 +48,7 @@ def test_a_gain_is_told_with_its_interval() -> None:
 def test_a_loss_is_told_as_a_loss() -> None:
     """A distillation that makes the student worse must not hide behind "no gain"."""
     found = gain((813, None), (830, None))
-    assert found.accuracy is None
+    assert found.score is None
     assert found.sentence == (
         "Distillation cost 1.9 points of agreement (1.0 to 3.0) against the same shape trained on labels alone."
     )

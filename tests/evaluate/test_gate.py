@@ -6,7 +6,9 @@ from limbeck.errors import RecipeError
 from limbeck.evaluate.gate import Evidence, as_recorded, check_all, not_checked, refuse_unmeasurable
 from limbeck.recipe import Tolerances
 from limbeck.records import Interval, ModelScores, Score
+from limbeck.tasks import TASKS
 
+TASK = TASKS["classification"]
 EVERYTHING = Evidence(has_labels=True, has_teacher=True, has_timings=True)
 
 
@@ -21,7 +23,7 @@ def measured(*, accuracy: float = 0.9, retention: float | None = 0.99, agreement
         name="artifact (int8)",
         size_bytes=15_400_000,
         n_parameters=15_000_000,
-        accuracy=score(accuracy),
+        score=score(accuracy),
         retention=None if retention is None else score(retention),
         agreement=score(agreement),
     )
@@ -30,9 +32,9 @@ def measured(*, accuracy: float = 0.9, retention: float | None = 0.99, agreement
 def test_every_tolerance_is_checked() -> None:
     """A tolerance that the user sets and no check reads would be a gate without a wall."""
     tolerances = Tolerances(
-        min_retention=0.98, min_agreement=0.96, min_accuracy=0.88, max_size_mb=15.4, max_latency_ms=2.5
+        min_retention=0.98, min_agreement=0.96, min_score=0.88, max_size_mb=15.4, max_latency_ms=2.5
     )
-    checks = check_all(tolerances, measured(), 3.0, evidence=EVERYTHING)
+    checks = check_all(tolerances, measured(), 3.0, evidence=EVERYTHING, task=TASK)
     assert {check.tolerance for check in checks} == set(Tolerances.model_fields)
     assert [(check.passed, check.sentence) for check in checks] == [
         (True, "retention 99.0 % is at least the accepted 98 %"),
@@ -53,7 +55,7 @@ def test_every_tolerance_is_checked() -> None:
 def test_exactly_the_bound_passes() -> None:
     """A bound of "at least 90 %" includes 90 %."""
     (check,) = check_all(
-        Tolerances(min_retention=None, min_agreement=0.9), measured(agreement=0.9), None, evidence=EVERYTHING
+        Tolerances(min_retention=None, min_agreement=0.9), measured(agreement=0.9), None, evidence=EVERYTHING, task=TASK
     )
     assert check.passed
     assert check.sentence == "agreement 90 % is at least the accepted 90 %, though its interval reaches down to 89.0 %"
@@ -62,7 +64,11 @@ def test_exactly_the_bound_passes() -> None:
 def test_a_near_miss_does_not_read_as_a_contradiction() -> None:
     """Refused because "90.0 % is below the accepted 90 %": that would look like a bug to whoever reads it."""
     (check,) = check_all(
-        Tolerances(min_retention=None, min_agreement=0.9), measured(agreement=0.89996), None, evidence=EVERYTHING
+        Tolerances(min_retention=None, min_agreement=0.9),
+        measured(agreement=0.89996),
+        None,
+        evidence=EVERYTHING,
+        task=TASK,
     )
     assert not check.passed
     assert check.sentence == "agreement 89.996 % is below the accepted 90 %"
@@ -70,25 +76,28 @@ def test_a_near_miss_does_not_read_as_a_contradiction() -> None:
 
 def test_tolerances_left_out_are_not_checked() -> None:
     """What the user does not ask for must not refuse an artifact."""
-    assert check_all(Tolerances(min_retention=None, min_agreement=None), measured(), 3.0, evidence=EVERYTHING) == ()
+    assert (
+        check_all(Tolerances(min_retention=None, min_agreement=None), measured(), 3.0, evidence=EVERYTHING, task=TASK)
+        == ()
+    )
 
 
 def test_retention_of_a_teacher_that_knows_nothing_fails() -> None:
     """Where retention cannot exist, a gate that asks for it must say no."""
-    (check,) = check_all(Tolerances(min_agreement=None), measured(retention=None), None, evidence=EVERYTHING)
+    (check,) = check_all(Tolerances(min_agreement=None), measured(retention=None), None, evidence=EVERYTHING, task=TASK)
     assert (check.passed, check.measured) == (False, 0.0)
-    assert check.sentence == "retention cannot be measured, because the teacher is right on none of the texts"
+    assert check.sentence == "retention cannot be measured, because the teacher's own score is not above 0"
 
 
 def test_tolerances_that_were_set_and_cannot_be_checked_are_refused() -> None:
     """Passing them over would let an artifact through a gate that saw nothing."""
-    asked = Tolerances(min_accuracy=0.9, min_retention=0.98, max_latency_ms=5)
+    asked = Tolerances(min_score=0.9, min_retention=0.98, max_latency_ms=5)
     with pytest.raises(RecipeError) as caught:
         refuse_unmeasurable(asked, Evidence(has_labels=False, has_teacher=False, has_timings=False))
     assert str(caught.value) == (
         "Tolerances were set that these texts cannot check: "
         "verify.tolerances.min_retention needs labels and the teacher's answers; "
-        "verify.tolerances.min_accuracy needs labels; "
+        "verify.tolerances.min_score needs labels; "
         "verify.tolerances.max_latency_ms needs timings of the artifact.\n"
         "Hint: Bring what is missing, or leave the tolerance out: a gate that cannot see must not say yes."
     )
@@ -99,7 +108,7 @@ def test_defaults_that_cannot_be_checked_are_told() -> None:
     unlabelled = Evidence(has_labels=False, has_teacher=True, has_timings=False)
     refuse_unmeasurable(Tolerances(), unlabelled)
     assert not_checked(Tolerances(), unlabelled) == ("min_retention was not checked: it needs labels.",)
-    (check,) = check_all(Tolerances(), measured(), None, evidence=unlabelled)
+    (check,) = check_all(Tolerances(), measured(), None, evidence=unlabelled, task=TASK)
     assert check.tolerance == "min_agreement"
 
 
@@ -116,6 +125,6 @@ def test_a_recorded_recipe_is_told_not_refused() -> None:
 def test_values_of_none_are_never_refused() -> None:
     """A key written as "not set" asks for nothing."""
     nothing = Evidence(has_labels=False, has_teacher=False, has_timings=False)
-    empty = Tolerances(min_retention=None, min_agreement=None, min_accuracy=None)
+    empty = Tolerances(min_retention=None, min_agreement=None, min_score=None)
     refuse_unmeasurable(empty, nothing)
     assert not_checked(empty, nothing) == ()

@@ -35,7 +35,7 @@ def test_scores_by_hand() -> None:
     found = {model.name: model for model in verdict().models}
     assert list(found) == ["teacher", "student (float32)", "no-teacher baseline", "artifact (int8)"]
     figures = {
-        name: tuple(score and score.value for score in (model.accuracy, model.retention, model.agreement))
+        name: tuple(score and score.value for score in (model.score, model.retention, model.agreement))
         for name, model in found.items()
     }
     assert figures == {
@@ -138,10 +138,10 @@ def test_without_a_baseline_there_is_no_gain() -> None:
 
 def test_labels_alone_give_accuracy_alone() -> None:
     """On a customer's own box there may be no teacher; what can be measured must be, and the rest told."""
-    found = verdict(teacher=None, tolerances=Tolerances(min_accuracy=0.4), others=())
+    found = verdict(teacher=None, tolerances=Tolerances(min_score=0.4), others=())
     (model,) = found.models
-    assert model.accuracy is not None
-    assert (model.accuracy.value, model.retention, model.agreement) == (0.5, None, None)
+    assert model.score is not None
+    assert (model.score.value, model.retention, model.agreement) == (0.5, None, None)
     assert (found.n_changed, found.confusions, found.changed_answers) == (0, (), ())
     assert found.not_checked == (
         "min_retention was not checked: it needs the teacher's answers.",
@@ -157,12 +157,12 @@ def test_teacher_alone_gives_agreement_alone() -> None:
     """Unlabelled texts still show whether the artifact answers as the teacher does."""
     found = verdict(examples=held_out.examples(labelled=False), tolerances=Tolerances(min_agreement=0.6))
     artifact = found.models[-1]
-    assert (artifact.accuracy, artifact.retention) == (None, None)
+    assert (artifact.score, artifact.retention) == (None, None)
     assert artifact.agreement is not None
     assert artifact.agreement.value == 4 / 6
     assert found.not_checked == ("min_retention was not checked: it needs labels.",)
     assert found.gain is not None
-    assert found.gain.accuracy is None
+    assert found.gain.score is None
     assert "accuracy" not in found.sentence
 
 
@@ -204,7 +204,7 @@ def test_a_teacher_that_is_never_right_fails_retention() -> None:
     assert not found.passed
     assert found.models[-1].retention is None
     assert found.sentence == (
-        "The artifact was refused: retention cannot be measured, because the teacher is right on none of the texts."
+        "The artifact was refused: retention cannot be measured, because the teacher's own score is not above 0."
     )
 
 
@@ -231,7 +231,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], type[LimbeckError], str]] = {
         DataError,
         (
             "The 6 held-out texts have no labels, and the teacher's answers to them are missing.\n"
-            "Hint: Bring labels to measure accuracy, or the teacher's signals to measure agreement."
+            "Hint: Bring labels to measure the score, or the teacher's signals to measure agreement."
         ),
     ),
     "a label that does not exist": (

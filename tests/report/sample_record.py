@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from sample_lines import HOSTILE_LINES, MIXED_LINES
 
+from limbeck.bits import LayerBits, QuantizationRecord
 from limbeck.recipe import Recipe
 from limbeck.records import (
     ChangedAnswer,
@@ -16,9 +17,7 @@ from limbeck.records import (
     Interval,
     LabellingRecord,
     Latency,
-    LayerBits,
     ModelScores,
-    QuantizationRecord,
     RunRecord,
     Score,
     Timing,
@@ -62,7 +61,7 @@ def training(name: str, *, objectives: Sequence[str], last_agreement: float, las
                 step=point * step,
                 losses=losses,
                 validation_agreement=round(0.86 + (last_agreement - 0.86) * gain, 4) if is_comparison else None,
-                validation_accuracy=round(0.82 + (last_accuracy - 0.82) * gain, 4) if is_comparison else None,
+                validation_score=round(0.82 + (last_accuracy - 0.82) * gain, 4) if is_comparison else None,
             )
         )
     return TrainingRecord(name, 67_122, 4, n_points * step, 35 * step, tuple(curve))
@@ -149,7 +148,7 @@ GAIN = DistillationGain(
     student="student (float32)",
     baseline="no-teacher baseline",
     agreement=Score(33 / 872, Interval(0.0206, 0.0551, 0.95, "paired percentile bootstrap"), N_HELD_OUT),
-    accuracy=Score(11 / 872, Interval(-0.0023, 0.0275, 0.95, "paired percentile bootstrap"), N_HELD_OUT),
+    score=Score(11 / 872, Interval(-0.0023, 0.0275, 0.95, "paired percentile bootstrap"), N_HELD_OUT),
     sentence=(
         "Distillation brought +3.8 points of agreement (+2.1 to +5.5) over the same shape trained on labels alone; "
         "it brought no gain in accuracy that 872 texts can show (+1.3 points, −0.2 to +2.8)."
@@ -245,7 +244,7 @@ def refused_record() -> RunRecord:
     checks = (
         CHECKS[0],
         Check("min_agreement", 0.95, 817 / 872, False, "agreement 93.7 % is below the accepted 95 %"),
-        Check("min_accuracy", 0.90, 780 / 872, False, "accuracy 89.4 % is below the accepted 90 %"),
+        Check("min_score", 0.90, 780 / 872, False, "accuracy 89.4 % is below the accepted 90 %"),
         CHECKS[2],
     )
     sentence = f"The artifact was refused: {checks[1].sentence}; {checks[2].sentence}."
@@ -255,7 +254,7 @@ def refused_record() -> RunRecord:
 def unlabelled_record() -> RunRecord:
     """A run on texts that nobody labelled: agreement is all there is to say."""
     record = passed_record()
-    models = tuple(replace(model, accuracy=None, retention=None) for model in MODELS if "baseline" not in model.name)
+    models = tuple(replace(model, score=None, retention=None) for model in MODELS if "baseline" not in model.name)
     answers = tuple(replace(answer, label=None) for answer in record.verdict.changed_answers)
     sentence = (
         "The artifact passed: it answers 93.7 % of 872 held-out texts as the teacher does (95 % interval 91.9–95.1 %)."
@@ -270,7 +269,7 @@ def unlabelled_record() -> RunRecord:
         gain=None,
         not_checked=("min_retention was not checked: it needs labels.",),
     )
-    curve = tuple(replace(point, validation_accuracy=None) for point in record.trainings[0].curve)
+    curve = tuple(replace(point, validation_score=None) for point in record.trainings[0].curve)
     return replace(record, verdict=verdict, trainings=(replace(record.trainings[0], curve=curve),))
 
 

@@ -38,6 +38,7 @@ def sample_sweep() -> SweepRecord:
         data=run.data,
         recipe=recipe,
         n_held_out=N_HELD_OUT,
+        task="classification",
         pairs=tuple(_pair(figures) for figures in _FIGURES),
         machine=run.machine,
     )
@@ -55,12 +56,12 @@ def unlabelled_sweep() -> SweepRecord:
     pairs = tuple(
         replace(
             pair,
-            scores=replace(pair.scores, accuracy=None, retention=None),
+            scores=replace(pair.scores, score=None, retention=None),
             checks=tuple(check for check in pair.checks if check.tolerance != "min_retention"),
         )
         for pair in record.pairs
     )
-    return replace(record, pairs=pairs, teacher_scores=replace(record.teacher_scores, accuracy=None))
+    return replace(record, pairs=pairs, teacher_scores=replace(record.teacher_scores, score=None))
 
 
 def _pair(figures: tuple[int, str, int, float, int, int, float, bool]) -> SweptPair:

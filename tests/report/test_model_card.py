@@ -50,7 +50,7 @@ def test_the_hub_reads_the_metadata(make: Callable[[], RunRecord]) -> None:
     assert {"transformers.js", "onnx", "distillation", "int8"} <= set(data.tags)
     assert (data.license, data.base_model) == (None, None)
     artifact = record.verdict.models[-1]
-    wanted = {"accuracy": artifact.accuracy, "retention": artifact.retention, "agreement": artifact.agreement}
+    wanted = {"accuracy": artifact.score, "retention": artifact.retention, "agreement": artifact.agreement}
     told = {result.metric_type: result.metric_value for result in data.eval_results or []}
     assert told == {kind: pytest.approx(score.value, abs=1e-6) for kind, score in wanted.items() if score is not None}
 
@@ -108,8 +108,8 @@ def test_the_figures_are_those_of_the_verdict() -> None:
     fidelity = "89.4 % (87.2–91.3 %) | 99.4 % (98.2–100.4 %) | 93.7 % (91.9–95.1 %)"
     assert f"\n| artifact (int8) | {fidelity} | 18.3 MB | 17.4 million |\n" in card
     assert (
-        "\nOn 872 held-out texts it answers 93.7 % as its teacher does (95 % interval 91.9–95.1 %), "
-        "answers 89.4 % as they are labelled (95 % interval 87.2–91.3 %) and is 5.0 times smaller.\n"
+        "\nOn 872 held-out texts it answers 93.7 % of them as the teacher does (95 % interval 91.9–95.1 %), "
+        "answers 89.4 % of them as labelled (95 % interval 87.2–91.3 %) and is 5.0 times smaller.\n"
     ) in card
     assert "| Agreement | at least 95 % | 93.7 % | **missed** |" in model_card(refused_record(), name=NAME).splitlines()
 

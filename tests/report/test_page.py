@@ -123,7 +123,7 @@ def figures_of_verdict(verdict: Verdict) -> Iterator[str]:
     """Scores, timings, tolerances and changed answers."""
     for model in verdict.models:
         yield from (model.name, wording.size(model.size_bytes), wording.millions(model.n_parameters))
-        for score in filter(None, (model.accuracy, model.retention, model.agreement)):
+        for score in filter(None, (model.score, model.retention, model.agreement)):
             yield wording.percent(score.value)
             yield wording.percent_range(score.interval.low, score.interval.high)
     for timing in verdict.timings:
@@ -149,7 +149,7 @@ def figures_of_training(training: TrainingRecord) -> Iterator[str]:
         yield wording.count(point.step)
         yield from map(wording.three_figures, point.losses.values())
         yield wording.percent(point.validation_agreement, decimals=2)
-        yield wording.percent(point.validation_accuracy, decimals=2)
+        yield wording.percent(point.validation_score, decimals=2)
 
 
 def test_hostile_texts_are_words_and_nothing_else() -> None:
@@ -238,7 +238,7 @@ def test_a_large_model_and_a_long_training_stay_under_two_megabytes() -> None:
     """24 layers and 3,000 points of a curve are ordinary; the report must be no heavier for them than it may be."""
     record = record_of(changed_answers(2_000))
     curve = tuple(
-        replace(record.trainings[0].curve[step % 40], step=step, validation_agreement=None, validation_accuracy=None)
+        replace(record.trainings[0].curve[step % 40], step=step, validation_agreement=None, validation_score=None)
         for step in range(1, 3_001)
     )
     record = replace(

@@ -42,7 +42,7 @@ def test_every_figure_stands_in_the_page(make: Callable[[], SweepRecord]) -> Non
     ):
         assert wording.size(scores.size_bytes) in words
         assert wording.milliseconds(timing.batch_1.p50_ms) in words
-        for score in (scores.accuracy, scores.retention, scores.agreement):
+        for score in (scores.score, scores.retention, scores.agreement):
             if score is not None:
                 assert wording.percent(score.value) in words
                 assert wording.percent_range(score.interval.low, score.interval.high) in words

@@ -45,8 +45,12 @@ def test_a_row_to_print(model: Model) -> None:
     plain, pair = predict_lines(
         model, io.BytesIO(b'{"text": "play"}\n{"text": "play", "text_pair": "stop"}'), json_lines=True
     )
-    assert plain.as_json() == {"text": "play", "label": plain.answer.label, "probability": plain.answer.probability}
-    row = pair.as_json(model.label_names)
+    assert plain.as_json(model.label_names) == {
+        "text": "play",
+        "label": plain.answer.label,
+        "probability": plain.answer.probability,
+    }
+    row = pair.as_json(model.label_names, in_full=True)
     assert list(row) == ["text", "text_pair", "label", "probability", "probabilities"]
     assert row["probabilities"][row["label"]] == row["probability"] == max(row["probabilities"].values())
     assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-9)

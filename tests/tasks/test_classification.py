@@ -7,8 +7,10 @@ import pytest
 from scipy.special import softmax
 
 from limbeck.errors import ShapeError
-from limbeck.tasks import TASKS, classification
-from limbeck.tasks.classification import Answer, accuracy, answers, probabilities
+from limbeck.tasks import TASKS
+from limbeck.tasks.classification import ClassAnswer, Classification, probabilities
+
+TASK = Classification()
 
 
 def test_probabilities_by_hand() -> None:
@@ -36,22 +38,29 @@ def test_probabilities_are_stable_and_leave_the_logits_alone() -> None:
 
 def test_answers_name_the_largest_logit() -> None:
     """A label beside another class's probability would be believed by whoever reads it."""
-    found = answers(np.array([[0.0, math.log(3)], [2.0, 2.0]]), ["no", "yes"])
+    found = TASK.answers(np.array([[0.0, math.log(3)], [2.0, 2.0]]), ["no", "yes"])
     assert [(answer.label, answer.label_id) for answer in found] == [("yes", 1), ("no", 0)]
     assert found[0].probability == pytest.approx(0.75)
     assert found[0].probabilities == pytest.approx((0.25, 0.75))
-    assert found[1] == Answer(label="no", label_id=0, probability=0.5, probabilities=(0.5, 0.5))
+    assert found[1] == ClassAnswer(label="no", label_id=0, probability=0.5, probabilities=(0.5, 0.5))
+
+
+def test_of_equal_logits_the_first_answers_and_is_scored() -> None:
+    """Runtime and verdict must settle ties alike, or the verdict scores answers that nobody is given."""
+    logits = np.array([[0.0, 2.0, 2.0], [1.0, 1.0, 1.0], [-3.0, -2.0, -1.0]], dtype=np.float32)
+    assert [answer.label_id for answer in TASK.answers(logits, "abc")] == [1, 0, 2]
+    assert TASK.score_of(logits, np.array([1, 0, 2])).value == 1.0
 
 
 def test_no_texts_give_no_answers() -> None:
     """An empty batch must not bring a server down."""
-    assert answers(np.empty((0, 2)), ["no", "yes"]) == []
+    assert TASK.answers(np.empty((0, 2)), ["no", "yes"]) == []
 
 
 def test_accuracy_by_hand() -> None:
     """The figure that the verdict rests on."""
     logits = np.array([[1.0, 0.0], [0.0, 1.0], [3.0, 2.0]])
-    assert accuracy(logits, np.array([0, 1, 1])) == pytest.approx(2 / 3)
+    assert TASK.score_of(logits, np.array([0, 1, 1])).value == pytest.approx(2 / 3)
 
 
 @pytest.mark.parametrize(
@@ -65,17 +74,17 @@ def test_accuracy_by_hand() -> None:
             ),
         ),
         (
-            lambda: answers(np.zeros((2, 3)), ["no", "yes"]),
+            lambda: TASK.answers(np.zeros((2, 3)), ["no", "yes"]),
             (
                 "Expected logits with one column for each of the 2 label names, got 3 columns.\n"
                 "Hint: Give the label names of the model that made these logits."
             ),
         ),
         (
-            lambda: accuracy(np.zeros((2, 3)), np.zeros(1, dtype=np.int64)),
+            lambda: TASK.score_of(np.zeros((2, 3)), np.zeros(1, dtype=np.int64)),
             (
-                "Expected one label for each of at least one row of logits, got 2 rows and labels of shape (1,).\n"
-                "Hint: Score logits and labels of the same texts, in the same order."
+                "Expected labels for each of at least one row of logits, got 2 rows and labels of shape (1,).\n"
+                "Hint: Compare logits and labels of the same texts, in the same order."
             ),
         ),
     ],
@@ -90,4 +99,4 @@ def test_shapes_that_do_not_fit_are_refused(call: object, message: str) -> None:
 
 def test_the_table_of_tasks_names_this_one() -> None:
     """A recipe's task must find its file."""
-    assert TASKS["classification"] is classification
+    assert isinstance(TASKS["classification"], Classification)

@@ -3,7 +3,7 @@
 import pytest
 
 from limbeck.errors import DataError
-from limbeck.tasks.classification import KNOWN_COLUMNS
+from limbeck.tasks.classification import Classification
 from limbeck.tasks.columns import Columns, find_columns
 
 NONE_GIVEN = Columns(None, None, None)
@@ -31,7 +31,7 @@ NONE_GIVEN = Columns(None, None, None)
 )
 def test_columns_are_found_by_name(found: list[str], expected: Columns) -> None:
     """A user would have to name columns that anyone can see."""
-    assert find_columns(found, KNOWN_COLUMNS, given=NONE_GIVEN, source="t.csv") == expected
+    assert find_columns(found, Classification.columns, given=NONE_GIVEN, source="t.csv") == expected
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,8 @@ def test_columns_are_found_by_name(found: list[str], expected: Columns) -> None:
 def test_given_columns_win(given: Columns, expected: Columns) -> None:
     """A flag that is not obeyed is worse than no flag: one text of a pair could not be asked for alone."""
     assert (
-        find_columns(["question", "answer", "label", "notes"], KNOWN_COLUMNS, given=given, source="t.csv") == expected
+        find_columns(["question", "answer", "label", "notes"], Classification.columns, given=given, source="t.csv")
+        == expected
     )
 
 
@@ -124,13 +125,13 @@ def test_given_columns_win(given: Columns, expected: Columns) -> None:
 def test_what_is_missing_or_ambiguous_is_refused(found: list[str], given: Columns, message: str) -> None:
     """Training on the wrong column costs hours before anybody sees it."""
     with pytest.raises(DataError) as caught:
-        find_columns(found, KNOWN_COLUMNS, given=given, source="t.csv")
+        find_columns(found, Classification.columns, given=given, source="t.csv")
     assert str(caught.value) == message
 
 
 def test_a_table_without_header_is_shown_in_short() -> None:
     """A first row of long texts, taken for the header, would fill the screen."""
     with pytest.raises(DataError) as caught:
-        find_columns(["a" * 500, *map(str, range(30))], KNOWN_COLUMNS, given=NONE_GIVEN, source="t.csv")
+        find_columns(["a" * 500, *map(str, range(30))], Classification.columns, given=NONE_GIVEN, source="t.csv")
     assert "'" + "a" * 39 + "…'" in caught.value.message
     assert caught.value.message.endswith("'18' and 11 more.")

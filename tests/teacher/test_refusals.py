@@ -19,7 +19,6 @@ GOOD: dict[str, Any] = {
     "architectures": ["BertForSequenceClassification"],
     "id2label": {"0": "no", "1": "yes"},
 }
-CLASSIFIERS_ONLY = "This version distils classifiers; give a teacher with two labels or more."
 UNFIT: dict[str, tuple[dict[str, Any], str, str]] = {
     "no head": (
         {"architectures": ["BertModel"]},
@@ -32,21 +31,6 @@ UNFIT: dict[str, tuple[dict[str, Any], str, str]] = {
         "{folder} has no classification head (its architecture is not named).",
         "Fine-tune it first: limbeck teach --encoder {folder} --data texts.jsonl --out my-teacher, "
         "then give --teacher my-teacher.",
-    ),
-    "several labels a text": (
-        {"problem_type": "multi_label_classification"},
-        "{folder} gives several labels to a text (problem_type multi_label_classification).",
-        "This version distils single-label classifiers; give a teacher with one label a text.",
-    ),
-    "regression": (
-        {"problem_type": "regression"},
-        "{folder} gives one number, not a label (it is a regression model).",
-        CLASSIFIERS_ONLY,
-    ),
-    "one output": (
-        {"id2label": {"0": "LABEL_0"}},
-        "{folder} gives one number, not a label (it is a regression model).",
-        CLASSIFIERS_ONLY,
     ),
     "unknown family": (
         {"model_type": "mamba"},

@@ -67,9 +67,9 @@ def teach(
 
     taught = teach_it(encoder, data, out=out, recipe=settings, progress=progress)
     if as_json:
-        _print_json({"teacher": str(taught.folder), "validation_accuracy": taught.validation_accuracy})
-    accuracy = wording.percent(taught.validation_accuracy)
-    progress.say(f"[bold]Taught:[/bold] {taught.folder}, accuracy on validation texts {accuracy}")
+        _print_json({"teacher": str(taught.folder), "validation_score": taught.validation_score})
+    score = wording.percent(taught.validation_score)
+    progress.say(f"[bold]Taught:[/bold] {taught.folder}, {taught.task.score.name} on validation texts {score}")
 
 
 def compress(
@@ -177,7 +177,7 @@ def verify(
     """Judge an artifact on other texts or another machine; needs no torch.
 
     Without --recipe the tolerances are those that the artifact was made with; any recipe key is an option too, as in
-    --verify.tolerances.min_accuracy 0.9. Exit code 0 when it passed, 1 when it was refused, 2 for bad input.
+    --verify.tolerances.min_score 0.9. Exit code 0 when it passed, 1 when it was refused, 2 for bad input.
 
     [bold]Example:[/bold] limbeck verify runs/a/artifact --data new.jsonl
     ...
@@ -215,7 +215,9 @@ def predict(
     json_lines: Annotated[
         bool, typer.Option("--json-lines", help='Lines are JSON objects with "text" and, for pairs, "text_pair".')
     ] = False,
-    probabilities: Annotated[bool, typer.Option("--probabilities", help="Give every label's probability.")] = False,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Give every label's probability, or all that was computed.")
+    ] = False,
     threads: Annotated[int, typer.Option("--threads", min=0, help="0 takes the physical cores.")] = 0,
 ) -> None:
     """Answer texts from stdin, one a line, as JSON lines on stdout.
@@ -232,7 +234,7 @@ def predict(
     n_texts = n_truncated = 0
     chunk = 1 if sys.stdin.isatty() else 1024
     for prediction in predict_lines(model, sys.stdin.buffer, json_lines=json_lines, chunk=chunk):
-        row = prediction.as_json(model.label_names if probabilities else None)
+        row = prediction.as_json(model.label_names, in_full=probabilities)
         sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
         if chunk == 1:
             sys.stdout.flush()

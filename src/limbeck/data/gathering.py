@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from limbeck.data.tables import Piece, RawLabel, Row, Table
+from limbeck.data.raw_labels import GivenLabel, chosen_columns, kind_of, read_label
+from limbeck.data.tables import Piece, Row, Table
 from limbeck.errors import DataError
-from limbeck.tasks.columns import Columns, KnownNames, looks_like_label
+from limbeck.tasks import Task
+from limbeck.tasks.columns import Columns, looks_like_label
 
 MAX_CHARACTERS = 100_000
 _UNLABELLED_NUMBER = -1  # what the data sets of the hub write where labels are withheld
@@ -20,13 +22,13 @@ class Gatherer:
     """Takes in the rows of one part, file after file."""
 
     columns: Columns
-    known: KnownNames
+    task: Task
     texts: list[str] = field(default_factory=list)
     text_pairs: list[str] = field(default_factory=list)
-    labels: list[RawLabel] = field(default_factory=list)
+    labels: list[GivenLabel] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
     pieces: list[Piece] = field(default_factory=list)
-    _same_labels: dict[tuple[type, RawLabel], RawLabel] = field(default_factory=dict)
+    _same_labels: dict[tuple[type, GivenLabel], GivenLabel] = field(default_factory=dict)
     _first_labelled: str | None = None
     _first_unlabelled: str | None = None
 
@@ -45,7 +47,7 @@ class Gatherer:
             if self.columns.text_pair is not None:
                 self.text_pairs.append(_text(values, self.columns.text_pair, place))
             if self.columns.label is not None:
-                self._take_label(values.get(self.columns.label), place)
+                self._take_label(values, place)
             elif first_keys is None:
                 first_keys = values.keys()
             elif values.keys() != first_keys:
@@ -67,8 +69,11 @@ class Gatherer:
             number_names=number_names,
         )
 
-    def _take_label(self, value: object, place: str) -> None:
-        label = _label(value, place, self.columns.label)
+    def _take_label(self, values: Mapping[str, Any], place: str) -> None:
+        given = values.get(self.columns.label or "")
+        if self.columns.label_columns:
+            given = chosen_columns(values, self.columns.label_columns, place)
+        label = read_label(given, self.task.label_kind, place=place, column=self.columns.label)
         if label is None:
             self._first_unlabelled = self._first_unlabelled or place
         else:
@@ -83,7 +88,7 @@ class Gatherer:
             )
 
     def _check_unlabelled(self, values: Mapping[str, Any], place: str) -> None:
-        late = [name for name in values if looks_like_label(name, self.known)]
+        late = [name for name in values if looks_like_label(name, self.task.columns)]
         if late:
             raise DataError(
                 f"{place}: has a label in {late[0]!r}, while {self.pieces[0].name}, {self.pieces[0].unit} "
@@ -99,7 +104,7 @@ def _text(values: Mapping[str, Any], column: str, place: str) -> str:
             f"there is no {column!r}" if text is _MISSING
             else f"{column!r} is null" if text is None
             else f"{column!r} is blank" if isinstance(text, str)
-            else f"{column!r} holds {_kind(text)}"
+            else f"{column!r} holds {kind_of(text)}"
         )  # fmt: skip
         raise DataError(
             f"{place}: expected a text, but {found}.", hint="Give every row a text, or remove the rows without one."
@@ -122,29 +127,3 @@ def _text(values: Mapping[str, Any], column: str, place: str) -> str:
             f"{place}: a NUL character at position {text.index(chr(0)) + 1:,} of the text.", hint="Remove it."
         )
     return text
-
-
-def _label(value: object, place: str, column: str | None) -> RawLabel | None:
-    if value is None:
-        return None
-    if isinstance(value, str):
-        return value.strip() or None
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    hints = {
-        bool: "Write the names of both classes, or the numbers 0 and 1.",
-        float: "Classes are names or whole numbers; scores on a scale are no classes.",
-        list: "Classification takes one label a text, not several.",
-    }
-    raise DataError(
-        f"{place}: expected a label, a name or a whole number, but {column!r} holds {_kind(value)}.",
-        hint=hints.get(type(value), "Write a name or a whole number, or name another column with --data.label NAME."),
-    )
-
-
-def _kind(value: object) -> str:
-    written = repr(value)
-    kind = {dict: "an object", list: "a list", bool: "true or false", float: "a number with decimals", int: "a number"}
-    return f"{kind.get(type(value), type(value).__name__)} ({written if len(written) <= 40 else written[:39] + '…'})"

@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from limbeck.data.labels import match, names_in_data
-from limbeck.data.tables import Tables
+from limbeck.data.tables import RawLabel, Table, Tables
 from limbeck.examples import Examples
 from limbeck.progress import SILENT, Progress
+from limbeck.tasks import LabelKind, Task
+from limbeck.tasks.regression import NUMBER
 
 
 @dataclass(frozen=True)
@@ -40,17 +43,33 @@ def to_examples(tables: Tables, label_names: Sequence[str] | None, *, progress: 
     Raises:
         LabelError: The teacher does not know a label; or, without a teacher, no labels or only one.
     """
-    names = tuple(label_names) if label_names is not None else names_in_data(tables, progress=progress)
-    indices = match(tables, names, progress=progress)
-    parts = {
-        part: Examples(
-            texts=table.texts,
-            text_pairs=table.text_pairs,
-            labels=None
-            if table.labels is None
-            else np.fromiter((indices[label] for label in table.labels), dtype=np.int64, count=len(table)),
-            label_names=names,
-        )
-        for part, table in tables.parts.items()
-    }
-    return GivenExamples(tables.source, parts)
+    task = tables.task
+    if task.label_kind is LabelKind.NUMBER:
+        names: tuple[str, ...] = tuple(label_names or (NUMBER,))
+        indices: Mapping[RawLabel, int] = {}
+    else:
+        names = tuple(label_names) if label_names is not None else names_in_data(tables, progress=progress)
+        indices = match(tables, names, progress=progress)
+    return GivenExamples(
+        tables.source,
+        {
+            part: Examples(table.texts, table.text_pairs, _labels(table, indices, task, n_labels=len(names)), names)
+            for part, table in tables.parts.items()
+        },
+    )
+
+
+def _labels(
+    table: Table, indices: Mapping[RawLabel, int], task: Task, *, n_labels: int
+) -> NDArray[np.int64] | NDArray[np.int8] | NDArray[np.float64] | None:
+    """What `Examples.labels` holds; None where the part has no labels."""
+    if table.labels is None:
+        return None
+    if task.label_kind is LabelKind.NUMBER:
+        return np.array(table.labels, np.float64)
+    if task.label_kind is LabelKind.CLASS:
+        return np.fromiter((indices[label] for label in table.labels), dtype=np.int64, count=len(table))
+    found = np.zeros((len(table), n_labels), np.int8)
+    for row, given in enumerate(table.labels):
+        found[row, [indices[label] for label in given]] = 1
+    return found

@@ -87,7 +87,7 @@ def only_one_label(source: str, name: str) -> LabelError:
 
 
 def _counts(tables: Tables) -> Counter[RawLabel]:
-    return sum((Counter(table.labels) for table in tables.parts.values() if table.labels), Counter())
+    return sum((Counter(table.named_labels) for table in tables.parts.values()), Counter())
 
 
 def _written(label: RawLabel, data_names: Sequence[str]) -> str:
@@ -142,8 +142,9 @@ def _unknown(
 
 def _first(tables: Tables, label: RawLabel) -> tuple[Table, int]:
     for table in tables.parts.values():
-        if table.labels and label in table.labels:
-            return table, table.labels.index(label)
+        for row, given in enumerate(table.labels or ()):
+            if label == given or (isinstance(given, tuple) and label in given):
+                return table, row
     raise AssertionError(label)
 
 

@@ -145,11 +145,11 @@ class _Cleaner:
     repeats: dict[str, int] = field(default_factory=dict)
     leaks: dict[str, int] = field(default_factory=dict)
     contradictions: int = 0
-    _first: dict[str, tuple[str, int | None]] = field(default_factory=dict)
+    _first: dict[str, tuple[str, object]] = field(default_factory=dict)
 
     def cleaned(self, part: str, examples: Examples) -> _Clean:
         contents = examples.content_fingerprints
-        labels: list[int | None] = [None] * len(examples) if examples.labels is None else examples.labels.tolist()
+        labels: list[object] = [None] * len(examples) if examples.labels is None else examples.labels.tolist()
         self.repeats[part] = 0
         self.leaks |= {f"{part} in {earlier}": 0 for earlier in self.repeats if earlier != part}
         in_part: set[str] = set()
@@ -210,8 +210,8 @@ def _check_alike(parts: Sequence[Examples], source: str) -> None:
 
 def _check_filled(clean: dict[str, _Clean], given: dict[str, Examples | None], source: str) -> None:
     before, train = given[TRAIN], clean[TRAIN].examples
-    if before is not None and before.labels is not None and len(found := np.unique(before.labels)) == 1:
-        raise only_one_label(source, before.label_names[found[0]])
+    if before is not None and (only := _only_label(before)) is not None:
+        raise only_one_label(source, only)
     emptied = [part for part, found in clean.items() if not found.examples.texts and part != TRAIN and given[part]]
     if emptied:
         raise DataError(
@@ -219,7 +219,7 @@ def _check_filled(clean: dict[str, _Clean], given: dict[str, Examples | None], s
             hint="Give other texts for it, or leave it out: then it is carved out of train.",
         )
     faults = [f"the {part} part would be empty" for part, found in clean.items() if not found.examples.texts]
-    if not faults and train.labels is not None and len(np.unique(train.labels)) == 1:
+    if not faults and _only_label(train) is not None:
         faults.append("train would hold one label only")
     if faults:
         total = sum(len(found.examples) for found in clean.values())
@@ -229,11 +229,27 @@ def _check_filled(clean: dict[str, _Clean], given: dict[str, Examples | None], s
         )
 
 
+def _only_label(examples: Examples) -> str | None:
+    """What people say of every text, where they always say the same."""
+    if examples.labels is None:
+        return None
+    found = np.unique(examples.labels, axis=0)
+    if len(found) != 1:
+        return None
+    if found.ndim == 2:
+        return ", ".join(examples.label_names[index] for index in np.flatnonzero(found[0])) or "(none)"
+    return f"{found[0]:g}" if found.dtype.kind == "f" else examples.label_names[int(found[0])]
+
+
 def _absent_labels(clean: dict[str, _Clean]) -> list[str]:
     train = clean[TRAIN].examples
-    if train.labels is None:
+    if train.labels is None or train.labels.dtype.kind == "f":
         return []
-    counts = np.bincount(train.labels, minlength=len(train.label_names))
+    counts = (
+        np.bincount(train.labels, minlength=len(train.label_names))
+        if train.labels.ndim == 1
+        else (train.labels == 1).sum(axis=0)
+    )
     absent = [train.label_names[index] for index in np.flatnonzero(counts == 0)]
     if not absent:
         return []

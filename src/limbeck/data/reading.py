@@ -15,8 +15,8 @@ from limbeck.data.tables import Row, Table, Tables
 from limbeck.errors import DataError
 from limbeck.progress import SILENT, Progress
 from limbeck.recipe import DataTable
-from limbeck.tasks import TASKS
-from limbeck.tasks.columns import Columns, KnownNames, find_columns
+from limbeck.tasks import TASKS, Task
+from limbeck.tasks.columns import Columns, find_columns
 from limbeck.wording import counted
 
 _READERS: Mapping[str, Callable[[BinaryIO, str], Iterator[Row]]] = {
@@ -44,51 +44,51 @@ def read_table(
         DataError: Whatever is wrong with the source, with file and line.
         MissingExtraError: A data set of the hub is named and `datasets` is not installed.
     """
-    known = TASKS[task].KNOWN_COLUMNS
+    asked = TASKS[task]
     settings = columns or DataTable()
     given = Columns(settings.text, settings.text_pair, settings.label)
     found = sources.find(source)
     if isinstance(found, sources.HubDataset):
-        parts = {part: _table_of_split(split, known, given) for part, split in open_hub(found).items()}
+        parts = {part: _table_of_split(split, asked, given) for part, split in open_hub(found).items()}
     else:
-        parts = {part: _table_of_files(files, known, given) for part, files in found.items()}
+        parts = {part: _table_of_files(files, asked, given) for part, files in found.items()}
     for part, table in parts.items():
         progress.say(_told(part, table))
-    return Tables(str(source), parts)
+    return Tables(str(source), parts, asked)
 
 
-def _table_of_files(files: Sequence[Path], known: KnownNames, given: Columns) -> Table:
+def _table_of_files(files: Sequence[Path], task: Task, given: Columns) -> Table:
     gatherer: Gatherer | None = None
     number_names: tuple[str, ...] = ()
     for path in files:
         with opening.opened(path) as stream:
             if sources.ending(path) == ".parquet":
                 parquet = ParquetRows(stream, str(path))
-                settled = find_columns(parquet.columns, known, given=given, source=str(path))
-                rows, unit = parquet.rows(_names(settled)), "row"
+                settled = find_columns(parquet.columns, task.columns, given=given, source=str(path))
+                rows, unit = parquet.rows(settled.names), "row"
                 number_names = parquet.number_names(settled.label)
             else:
                 rows, unit = _READERS[sources.ending(path)](stream, str(path)), "line"
                 first = next(rows, None)
                 if first is None:
                     raise _empty(str(path))
-                settled = find_columns(list(first.values), known, given=given, source=str(path))
+                settled = find_columns(list(first.values), task.columns, given=given, source=str(path))
                 rows = itertools.chain([first], rows)
             if gatherer is None:
-                gatherer = Gatherer(settled, known)
+                gatherer = Gatherer(settled, task)
             elif settled != gatherer.columns:
                 raise DataError(
-                    f"{path} has the columns {_names(settled)}, but {files[0]} has {_names(gatherer.columns)}.",
+                    f"{path} has the columns {settled.names}, but {files[0]} has {gatherer.columns.names}.",
                     hint="Files of one part must have the same columns.",
                 )
             gatherer.take(rows, name=str(path), unit=unit)
     return _filled(gatherer, number_names, str(files[0]))
 
 
-def _table_of_split(split: HubSplit, known: KnownNames, given: Columns) -> Table:
-    settled = find_columns(split.columns, known, given=given, source=f"The {split.name}")
-    gatherer = Gatherer(settled, known)
-    gatherer.take(split.rows(_names(settled)), name=split.name, unit="row")
+def _table_of_split(split: HubSplit, task: Task, given: Columns) -> Table:
+    settled = find_columns(split.columns, task.columns, given=given, source=f"The {split.name}")
+    gatherer = Gatherer(settled, task)
+    gatherer.take(split.rows(settled.names), name=split.name, unit="row")
     return _filled(gatherer, split.number_names(settled.label), f"The {split.name}")
 
 
@@ -105,10 +105,6 @@ def _filled(gatherer: Gatherer | None, number_names: tuple[str, ...], name: str)
     if gatherer is None or not gatherer.texts:
         raise _empty(name)
     return gatherer.table(number_names)
-
-
-def _names(columns: Columns) -> list[str]:
-    return [name for name in (columns.text, columns.text_pair, columns.label) if name is not None]
 
 
 def _empty(name: str) -> DataError:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from limbeck.tasks import Task
 from limbeck.tasks.columns import Columns
 
 WHOLE = "all"
@@ -47,7 +48,8 @@ class Table:
     Args:
         texts: (n,) the texts, n at least 1.
         text_pairs: (n,) the second texts, or None for single texts.
-        labels: (n,) names or numbers as they stand in the file, or None where it has none.
+        labels: (n,) names or numbers as they stand in the file, tuples of them where a text may have several, or None
+            where it has none.
         numbers: (n,) line or row number of each row in its file, counted from 1.
         pieces: The files that the rows came from, in order.
         columns: Where they stood.
@@ -56,7 +58,7 @@ class Table:
 
     texts: tuple[str, ...]
     text_pairs: tuple[str, ...] | None
-    labels: tuple[RawLabel, ...] | None
+    labels: tuple[Any, ...] | None
     numbers: NDArray[np.int64]
     pieces: tuple[Piece, ...]
     columns: Columns
@@ -64,6 +66,14 @@ class Table:
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    @property
+    def named_labels(self) -> tuple[RawLabel, ...]:
+        """Every label of every row, one after the other."""
+        found: list[RawLabel] = []
+        for given in self.labels or ():
+            found += given if isinstance(given, tuple) else (given,)
+        return tuple(found)
 
     def place(self, index: int) -> str:
         """Where row `index` stands: "texts.jsonl, line 7"."""
@@ -78,7 +88,9 @@ class Tables:
     Args:
         source: The file, folder or data set, as it was given.
         parts: "all", or "train" with "validation" and "held_out" where the source has them.
+        task: What the texts are asked, which settles what their labels are.
     """
 
     source: str
     parts: Mapping[str, Table]
+    task: Task

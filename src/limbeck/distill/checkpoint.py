@@ -32,7 +32,7 @@ class TrainingState:
         curve: Points so far.
         sums: loss -> sum since the last point of the curve.
         n_summed: Steps in `sums`.
-        best_score: Of the best weights so far: (agreement or accuracy, minus the validation loss).
+        best_score: Of the best weights so far: (agreement or score, minus the validation loss).
         best_step: When they stood.
         best: The best trained weights so far.
         worse_evaluations: Evaluations since the best one, for early stopping.

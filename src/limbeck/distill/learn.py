@@ -107,9 +107,9 @@ def distillation_plan(recipe: Recipe, *, n_texts: int, hidden_size: int, taken: 
 def baseline_plan(student: TrainingPlan) -> TrainingPlan:
     """How the no-teacher baseline is trained: as the student, for the same steps.
 
-    It is chosen by accuracy, as it knows no teacher, and keeps the dropout of plain fine-tuning.
+    It is chosen by score, as it knows no teacher, and keeps the dropout of plain fine-tuning.
     """
-    return replace(student, name="baseline", dropout=True, choose_by="accuracy")
+    return replace(student, name="baseline", dropout=True, choose_by="score")
 
 
 def rounding_plan(student: TrainingPlan, recipe: Recipe, *, share: float) -> TrainingPlan:
@@ -147,7 +147,7 @@ def teaching_plan(recipe: Recipe, *, n_texts: int, hidden_size: int) -> Training
         dropout=True,
         evaluate_every=steps_per_epoch,
         patience=table.patience,
-        choose_by="accuracy",
+        choose_by="score",
         checkpoint_seconds=recipe.distill.checkpoint_seconds,
         seed=recipe.seed,
     )

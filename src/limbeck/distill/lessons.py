@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from limbeck.distill.live_teacher import LiveTeacher
@@ -18,7 +20,8 @@ class Targets:
     Args:
         teacher_logits: (n, classes) float32.
         teacher_hidden: (n, hidden) float16, the first token's state after the teacher's last layer.
-        labels: (n,) int64, `UNLABELLED` where nobody gave one.
+        labels: (n,) int64 of classes, (n, labels) int8 of 0 and 1, or (n,) float64 numbers; `UNLABELLED` where nobody
+            labelled a text.
         layer_states: What each student layer but the last should compute, (n, tokens, hidden) float32 each; made batch
             by batch.
         mask: (n, tokens) of the batch, where `layer_states` are.
@@ -58,3 +61,15 @@ def targets_of(examples: Examples, signals: Signals | None) -> Targets:
         teacher_hidden=None if signals is None else torch.from_numpy(signals.first_hidden),
         labels=None if examples.labels is None else torch.from_numpy(examples.labels),
     )
+
+
+def spread_of(numbers: Tensor | NDArray[np.generic] | None) -> float:
+    """Standard deviation of what is wanted, which regression errors are measured in; 1 where there is none.
+
+    Args:
+        numbers: (n, 1) or (n,) of a teacher or of people.
+    """
+    if numbers is None or len(numbers) == 0:
+        return 1.0
+    found = float(torch.as_tensor(numbers).double().std(correction=0))
+    return found if found > 0 else 1.0

@@ -1,5 +1,6 @@
 """The one training loop: distillation, its baseline and the teaching of a teacher differ by objective only."""
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,11 +15,12 @@ from accelerate import Accelerator
 from limbeck import batching, machine
 from limbeck.distill import checkpoint
 from limbeck.distill.checkpoint import TrainingState, Weights
-from limbeck.distill.lessons import Lessons, Targets
+from limbeck.distill.lessons import Lessons
 from limbeck.distill.objective import Objective
 from limbeck.families import FAMILIES
 from limbeck.progress import SILENT, Bar, Progress
 from limbeck.records import CurvePoint, TrainingRecord
+from limbeck.tasks import TASKS
 from limbeck.teacher.load import model_inputs
 from limbeck.teacher.quick import first_token_at_last
 from limbeck.tokens import EncodedTexts
@@ -65,7 +67,7 @@ class TrainingPlan:
     dropout: bool
     evaluate_every: int
     patience: int | None
-    choose_by: Literal["agreement", "accuracy"]
+    choose_by: Literal["agreement", "score"]
     checkpoint_seconds: float
     seed: int
 
@@ -183,20 +185,30 @@ class _Training:
         state, plan = self.state, self.plan
         wanted = self.lessons.validation_targets
         logits = self._answer(self.lessons.validation)
-        answers = logits.argmax(dim=-1)
-        agreement = _share_equal(
-            answers, None if wanted.teacher_logits is None else wanted.teacher_logits.argmax(dim=-1)
-        )
-        accuracy = _share_equal(answers, wanted.labels)
-        score = agreement if plan.choose_by == "agreement" else accuracy
-        assert score is not None
-        ranked = (score, -_answer_loss(logits, wanted, choose_by=plan.choose_by))
+        task, answers = TASKS[self.objective.task], logits.numpy()
+        agreement = score = None
+        if wanted.teacher_logits is not None:
+            agreement = _defined(task.agreement_of(answers, wanted.teacher_logits.numpy()).value)
+        if wanted.labels is not None:
+            score = _defined(task.score_of(answers, wanted.labels.numpy()).value)
+        chosen = agreement if plan.choose_by == "agreement" else score
+        assert chosen is not None
+        ranked = (chosen, -self._answer_loss(logits))
         if state.best_score is None or ranked > state.best_score:
             state.best_score, state.best_step, state.worse_evaluations = ranked, state.step, 0
             state.best = {name: parameter.detach().cpu().clone() for name, parameter in self.weights.items()}
         else:
             state.worse_evaluations += 1
-        self._add_point(agreement=agreement, accuracy=accuracy)
+        self._add_point(agreement=agreement, score=score)
+
+    def _answer_loss(self, logits: torch.Tensor) -> float:
+        """What parts equal shares: how far the answers are from the teacher's, or from the labels."""
+        wanted, objective = self.lessons.validation_targets, self.objective
+        if self.plan.choose_by == "agreement":
+            assert wanted.teacher_logits is not None
+            return float(objective.towards_teacher(logits, wanted.teacher_logits, temperature=1.0))
+        assert wanted.labels is not None
+        return float(objective.towards_labels(logits, wanted.labels))
 
     def _answer(self, encoded: EncodedTexts) -> torch.Tensor:
         """(n, classes) float32 logits, on the processor."""
@@ -209,10 +221,10 @@ class _Training:
                 logits[torch.from_numpy(batch)] = output.logits.float().cpu()
         return logits
 
-    def _add_point(self, *, agreement: float | None = None, accuracy: float | None = None) -> None:
+    def _add_point(self, *, agreement: float | None = None, score: float | None = None) -> None:
         state = self.state
         means = {name: total / state.n_summed for name, total in state.sums.items()} if state.n_summed else {}
-        state.curve.append(CurvePoint(state.step, means, agreement, accuracy))
+        state.curve.append(CurvePoint(state.step, means, agreement, score))
         state.sums, state.n_summed = {}, 0
 
     def _tell(self, bar: Bar) -> None:
@@ -276,18 +288,9 @@ def _decay_groups(weights: Weights, weight_decay: float) -> list[dict[str, objec
     return [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 
-def _share_equal(answers: torch.Tensor, wanted: torch.Tensor | None) -> float | None:
-    return None if wanted is None else float((answers == wanted).float().mean())
-
-
-def _answer_loss(logits: torch.Tensor, wanted: Targets, *, choose_by: str) -> float:
-    """What parts equal shares: cross-entropy to the teacher's distribution, or to the labels, in nats."""
-    goal = wanted.labels
-    if choose_by == "agreement":
-        assert wanted.teacher_logits is not None
-        goal = wanted.teacher_logits.softmax(dim=-1)
-    assert goal is not None
-    return float(torch.nn.functional.cross_entropy(logits, goal))
+def _defined(figure: float) -> float:
+    """A figure that can be compared: a correlation of equal answers is none, and stands below all others."""
+    return -1.0 if math.isnan(figure) else figure
 
 
 def _put_back(model: torch.nn.Module, best: Weights) -> None:

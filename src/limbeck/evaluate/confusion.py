@@ -5,42 +5,36 @@ from collections import defaultdict
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck.evaluate.scores import predicted_labels
 from limbeck.examples import Examples
 from limbeck.records import ChangedAnswer, Confusion
-from limbeck.tasks.classification import probabilities
+from limbeck.tasks import Task
 
 EXAMPLES_SHOWN = 3
 
 
 def changed_answers(
-    artifact_logits: NDArray[np.floating], teacher_logits: NDArray[np.floating], examples: Examples
+    artifact_logits: NDArray[np.floating], teacher_logits: NDArray[np.floating], examples: Examples, task: Task
 ) -> tuple[ChangedAnswer, ...]:
-    """Every changed answer, the surest first: those to which both sides gave the most probability.
-
-    A text on which both waver flips easily and matters little; one on which both are sure shows what was unlearned.
+    """Every changed answer, in the order of `Task.changes`.
 
     Args:
         artifact_logits: (n, classes).
         teacher_logits: (n, classes).
         examples: The n texts.
+        task: What was asked.
     """
-    artifact_labels, teacher_labels = predicted_labels(artifact_logits), predicted_labels(teacher_logits)
-    artifact_tops, teacher_tops = probabilities(artifact_logits).max(axis=1), probabilities(teacher_logits).max(axis=1)
-    changed = np.flatnonzero(artifact_labels != teacher_labels)
-    sureness = artifact_tops[changed] + teacher_tops[changed]
-    names = examples.label_names
+    names, labels = examples.label_names, examples.labels
     return tuple(
         ChangedAnswer(
-            text=examples.texts[row],
-            text_pair=None if examples.text_pairs is None else examples.text_pairs[row],
-            label=None if examples.labels is None else names[examples.labels[row]],
-            teacher_label=names[teacher_labels[row]],
-            teacher_probability=float(teacher_tops[row]),
-            artifact_label=names[artifact_labels[row]],
-            artifact_probability=float(artifact_tops[row]),
+            text=examples.texts[change.row],
+            text_pair=None if examples.text_pairs is None else examples.text_pairs[change.row],
+            label=None if labels is None else task.label_in_words(labels[change.row], names),
+            teacher_label=change.teacher_answer,
+            teacher_probability=change.teacher_probability,
+            artifact_label=change.artifact_answer,
+            artifact_probability=change.artifact_probability,
         )
-        for row in changed[np.argsort(-sureness, kind="stable")]
+        for change in task.changes(artifact_logits, teacher_logits, names)
     )
 
 
@@ -55,7 +49,11 @@ def confusions(changed: tuple[ChangedAnswer, ...], label_names: tuple[str, ...])
     for answer in changed:
         groups[answer.teacher_label, answer.artifact_label].append(answer)
     place = {name: index for index, name in enumerate(label_names)}
-    ordered = sorted(groups.items(), key=lambda item: (-len(item[1]), place[item[0][0]], place[item[0][1]]))
+
+    def order(pair: tuple[str, str]) -> tuple[object, ...]:
+        return tuple((place.get(name, len(place)), name) for name in pair)
+
+    ordered = sorted(groups.items(), key=lambda item: (-len(item[1]), order(item[0])))
     return tuple(
         Confusion(teacher_label, artifact_label, len(group), tuple(group[:EXAMPLES_SHOWN]))
         for (teacher_label, artifact_label), group in ordered

@@ -8,49 +8,49 @@ from dataclasses import dataclass
 
 from limbeck import wording
 from limbeck.evaluate import scores
-from limbeck.evaluate.intervals import Hits
+from limbeck.evaluate.scores import Doubt
 from limbeck.records import DistillationGain, Score
+from limbeck.tasks import Task
+from limbeck.tasks.measures import Measure
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What became of each text at the hands of one model.
+    """What became of the texts at the hands of one model.
 
     Args:
         name: The model's.
-        agrees: (n,) whether it answers as the teacher does; None without a teacher.
-        is_right: (n,) whether it answers as labelled; None without labels.
+        agreement: With the teacher; None without one.
+        score: Against the labels; None without any.
     """
 
     name: str
-    agrees: Hits | None
-    is_right: Hits | None
+    agreement: Measure | None
+    score: Measure | None
 
 
-def distillation_gain(
-    student: Outcomes, baseline: Outcomes, *, confidence: float, samples: int, seed: int
-) -> DistillationGain:
-    """Paired differences of agreement and of accuracy, student minus baseline, and what they mean in a sentence.
+def distillation_gain(student: Outcomes, baseline: Outcomes, *, task: Task, doubt: Doubt) -> DistillationGain:
+    """Paired differences of agreement and of score, student minus baseline, and what they mean in a sentence.
 
     Args:
         student: The distilled model.
         baseline: The same shape trained on labels alone; it knows of teacher and labels what the student does.
-        confidence: Such as 0.95.
-        samples: Bootstrap resamples.
-        seed: Of the resampling.
+        task: What was asked.
+        doubt: How intervals are made.
     """
 
-    def differ(student_hits: Hits | None, baseline_hits: Hits | None) -> Score | None:
-        if student_hits is None or baseline_hits is None:
+    def differ(of_student: Measure | None, of_baseline: Measure | None) -> Score | None:
+        if of_student is None or of_baseline is None:
             return None
-        return scores.difference(student_hits, baseline_hits, confidence=confidence, samples=samples, seed=seed)
+        return scores.difference(of_student, of_baseline, doubt)
 
-    agreement, accuracy = differ(student.agrees, baseline.agrees), differ(student.is_right, baseline.is_right)
-    return DistillationGain(student.name, baseline.name, agreement, accuracy, _sentence(agreement, accuracy))
+    agreement, score = differ(student.agreement, baseline.agreement), differ(student.score, baseline.score)
+    return DistillationGain(student.name, baseline.name, agreement, score, _sentence(agreement, score, task))
 
 
-def _sentence(agreement: Score | None, accuracy: Score | None) -> str:
-    clauses = [_clause(word, score) for word, score in (("agreement", agreement), ("accuracy", accuracy)) if score]
+def _sentence(agreement: Score | None, score: Score | None, task: Task) -> str:
+    found = ((task.agreement.name, agreement), (task.score.name, score))
+    clauses = [_clause(word, difference) for word, difference in found if difference]
     first, *further = clauses
     relation = "against" if first.startswith("cost") else "over"
     sentence = f"Distillation {first} {relation} the same shape trained on labels alone"

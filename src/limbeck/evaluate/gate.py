@@ -7,6 +7,7 @@ from limbeck.errors import RecipeError
 from limbeck.packing import LARGEST_PAIR
 from limbeck.recipe import Tolerances
 from limbeck.records import Check, ModelScores, Saturation, Score
+from limbeck.tasks import Task
 
 _LABELS, _TEACHER, _TIMINGS = "labels", "the teacher's answers", "timings of the artifact"
 PAIR_OF_WEIGHTS = "max_pair_of_weights"
@@ -14,7 +15,7 @@ PAIR_OF_WEIGHTS = "max_pair_of_weights"
 _NEEDS = {
     "min_retention": (_LABELS, _TEACHER),
     "min_agreement": (_TEACHER,),
-    "min_accuracy": (_LABELS,),
+    "min_score": (_LABELS,),
     "max_size_mb": (),
     "max_latency_ms": (_TIMINGS,),
 }
@@ -80,7 +81,7 @@ def as_recorded(tolerances: Tolerances) -> Tolerances:
 
 
 def check_all(
-    tolerances: Tolerances, artifact: ModelScores, latency_ms: float | None, *, evidence: Evidence
+    tolerances: Tolerances, artifact: ModelScores, latency_ms: float | None, *, evidence: Evidence, task: Task
 ) -> tuple[Check, ...]:
     """Every tolerance that has a value and can be measured, checked.
 
@@ -92,12 +93,13 @@ def check_all(
         artifact: What was measured of the artifact.
         latency_ms: Its p50 at batch 1; None where it was not timed.
         evidence: What there was to measure with.
+        task: What was asked.
     """
     bounds = {name: bound for name, bound in _set_tolerances(tolerances).items() if not evidence.missing(name)}
     checks = {
         "min_retention": lambda bound: _least("min_retention", "retention", bound, artifact.retention),
         "min_agreement": lambda bound: _least("min_agreement", "agreement", bound, artifact.agreement),
-        "min_accuracy": lambda bound: _least("min_accuracy", "accuracy", bound, artifact.accuracy),
+        "min_score": lambda bound: _least("min_score", task.score.name, bound, artifact.score),
         "max_size_mb": lambda bound: _most("max_size_mb", "size", bound, artifact.size_bytes / 1e6, "MB"),
         "max_latency_ms": lambda bound: _most("max_latency_ms", "latency (p50 at batch 1)", bound, latency_ms, "ms"),
     }
@@ -133,7 +135,7 @@ def _set_tolerances(tolerances: Tolerances) -> dict[str, float]:
 
 def _least(tolerance: str, word: str, bound: float, score: Score | None) -> Check:
     if score is None:  # labels and a teacher are there, and the teacher is right on no text
-        sentence = f"{word} cannot be measured, because the teacher is right on none of the texts"
+        sentence = f"{word} cannot be measured, because the teacher's own score is not above 0"
         return Check(tolerance, bound, 0.0, passed=False, sentence=sentence)
     passed = score.value >= bound
     told = wording.told_apart(100 * score.value, 100 * bound)

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from limbeck.records import Interval
+from limbeck.tasks.measures import Hits, Measure
 
-Hits = NDArray[np.bool_]
 Counts = NDArray[np.int64]
 
 WILSON = "wilson"
+BOOTSTRAP = "percentile bootstrap"
 PAIRED_BOOTSTRAP = "paired percentile bootstrap"
 
 
@@ -58,6 +59,63 @@ def paired_difference(first: Hits, second: Hits, *, confidence: float, samples: 
     return _paired_bootstrap(_difference, first, second, confidence=confidence, samples=samples, seed=seed)
 
 
+def of_measure(measure: Measure, *, confidence: float, samples: int, seed: int) -> Interval:
+    """Interval of any measure of one model; resamples in which it is not defined are left out.
+
+    Args:
+        measure: What each text adds to it.
+        confidence: Such as 0.95.
+        samples: Bootstrap resamples.
+        seed: The same seed gives the same interval.
+
+    Source: Efron, Tibshirani 1993, An Introduction to the Bootstrap, chapter 13 (percentile interval).
+    """
+    found = _resampled(measure.n, measure.over, samples=samples, seed=seed)
+    return _percentiles(found, confidence, BOOTSTRAP)
+
+
+def of_pair(
+    compare: Callable[[float, float], float],
+    first: Measure,
+    second: Measure,
+    *,
+    confidence: float,
+    samples: int,
+    seed: int,
+) -> Interval:
+    """Interval of a comparison of two models, both measured on the same resample of the texts.
+
+    Args:
+        compare: Figures of the first and of the second model -> what is wanted: their ratio, their difference.
+        first: Of one model.
+        second: Of the other, on the same texts.
+        confidence: Such as 0.95.
+        samples: Bootstrap resamples.
+        seed: The same seed gives the same interval.
+
+    Source: as `of_measure`.
+    """
+
+    def compared(rows: NDArray[np.int64]) -> float:
+        return compare(first.over(rows), second.over(rows))
+
+    return _percentiles(_resampled(first.n, compared, samples=samples, seed=seed), confidence, PAIRED_BOOTSTRAP)
+
+
+def _resampled(
+    n: int, statistic: Callable[[NDArray[np.int64]], float], *, samples: int, seed: int
+) -> NDArray[np.float64]:
+    draw = np.random.default_rng(seed)
+    return np.array([statistic(draw.integers(n, size=n)) for _ in range(samples)])
+
+
+def _percentiles(found: NDArray[np.float64], confidence: float, method: str) -> Interval:
+    if np.isnan(found).all():  # one text, say, has no correlation
+        return Interval(float("-inf"), float("inf"), confidence, method)
+    low, high = np.nanquantile(found, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(float(low), float(high), confidence, method)
+
+
 def outcome_counts(first: Hits, second: Hits) -> Counts:
     """(4,) how many texts both hit, only the first hit, only the second hit, and neither hit."""
     kinds = 2 * (~first).astype(np.int64) + (~second).astype(np.int64)
@@ -88,8 +146,7 @@ def _paired_bootstrap(
     counts = outcome_counts(first, second) + np.array([0, 1, 1, 0])
     n = int(counts.sum())
     resampled = np.random.default_rng(seed).multinomial(n, counts / n, size=samples)
-    low, high = np.nanquantile(statistic(resampled), [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(float(low), float(high), confidence, PAIRED_BOOTSTRAP)
+    return _percentiles(statistic(resampled), confidence, PAIRED_BOOTSTRAP)
 
 
 def _ratio(counts: Counts) -> NDArray[np.float64]:

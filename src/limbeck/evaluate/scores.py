@@ -1,60 +1,59 @@
-"""Scores on held-out texts, each with its interval: accuracy, agreement, retention, differences between models."""
+"""Scores on held-out texts, each with its interval: a measure of one model, and how two models compare."""
 
-import numpy as np
-from numpy.typing import NDArray
+import math
+from dataclasses import dataclass
 
 from limbeck.evaluate import intervals
-from limbeck.evaluate.intervals import Hits
 from limbeck.records import Score
-
-LabelIds = NDArray[np.int64]
-
-
-def predicted_labels(logits: NDArray[np.floating]) -> LabelIds:
-    """The index of each row's largest logit; of equal ones the first, as the runtime answers.
-
-    Args:
-        logits: (n, classes).
-
-    Returns: (n,) int64.
-    """
-    labels: LabelIds = logits.argmax(axis=1).astype(np.int64)
-    return labels
+from limbeck.tasks.measures import Measure, Share
 
 
-def share(hits: Hits, *, confidence: float) -> Score:
-    """Share of hits with Wilson's interval: accuracy where a hit is the true label, agreement where the teacher's.
+@dataclass(frozen=True)
+class Doubt:
+    """How intervals are made.
 
     Args:
-        hits: (n,) n at least 1.
-        confidence: Such as 0.95.
-    """
-    n, n_hits = len(hits), int(hits.sum())
-    return Score(n_hits / n, intervals.wilson(n_hits, n, confidence=confidence), n)
-
-
-def retention(student_right: Hits, teacher_right: Hits, *, confidence: float, samples: int, seed: int) -> Score | None:
-    """Student's accuracy / teacher's accuracy, paired text by text. Above 1 the student is the better one.
-
-    Args:
-        student_right: (n,) whether the student's answer is the true label.
-        teacher_right: (n,) the same of the teacher.
         confidence: Such as 0.95.
         samples: Bootstrap resamples.
         seed: Of the resampling.
-
-    Returns: The score; None where the teacher is right on no text, because nothing could be retained.
     """
-    n_teacher = int(teacher_right.sum())
-    if n_teacher == 0:
+
+    confidence: float
+    samples: int
+    seed: int
+
+
+def of_one(measure: Measure, doubt: Doubt) -> Score:
+    """A measure with its interval: Wilson's for shares, the percentile bootstrap's for all else."""
+    if isinstance(measure, Share):
+        interval = intervals.wilson(int(measure.hits.sum()), measure.n, confidence=doubt.confidence)
+    else:
+        interval = intervals.of_measure(measure, **vars(doubt))
+    return Score(measure.value, interval, measure.n)
+
+
+def retention(student: Measure, teacher: Measure, doubt: Doubt) -> Score | None:
+    """Student's score / teacher's score, paired text by text. Above 1 the student is the better one.
+
+    Returns: The score; None where the teacher's is not above 0, because nothing could be retained.
+    """
+    if not teacher.value > 0:
         return None
-    interval = intervals.paired_ratio(student_right, teacher_right, confidence=confidence, samples=samples, seed=seed)
-    # One division of whole numbers, so that 49 of 50 is exactly the 0.98 that a recipe says.
-    return Score(int(student_right.sum()) / n_teacher, interval, len(student_right))
+    if isinstance(student, Share) and isinstance(teacher, Share):
+        # One division of whole numbers, so that 49 of 50 is exactly the 0.98 that a recipe says.
+        value = int(student.hits.sum()) / int(teacher.hits.sum())
+        return Score(value, intervals.paired_ratio(student.hits, teacher.hits, **vars(doubt)), student.n)
+    return Score(student.value / teacher.value, intervals.of_pair(_ratio, student, teacher, **vars(doubt)), student.n)
 
 
-def difference(student_hits: Hits, other_hits: Hits, *, confidence: float, samples: int, seed: int) -> Score:
-    """Share of the student's hits minus share of the other's, paired text by text; arguments as in `retention`."""
-    interval = intervals.paired_difference(student_hits, other_hits, confidence=confidence, samples=samples, seed=seed)
-    n = len(student_hits)
-    return Score((int(student_hits.sum()) - int(other_hits.sum())) / n, interval, n)
+def difference(student: Measure, other: Measure, doubt: Doubt) -> Score:
+    """The student's score minus the other's, paired text by text."""
+    if isinstance(student, Share) and isinstance(other, Share):
+        value = (int(student.hits.sum()) - int(other.hits.sum())) / student.n
+        return Score(value, intervals.paired_difference(student.hits, other.hits, **vars(doubt)), student.n)
+    interval = intervals.of_pair(lambda one, two: one - two, student, other, **vars(doubt))
+    return Score(student.value - other.value, interval, student.n)
+
+
+def _ratio(student: float, teacher: float) -> float:
+    return student / teacher if teacher > 0 else math.nan

@@ -8,6 +8,7 @@ from dataclasses import replace
 from limbeck import wording
 from limbeck.evaluate.summary import verdict_sentence
 from limbeck.records import ARTIFACT, TEACHER, Check, ModelScores, Verdict
+from limbeck.tasks import TASKS
 
 _TIMED = "max_latency_ms"
 
@@ -28,7 +29,7 @@ def lasting(verdict: Verdict) -> Verdict:
         _named(verdict, TEACHER),
         checks=[_untimed(check) for check in verdict.checks],
         timings=(),
-        n=verdict.n_held_out,
+        task=TASKS[verdict.task],
     )
     checks = tuple(check for check in verdict.checks if check.tolerance != _TIMED)
     return replace(verdict, sentence=sentence, checks=checks, timings=())

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from limbeck import wording
 from limbeck.records import ARTIFACT, TEACHER, Check, ModelScores, Timing
+from limbeck.tasks import Task
 
 _TOO_BUSY = 0.5  # spread between rounds from which on a ratio of speeds would be chance
 
@@ -14,7 +15,12 @@ def side(timings: Sequence[Timing], model: str) -> Timing | None:
 
 
 def verdict_sentence(
-    artifact: ModelScores, teacher: ModelScores | None, *, checks: Sequence[Check], timings: Sequence[Timing], n: int
+    artifact: ModelScores,
+    teacher: ModelScores | None,
+    *,
+    checks: Sequence[Check],
+    timings: Sequence[Timing],
+    task: Task,
 ) -> str:
     """What a reader should know who reads nothing else.
 
@@ -23,7 +29,7 @@ def verdict_sentence(
         teacher: The teacher's, or None where its answers are not at hand.
         checks: Every tolerance that was checked.
         timings: Artifact's and teacher's, where measured.
-        n: Held-out texts.
+        task: What was asked.
     """
     missed = [check.sentence for check in checks if not check.passed]
     if missed:
@@ -31,26 +37,20 @@ def verdict_sentence(
     opening = "The artifact passed: it" if checks else "The artifact was held to no tolerance: it"
     spread = _spread(timings)
     if spread <= _TOO_BUSY:
-        return f"{opening} {_enumerated(_findings(artifact, teacher, timings, n))}."
-    told = f"{opening} {_enumerated(_findings(artifact, teacher, (), n))}."
+        return f"{opening} {_enumerated(_findings(artifact, teacher, timings, task))}."
+    told = f"{opening} {_enumerated(_findings(artifact, teacher, (), task))}."
     return f"{told} Its speed could not be told: the machine was busy, and rounds differ by {wording.percent(spread)}."
 
 
-def _findings(artifact: ModelScores, teacher: ModelScores | None, timings: Sequence[Timing], n: int) -> list[str]:
-    answers, manner = artifact.agreement, "as the teacher does"
-    if answers is None:
-        answers, manner = artifact.accuracy, "as labelled"
-    assert answers is not None, "judge() refuses texts with neither teacher nor labels"
-    interval = answers.interval
-    held_out = wording.counted(n, "held-out text")
-    answered = (
-        f"answers {wording.percent(answers.value)} of {held_out} {manner} "
-        f"({wording.plain(100 * interval.confidence)} % interval {wording.percent_range(interval.low, interval.high)})"
-    )
-    findings = [answered]
+def _findings(artifact: ModelScores, teacher: ModelScores | None, timings: Sequence[Timing], task: Task) -> list[str]:
+    score, words = artifact.agreement, task.agreement
+    if score is None:
+        score, words = artifact.score, task.score
+    assert score is not None, "judge() refuses texts with neither teacher nor labels"
+    findings = [score.in_a_clause(words.clause, texts=wording.counted(score.n, "held-out text"))]
     if artifact.retention is not None:
         verb = "keeps" if artifact.retention.value <= 1 else "reaches"
-        findings.append(f"{verb} {wording.percent(artifact.retention.value)} of its accuracy")
+        findings.append(f"{verb} {wording.percent(artifact.retention.value)} of its {task.score.name}")
     comparisons = []
     if teacher is not None:
         comparisons.append(_compared(teacher.size_bytes / artifact.size_bytes, "smaller", "larger", alike="as large"))

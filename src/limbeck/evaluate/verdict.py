@@ -18,10 +18,12 @@ from limbeck.evaluate.gate import (
     refuse_unmeasurable,
     saturation_not_checked,
 )
+from limbeck.evaluate.scores import Doubt
 from limbeck.evaluate.summary import side, verdict_sentence
 from limbeck.examples import Examples
 from limbeck.recipe import Tolerances
 from limbeck.records import ARTIFACT, BASELINE, STUDENT, DistillationGain, ModelScores, Saturation, Timing, Verdict
+from limbeck.tasks import TASKS, LabelKind, Task
 
 
 @dataclass(frozen=True)
@@ -41,21 +43,13 @@ class ModelAnswers:
     n_parameters: int
 
 
-@dataclass(frozen=True)
-class _Doubt:
-    """How intervals are made: confidence, bootstrap resamples, seed."""
-
-    confidence: float
-    samples: int
-    seed: int
-
-
 def judge(
     artifact: ModelAnswers,
     teacher: ModelAnswers | None,
     *,
     examples: Examples,
     tolerances: Tolerances,
+    task: str = "classification",
     others: Sequence[ModelAnswers] = (),
     n_truncated: int = 0,
     confidence: float = 0.95,
@@ -66,7 +60,7 @@ def judge(
 ) -> Verdict:
     """Judge an artifact on held-out texts. The same arguments always give the same verdict.
 
-    With labels there is accuracy, with a teacher agreement, with both retention. A student and a no-teacher baseline
+    With labels there is a score, with a teacher agreement, with both retention. A student and a no-teacher baseline
     among `others` show what distillation brought.
 
     Args:
@@ -74,6 +68,7 @@ def judge(
         teacher: What the teacher answered; None where only labels are at hand.
         examples: The n held-out texts, at least one.
         tolerances: What the user accepts.
+        task: What was asked; see `limbeck.tasks`.
         others: Further models on the same texts: "student (float32)", "no-teacher baseline".
         n_truncated: How many of the texts the artifact's tokenizer cut.
         confidence: Of every interval.
@@ -89,7 +84,8 @@ def judge(
         RecipeError: A tolerance was set that nothing here can check; see `refuse_unmeasurable`.
     """
     models = [artifact, *others] if teacher is None else [teacher, *others, artifact]
-    _check_examples(examples, has_teacher=teacher is not None)
+    asked = TASKS[task]
+    _check_examples(examples, asked, has_teacher=teacher is not None)
     _check_models(models, examples)
     ours = side(timings, ARTIFACT)
     evidence = Evidence(
@@ -97,72 +93,68 @@ def judge(
     )
     refuse_unmeasurable(tolerances, evidence)
 
-    doubt = _Doubt(confidence, bootstrap_samples, seed)
-    outcomes = {model.name: _outcomes(model, teacher, examples) for model in models}
+    doubt = Doubt(confidence, bootstrap_samples, seed)
+    outcomes = {model.name: _outcomes(model, teacher, examples, asked) for model in models}
     of_teacher = None if teacher is None else outcomes[teacher.name]
     scored = {model.name: _scored(model, outcomes[model.name], of_teacher, doubt) for model in models}
     artifact_scores = scored[artifact.name]
     teacher_scores = None if teacher is None else scored[teacher.name]
 
-    checks = check_all(tolerances, artifact_scores, None if ours is None else ours.batch_1.p50_ms, evidence=evidence)
+    checks = check_all(
+        tolerances, artifact_scores, None if ours is None else ours.batch_1.p50_ms, evidence=evidence, task=asked
+    )
     unchecked = not_checked(tolerances, evidence)
     if saturation is not None:
         checks, unchecked = (*checks, *check_saturation(saturation)), (*unchecked, *saturation_not_checked(saturation))
-    changed = () if teacher is None else changed_answers(artifact.logits, teacher.logits, examples)
+    changed = () if teacher is None else changed_answers(artifact.logits, teacher.logits, examples, asked)
     return Verdict(
         passed=all(check.passed for check in checks),
-        sentence=verdict_sentence(artifact_scores, teacher_scores, checks=checks, timings=timings, n=len(examples)),
+        sentence=verdict_sentence(artifact_scores, teacher_scores, checks=checks, timings=timings, task=asked),
         checks=checks,
         models=tuple(scored.values()),
-        confusions=confusions(changed, examples.label_names),
+        confusions=confusions(changed, examples.label_names) if asked.groups_changes else (),
         n_changed=len(changed),
         n_held_out=len(examples),
         n_truncated=n_truncated,
         timings=tuple(timings),
         changed_answers=changed,
-        gain=_gain(outcomes, outcomes[artifact.name], doubt),
+        gain=_gain(outcomes, outcomes[artifact.name], asked, doubt),
         not_checked=unchecked,
+        task=task,
     )
 
 
-def _outcomes(model: ModelAnswers, teacher: ModelAnswers | None, examples: Examples) -> Outcomes:
-    answers = scores.predicted_labels(model.logits)
+def _outcomes(model: ModelAnswers, teacher: ModelAnswers | None, examples: Examples, task: Task) -> Outcomes:
     return Outcomes(
         name=model.name,
-        agrees=None if teacher is None or model is teacher else answers == scores.predicted_labels(teacher.logits),
-        is_right=None if examples.labels is None else answers == examples.labels,
+        agreement=None if teacher is None or model is teacher else task.agreement_of(model.logits, teacher.logits),
+        score=None if examples.labels is None else task.score_of(model.logits, examples.labels),
     )
 
 
-def _scored(model: ModelAnswers, outcomes: Outcomes, of_teacher: Outcomes | None, doubt: _Doubt) -> ModelScores:
+def _scored(model: ModelAnswers, outcomes: Outcomes, of_teacher: Outcomes | None, doubt: Doubt) -> ModelScores:
     retention = None
-    if outcomes is not of_teacher and outcomes.is_right is not None and of_teacher and of_teacher.is_right is not None:
-        retention = scores.retention(
-            outcomes.is_right,
-            of_teacher.is_right,
-            confidence=doubt.confidence,
-            samples=doubt.samples,
-            seed=doubt.seed,
-        )
+    if outcomes is not of_teacher and outcomes.score is not None and of_teacher and of_teacher.score is not None:
+        retention = scores.retention(outcomes.score, of_teacher.score, doubt)
     return ModelScores(
         name=model.name,
         size_bytes=model.size_bytes,
         n_parameters=model.n_parameters,
-        accuracy=None if outcomes.is_right is None else scores.share(outcomes.is_right, confidence=doubt.confidence),
+        score=None if outcomes.score is None else scores.of_one(outcomes.score, doubt),
         retention=retention,
-        agreement=None if outcomes.agrees is None else scores.share(outcomes.agrees, confidence=doubt.confidence),
+        agreement=None if outcomes.agreement is None else scores.of_one(outcomes.agreement, doubt),
     )
 
 
-def _gain(outcomes: Mapping[str, Outcomes], of_artifact: Outcomes, doubt: _Doubt) -> DistillationGain | None:
+def _gain(outcomes: Mapping[str, Outcomes], of_artifact: Outcomes, task: Task, doubt: Doubt) -> DistillationGain | None:
     baseline = next((outcome for name, outcome in outcomes.items() if name.startswith(BASELINE)), None)
     if baseline is None:
         return None
     student = next((outcome for name, outcome in outcomes.items() if name.startswith(STUDENT)), of_artifact)
-    return distillation_gain(student, baseline, confidence=doubt.confidence, samples=doubt.samples, seed=doubt.seed)
+    return distillation_gain(student, baseline, task=task, doubt=doubt)
 
 
-def _check_examples(examples: Examples, *, has_teacher: bool) -> None:
+def _check_examples(examples: Examples, task: Task, *, has_teacher: bool) -> None:
     if len(examples) == 0:
         raise DataError(
             "There is no held-out text to judge on.", hint="Give at least one text; several hundred say more."
@@ -171,8 +163,10 @@ def _check_examples(examples: Examples, *, has_teacher: bool) -> None:
         if not has_teacher:
             raise DataError(
                 f"The {len(examples)} held-out texts have no labels, and the teacher's answers to them are missing.",
-                hint="Bring labels to measure accuracy, or the teacher's signals to measure agreement.",
+                hint="Bring labels to measure the score, or the teacher's signals to measure agreement.",
             )
+        return
+    if task.label_kind is not LabelKind.CLASS:
         return
     n_classes = len(examples.label_names)
     outside = np.flatnonzero((examples.labels < 0) | (examples.labels >= n_classes))

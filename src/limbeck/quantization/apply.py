@@ -9,12 +9,12 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from limbeck.bits import LayerBits, QuantizationRecord
 from limbeck.errors import SchemeError
 from limbeck.packing import Floats, PackedTensor, PackedWeights
 from limbeck.quantization.affine import quantize_linear, quantize_table, refuse_group_size
 from limbeck.quantization.compensation import COMPENSATED_BITS, compensated
 from limbeck.quantization.preparation import NOTHING_KNOWN, Preparation
-from limbeck.records import LayerBits, QuantizationRecord
 from limbeck.scheme import FLOAT_BITS, Scheme, shippable
 
 SMALLEST_TABLE_ROWS = 65

@@ -17,6 +17,7 @@ from limbeck import batching
 from limbeck.examples import Examples
 from limbeck.packing import Floats
 from limbeck.quantization.calibration import check_calibration_texts
+from limbeck.quantization.divergence import spread_of, summed_divergence
 from limbeck.quantization.observing import LayerObserver, leaving_out_padding, watching
 from limbeck.teacher.load import model_inputs
 from limbeck.teacher.quick import first_token_at_last
@@ -86,7 +87,7 @@ class Probe:
         self._counts: dict[str, Tensor] = {}
         with _counting_rows(model, self._counts):
             self._logits = self._answers()
-        self._exact = [logits.double().log_softmax(dim=-1) for logits in self._logits]
+        self._spread = spread_of(self._logits)
         self._groups = _read_together(model, self._batches[-1])
 
     def change(self, weights: Mapping[str, Floats], *, watched: Mapping[str, LayerObserver] | None = None) -> Change:
@@ -98,9 +99,11 @@ class Probe:
         """
         squared = divergence = 0.0
         with _in_place_of(self.model, weights), watching(self.model, watched or {}):
-            for logits, before, exact in zip(self._answers(), self._logits, self._exact, strict=True):
+            for logits, before in zip(self._answers(), self._logits, strict=True):
                 squared += float((logits - before).square().sum(dtype=torch.float64))
-                divergence += float((exact.exp() * (exact - logits.double().log_softmax(dim=-1))).sum())
+                divergence += summed_divergence(
+                    before, logits, problem_type=self.model.config.problem_type, spread=self._spread
+                )
         n_logits = self.n_texts * self._logits[0].shape[-1]
         return Change(squared / n_logits, max(0.0, divergence / self.n_texts))
 

@@ -19,7 +19,7 @@ _BUDGET_BYTES, _ROW_BYTES, _GROUP_BYTES, _LEAST_BYTES = 1_300_000, 320, 1_000, 1
 
 @dataclass(frozen=True)
 class ShownAnswer:
-    """One changed answer: its texts, probabilities, label, and who was right (empty without a label).
+    """One changed answer: its texts, both probabilities (or answers that have none), label, and who was right.
 
     `pair` names both answers where the group does not.
     """
@@ -95,6 +95,9 @@ def changed_answers(verdict: Verdict) -> ChangedAnswers:
         of_rare = [answer for found in rare for answer in by_pair.get(_pair(found), [])]
         shown = tuple(_shown(answer, longest, names_pair=True) for answer in of_rare)
         groups.append(Group((), sum(found.count for found in rare), 0.0, is_open=False, answers=shown))
+    if answers and not verdict.confusions:
+        shown = tuple(_shown(answer, longest) for answer in answers)
+        groups.append(Group((), verdict.n_changed, 1.0, is_open=True, answers=shown))
     return ChangedAnswers(
         tuple(groups),
         len(answers),
@@ -134,13 +137,18 @@ def _shown(answer: ChangedAnswer, longest: int, *, names_pair: bool = False) -> 
         f"{shown_label(answer.teacher_label)} → {shown_label(answer.artifact_label)}" if names_pair else "",
         "" if answer.label is None else shown_label(answer.label),
         _right(answer),
-        wording.percent(answer.teacher_probability),
-        wording.percent(answer.artifact_probability),
+        *(
+            shown_label(label) if probability is None else wording.percent(probability)
+            for label, probability in (
+                (answer.teacher_label, answer.teacher_probability),
+                (answer.artifact_label, answer.artifact_probability),
+            )
+        ),
     )
 
 
 def _right(answer: ChangedAnswer) -> str:
-    if answer.label is None:
+    if answer.label is None or answer.teacher_probability is None:
         return ""
     if answer.label == answer.teacher_label:
         return "teacher"
@@ -148,7 +156,9 @@ def _right(answer: ChangedAnswer) -> str:
 
 
 def _who_was_right(answers: Sequence[ChangedAnswer]) -> tuple[tuple[str, int], ...]:
-    rights = [_right(answer) for answer in answers if answer.label is not None]
+    rights = [
+        _right(answer) for answer in answers if answer.label is not None and answer.teacher_probability is not None
+    ]
     if not rights:
         return ()
     return tuple((who, rights.count(who)) for who in ("teacher", "artifact", "neither") if who in rights)

@@ -4,8 +4,7 @@ import math
 import re
 
 from limbeck import wording
-from limbeck.bits import BitAssignment, LayerSensitivity
-from limbeck.records import QuantizationRecord
+from limbeck.bits import BitAssignment, LayerSensitivity, QuantizationRecord
 from limbeck.report.figures import HeatCell, HeatRow, heat_table
 from limbeck.report.panels import Panel
 

@@ -11,18 +11,21 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from limbeck import wording
+from limbeck.bits import COMPENSATED, DIVIDED, MIXED, TRAINED
 from limbeck.manifest import quantized_model_file, transformers_js_options
-from limbeck.records import COMPENSATED, DIVIDED, MIXED, TRAINED, RunRecord, Score
+from limbeck.records import RunRecord, Score, Verdict
 from limbeck.report.measures import tolerances
 from limbeck.report.names import last_name
 from limbeck.report.roles import Side, first_of, sides
 from limbeck.report.texts import printable
+from limbeck.report.uses import USES
 from limbeck.scheme import Scheme
+from limbeck.tasks import TASKS, Task
 
 # What a model hub takes for a repository: "owner/name" or, for a few old ones, a bare name.
 _HUB_ID = re.compile(r"(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}")
 _LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
-_TAGS = ("limbeck", "distillation", "quantization", "onnx", "transformers.js", "text-classification")
+_TAGS = ("limbeck", "distillation", "quantization", "onnx", "transformers.js")
 
 _CITATIONS = {
     "soft_labels": (
@@ -88,7 +91,9 @@ def model_card(record: RunRecord, *, name: str) -> str:
             quoted_name=json.dumps(name, ensure_ascii=False),
             teacher_name=last_name(record.teacher.get("name", "the teacher")),
             sides=found,
-            summary=_summary(artifact, teacher, verdict.n_held_out),
+            task=TASKS[verdict.task],
+            uses=USES[verdict.task],
+            summary=_summary(artifact, teacher, verdict),
             tolerances=tolerances(checks),
             n_held_out=verdict.n_held_out,
             n_changed=verdict.n_changed,
@@ -107,24 +112,28 @@ def model_card(record: RunRecord, *, name: str) -> str:
 
 
 def _front_matter(record: RunRecord, name: str, artifact: Side | None) -> str:
-    lines = ["library_name: transformers", "pipeline_tag: text-classification"]
+    task = TASKS[record.verdict.task]
+    lines = ["library_name: transformers", f"pipeline_tag: {task.hub_name}"]
     hub_id, license_id = record.teacher.get("hub_id", ""), record.teacher.get("license", "")
     if _HUB_ID.fullmatch(hub_id):
         lines.append(f"base_model: {json.dumps(hub_id)}")
     if _LICENSE.fullmatch(license_id):
         lines.append(f"license: {json.dumps(license_id)}")
-    lines += ["tags:", *(f"- {tag}" for tag in (*_TAGS, Scheme.parse(record.quantization.scheme).short_name))]
-    metrics = _metrics(artifact)
+    lines += [
+        "tags:",
+        *(f"- {tag}" for tag in (*_TAGS, task.hub_name, Scheme.parse(record.quantization.scheme).short_name)),
+    ]
+    metrics = _metrics(artifact, task)
     if metrics:
-        if any(kind == "accuracy" for kind, _, _ in metrics):
-            lines += ["metrics:", "- accuracy"]
+        if artifact is not None and artifact.scores.score is not None:
+            lines += ["metrics:", f"- {task.hub_metric}"]
         lines += [
             "model-index:",
             f"- name: {json.dumps(name, ensure_ascii=False)}",
             "  results:",
             "  - task:",
-            "      type: text-classification",
-            "      name: Text Classification",
+            f"      type: {task.hub_name}",
+            f"      name: {task.hub_name.replace('-', ' ').title()}",
             "    dataset:",
             "      type: held-out",
             f"      name: {json.dumps(wording.counted(record.verdict.n_held_out, 'held-out text'))}",
@@ -135,37 +144,31 @@ def _front_matter(record: RunRecord, name: str, artifact: Side | None) -> str:
     return "\n".join(lines)
 
 
-def _metrics(artifact: Side | None) -> list[tuple[str, str, float]]:
+def _metrics(artifact: Side | None, task: Task) -> list[tuple[str, str, float]]:
     if artifact is None:
         return []
     scores = artifact.scores
     told: list[tuple[str, str, Score | None]] = [
-        ("accuracy", "Accuracy", scores.accuracy),
+        (task.hub_metric, task.score.title, scores.score),
         ("agreement", "Agreement with the teacher", scores.agreement),
-        ("retention", "Accuracy divided by the teacher's", scores.retention),
+        ("retention", f"{task.score.title} divided by the teacher's", scores.retention),
     ]
     return [(kind, words, score.value) for kind, words, score in told if score is not None]
 
 
-def _summary(artifact: Side | None, teacher: Side | None, n_held_out: int) -> str:
+def _summary(artifact: Side | None, teacher: Side | None, verdict: Verdict) -> str:
     """What the verdict says, without anything that depends on the machine."""
     if artifact is None:
         return ""
-    clauses = []
-    for score, words in (
-        (artifact.scores.agreement, "as its teacher does"),
-        (artifact.scores.accuracy, "as they are labelled"),
-    ):
-        if score is not None:
-            interval = wording.percent_range(score.interval.low, score.interval.high)
-            confidence = wording.plain(100 * score.interval.confidence)
-            clauses.append(f"answers {wording.percent(score.value)} {words} ({confidence} % interval {interval})")
+    task = TASKS[verdict.task]
+    found = ((task.agreement, artifact.scores.agreement), (task.score, artifact.scores.score))
+    clauses = [score.in_a_clause(words.clause, texts="them") for words, score in found if score is not None]
     if teacher is not None and 0 < artifact.scores.size_bytes < teacher.scores.size_bytes:
         clauses.append(f"is {wording.multiple(teacher.scores.size_bytes / artifact.scores.size_bytes)} times smaller")
     if not clauses:
         return ""
     joined = clauses[0] if len(clauses) == 1 else f"{', '.join(clauses[:-1])} and {clauses[-1]}"
-    return f"On {wording.counted(n_held_out, 'held-out text')} it {joined}."
+    return f"On {wording.counted(verdict.n_held_out, 'held-out text')} it {joined}."
 
 
 def _citations(record: RunRecord) -> list[str]:
@@ -174,10 +177,7 @@ def _citations(record: RunRecord) -> list[str]:
     used = [key for key in ("soft_labels", "last_hidden") if weights.get(key)]
     used += ["layers", "integers", *record.quantization.methods]
     scores = [
-        score
-        for model in record.verdict.models
-        for score in (model.agreement, model.retention, model.accuracy)
-        if score
+        score for model in record.verdict.models for score in (model.agreement, model.retention, model.score) if score
     ]
     methods = {score.interval.method for score in scores}
     return [

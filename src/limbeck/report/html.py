@@ -11,7 +11,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from limbeck import wording
-from limbeck.records import LayerBits, ModelScores, RunRecord
+from limbeck.bits import LayerBits
+from limbeck.records import ModelScores, RunRecord
 from limbeck.report import bearing, panels
 from limbeck.report.answers import changed_answers
 from limbeck.report.measures import measures, texts_a_second, tolerances
@@ -19,6 +20,7 @@ from limbeck.report.names import last_name
 from limbeck.report.roles import Side, first_of, role_of, sides, timings_in_order
 from limbeck.report.scatter import key_mark
 from limbeck.report.texts import printable
+from limbeck.tasks import TASKS
 
 _FINGERPRINT = " fingerprint"
 NOISY_SPREAD = 0.25
@@ -62,6 +64,7 @@ def render(record: RunRecord) -> str:
         record: What the run has to tell.
     """
     verdict = record.verdict
+    task = TASKS[verdict.task]
     found = sides(verdict)
     artifact = first_of("artifact", found)
     assignment = record.quantization.assignment
@@ -71,6 +74,7 @@ def render(record: RunRecord) -> str:
         .render(
             record=record,
             verdict=verdict,
+            task=task,
             subject=printable(last_name(record.teacher.get("name", "teacher"))),
             sides=found,
             timings=timings_in_order(verdict),
@@ -83,9 +87,9 @@ def render(record: RunRecord) -> str:
             confidence=confidence_of(verdict.models),
             interval_methods=_interval_methods(record),
             fidelity_panels=panels.fidelity_panels(verdict),
-            gain_panel=None if verdict.gain is None else panels.gain_panel(verdict.gain),
+            gain_panel=None if verdict.gain is None else panels.gain_panel(verdict.gain, task),
             speed_panels=panels.size_and_speed_panels(verdict),
-            training_panels=panels.training_panels(record.trainings),
+            training_panels=panels.training_panels(record.trainings, task),
             changed=changed_answers(verdict),
             bytes_panel=panels.bytes_panel(record.quantization) if record.quantization.layers else None,
             bearing_panel=bearing.bearing_panel(record.quantization),
@@ -134,7 +138,7 @@ def _toml_value(value: object) -> str:
 def confidence_of(models: Iterable[ModelScores]) -> str:
     """The confidence of the intervals, as a whole percent where it is one: "95 %"."""
     for model in models:
-        for score in (model.agreement, model.accuracy):
+        for score in (model.agreement, model.score):
             if score is not None:
                 return wording.percent(score.interval.confidence, decimals=1).replace(".0 ", " ")
     return ""
@@ -142,6 +146,7 @@ def confidence_of(models: Iterable[ModelScores]) -> str:
 
 _METHOD_WORDS = {
     "wilson": "Intervals of shares are Wilson’s.",
+    "percentile bootstrap": "Other intervals come from drawing the texts anew (bootstrap).",
     "paired percentile bootstrap": (
         "Intervals of retention come from drawing the texts anew, teacher and model together (paired bootstrap)."
     ),
@@ -154,10 +159,7 @@ _METHOD_WORDS = {
 def _interval_methods(record: RunRecord) -> str:
     """How the intervals were made, in sentences."""
     scores = [
-        score
-        for model in record.verdict.models
-        for score in (model.agreement, model.retention, model.accuracy)
-        if score
+        score for model in record.verdict.models for score in (model.agreement, model.retention, model.score) if score
     ]
     methods = dict.fromkeys(score.interval.method for score in scores)
     return " ".join(_METHOD_WORDS.get(method, f"Intervals: {method}.") for method in methods)

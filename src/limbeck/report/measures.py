@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from limbeck import wording
 from limbeck.records import Check, Score, Verdict
 from limbeck.report.roles import Role, Side, first_of, sides
+from limbeck.tasks import TASKS
 
 
 @dataclass(frozen=True)
@@ -45,22 +46,15 @@ def measures(verdict: Verdict) -> tuple[Measure, ...]:
     """The rows of the comparison; a measure that no model has is left out."""
     found = sides(verdict)
     teacher = first_of("teacher", found)
+    task = TASKS[verdict.task]
     rows: list[tuple[str, str, _Figure]] = [
-        (
-            "Accuracy",
-            "Share of held-out texts answered as they are labelled.",
-            lambda side: share_figure(side.scores.accuracy),
-        ),
+        (task.score.title, task.score.meaning, lambda side: share_figure(side.scores.score)),
         (
             "Retention",
-            "The model’s accuracy divided by the teacher’s.",
+            f"The model’s {task.score.name} divided by the teacher’s.",
             lambda side: share_figure(side.scores.retention),
         ),
-        (
-            "Agreement",
-            "Share of held-out texts answered as the teacher answers, right or wrong.",
-            lambda side: share_figure(side.scores.agreement),
-        ),
+        (task.agreement.title, task.agreement.meaning, lambda side: share_figure(side.scores.agreement)),
         ("Size on disk", "What must ship for it to answer: model and tokenizer.", lambda side: _size(side, teacher)),
         ("Parameters", "Numbers that were learned.", lambda side: (wording.millions(side.scores.n_parameters), "")),
         (

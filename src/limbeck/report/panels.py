@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from limbeck import wording
-from limbeck.records import Check, CurvePoint, DistillationGain, QuantizationRecord, Score, TrainingRecord, Verdict
+from limbeck.bits import QuantizationRecord
+from limbeck.records import Check, CurvePoint, DistillationGain, Score, TrainingRecord, Verdict
 from limbeck.report.figures import (
     Bar,
     Curve,
@@ -20,6 +21,7 @@ from limbeck.report.figures import (
 from limbeck.report.measures import texts_a_second
 from limbeck.report.roles import Role, role_of, sides, timings_in_order
 from limbeck.report.svg import WIDTH
+from limbeck.tasks import TASKS, Task
 
 MAX_POINTS = 240
 _LATENCY_NOTE = "Bar: p50. Thin line: up to p99 (an arrow: beyond the edge). Shorter is faster."
@@ -49,14 +51,14 @@ class Panel:
 
 
 def fidelity_panels(verdict: Verdict) -> tuple[Panel, ...]:
-    """Agreement, retention and accuracy of every model with their intervals, and the tolerance where one is set."""
+    """Agreement, retention and score of every model with their intervals, and the tolerance where one is set."""
     bounds = {check.tolerance: check for check in verdict.checks}
     found = sides(verdict)
     panels = []
     for title, attribute in (
         ("Agreement with the teacher", "agreement"),
         ("Retention", "retention"),
-        ("Accuracy", "accuracy"),
+        (TASKS[verdict.task].score.title, "score"),
     ):
         scores: list[tuple[Role, str, Score]] = [
             (side.role, side.name, score) for side in found if (score := getattr(side.scores, attribute)) is not None
@@ -66,11 +68,11 @@ def fidelity_panels(verdict: Verdict) -> tuple[Panel, ...]:
     return tuple(panels)
 
 
-def gain_panel(gain: DistillationGain) -> Panel | None:
+def gain_panel(gain: DistillationGain, task: Task) -> Panel | None:
     """The paired differences of student and baseline, about zero."""
     scores = [
         (name, score)
-        for name, score in (("agreement", gain.agreement), ("accuracy", gain.accuracy))
+        for name, score in ((task.agreement.name, gain.agreement), (task.score.name, gain.score))
         if score is not None
     ]
     if not scores:
@@ -78,7 +80,7 @@ def gain_panel(gain: DistillationGain) -> Panel | None:
     whiskers = [
         Whisker(
             "student",
-            name.capitalize(),
+            name[:1].upper() + name[1:],
             score.value,
             score.interval.low,
             score.interval.high,
@@ -142,8 +144,8 @@ def size_and_speed_panels(verdict: Verdict) -> tuple[Panel, ...]:
     return tuple(panels)
 
 
-def training_panels(trainings: Sequence[TrainingRecord]) -> tuple[Panel, ...]:
-    """Validation agreement and accuracy, then the loss of each objective, with a line for every model trained."""
+def training_panels(trainings: Sequence[TrainingRecord], task: Task) -> tuple[Panel, ...]:
+    """Validation agreement and score, then the loss of each objective, with a line for every model trained."""
     panels = [
         _curve_panel(
             title,
@@ -163,8 +165,8 @@ def training_panels(trainings: Sequence[TrainingRecord]) -> tuple[Panel, ...]:
             note="The ring marks the checkpoint that was kept.",
         )
         for title, attribute in (
-            ("Agreement on validation texts", "validation_agreement"),
-            ("Accuracy on validation texts", "validation_accuracy"),
+            (f"{task.agreement.title} on validation texts", "validation_agreement"),
+            (f"{task.score.title} on validation texts", "validation_score"),
         )
     ]
     objectives = dict.fromkeys(key for training in trainings for point in training.curve for key in point.losses)
@@ -204,7 +206,7 @@ def thinned(curve: Sequence[CurvePoint]) -> tuple[CurvePoint, ...]:
         if index % max(1, stride) == 0
         or index == len(curve) - 1
         or point.validation_agreement is not None
-        or point.validation_accuracy is not None
+        or point.validation_score is not None
     )
 
 

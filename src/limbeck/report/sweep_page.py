@@ -13,6 +13,7 @@ from limbeck.report.roles import Role
 from limbeck.report.scatter import Mark, scatter_chart
 from limbeck.report.texts import printable
 from limbeck.sweep_record import SweepRecord, SweptPair
+from limbeck.tasks import TASKS
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ def render_sweep(record: SweepRecord) -> str:
         .get_template("sweep.html")
         .render(
             record=record,
+            task=TASKS[record.task],
             subject=printable(last_name(record.teacher.get("name", "teacher"))),
             n_passed=sum(pair.passed for pair in record.pairs),
             keys=_keys(record),
@@ -74,8 +76,9 @@ def fidelity_name(record: SweepRecord) -> str:
 
 def columns(record: SweepRecord) -> tuple[str, ...]:
     """The names of the figures of a pair; what texts without labels cannot tell is left out."""
-    judged_by_labels = () if record.teacher_scores.accuracy is None else ("Accuracy", "Retention")
-    return (*judged_by_labels, "Agreement", "Size", "Latency, p50")
+    task = TASKS[record.task]
+    judged_by_labels = () if record.teacher_scores.score is None else (task.score.title, "Retention")
+    return (*judged_by_labels, task.agreement.title, "Size", "Latency, p50")
 
 
 def cells(scores: ModelScores, timing: Timing, record: SweepRecord) -> tuple[Cell, ...]:
@@ -84,10 +87,11 @@ def cells(scores: ModelScores, timing: Timing, record: SweepRecord) -> tuple[Cel
     is_teacher = scores is record.teacher_scores
     role: Role = "teacher" if is_teacher else "artifact"
     p50_ms = timing.batch_1.p50_ms
+    task = TASKS[record.task]
     found = {
-        "Accuracy": share_figure(scores.accuracy),
+        task.score.title: share_figure(scores.score),
         "Retention": share_figure(scores.retention),
-        "Agreement": share_figure(scores.agreement),
+        task.agreement.title: share_figure(scores.agreement),
         "Size": (
             wording.size(scores.size_bytes),
             "" if is_teacher else compared(teacher_bytes / scores.size_bytes, "smaller", "larger"),

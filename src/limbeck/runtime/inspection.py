@@ -17,6 +17,7 @@ from limbeck import families, files, wording
 from limbeck.artifact import ARTIFACT_FOLDER, Artifact, FolderKind, folder_kind, open_artifact
 from limbeck.errors import DataError
 from limbeck.run_folder import MARKER_FILE, SWEEP_KIND
+from limbeck.tasks import TASKS
 
 _SHOWN_LABELS = 8
 _FINISHED, _UNFINISHED = "finished", "not finished; the same command goes on where it stopped"
@@ -261,8 +262,10 @@ def _tokenizer(path: Path) -> str:
 
 def _verdict(verdict: Mapping[str, Any]) -> tuple[Row, ...]:
     rows = [("passed", "yes" if verdict.get("passed") else "no"), ("in words", str(verdict.get("sentence", "")))]
+    task = TASKS[str(verdict.get("task", "classification"))]
     for model in verdict.get("models") or ():
-        scores = {name: _mapping(model.get(name)).get("value") for name in ("accuracy", "agreement")}
+        named = ((task.score.name, "score"), (task.agreement.name, "agreement"))
+        scores = {name: _mapping(model.get(key)).get("value") for name, key in named}
         told = [f"{name} {wording.percent(value)}" for name, value in scores.items() if value is not None]
         rows.append((str(model.get("name")), ", ".join([*told, wording.size(model.get("size_bytes"))])))
     return tuple(rows)

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from limbeck.errors import DataError
 from limbeck.runtime.model import Model
-from limbeck.tasks.classification import Answer
+from limbeck.tasks import Answer
 
 _MAX_LINE_BYTES = 16 << 20
 _MAX_CHUNK_BYTES = 16 << 20
@@ -33,15 +33,12 @@ class Prediction:
     answer: Answer
     is_truncated: bool
 
-    def as_json(self, label_names: tuple[str, ...] | None = None) -> dict[str, Any]:
-        """The row to print; with `label_names` it holds the probability of each of them."""
+    def as_json(self, label_names: tuple[str, ...], *, in_full: bool = False) -> dict[str, Any]:
+        """The row to print; in full with all that was computed, such as the probability of each label."""
         row: dict[str, Any] = {"text": self.text}
         if self.text_pair is not None:
             row["text_pair"] = self.text_pair
-        row |= {"label": self.answer.label, "probability": self.answer.probability}
-        if label_names is not None:
-            row["probabilities"] = dict(zip(label_names, self.answer.probabilities, strict=True))
-        return row
+        return row | self.answer.to_json(in_full=in_full, label_names=label_names)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""An artifact that answers: texts in, labels with probabilities out, in the order given."""
+"""An artifact that answers: texts in, labels or numbers out, in the order given."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from limbeck.artifact import Artifact, Manifest, open_artifact
 from limbeck.batching import served_by_length
 from limbeck.errors import ArtifactError, DataError, RecipeError
 from limbeck.runtime.engine import Engine
-from limbeck.tasks.classification import Answer, answers
+from limbeck.tasks import TASKS, Answer
 from limbeck.tokens import TextEncoder, check_texts
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ class Model:
                 hint="Copy the whole artifact, or load the variant that is there.",
             )
         self.manifest: Manifest = manifest
+        self.task = TASKS[manifest.task]
         self.label_names: tuple[str, ...] = manifest.label_names
         self.threads = threads
         self.size_bytes: int = artifact.bytes_with(name)
@@ -112,7 +113,7 @@ class Model:
     def answer(self, texts: str | Sequence[str], text_pairs: str | Sequence[str] | None = None) -> Answers:
         """As calling the model, and tells which texts were cut."""
         logits = self.logits(texts, text_pairs)
-        return Answers(answers(logits.values, self.label_names), logits.truncated)
+        return Answers(self.task.answers(logits.values, self.label_names), logits.truncated)
 
     def saturation(self) -> "Saturation":
         """Whether CPUs without VNNI multiply this model's integers as those with it do, looked up in its file."""

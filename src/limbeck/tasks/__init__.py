@@ -1,7 +1,10 @@
 """What a task is: one file a task, each with the columns of a row, what an answer is, and which metric scores it."""
 
-from limbeck.tasks import classification
+from limbeck.tasks.classification import Classification
+from limbeck.tasks.multi_label import MultiLabel
+from limbeck.tasks.regression import Regression
+from limbeck.tasks.task import Answer, LabelKind, MeasureWords, Task
 
-TASKS = {"classification": classification}
+TASKS: dict[str, Task] = {task.name: task for task in (Classification(), MultiLabel(), Regression())}
 
-__all__ = ["TASKS", "classification"]
+__all__ = ["TASKS", "Answer", "LabelKind", "MeasureWords", "Task"]

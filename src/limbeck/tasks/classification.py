@@ -2,36 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from limbeck.errors import ShapeError
-from limbeck.tasks.columns import KnownNames
-
-METRIC = "accuracy"
-KNOWN_COLUMNS = KnownNames(
-    texts=(
-        "text", "sentence", "utterance", "query", "question", "content", "review", "review_text", "comment",
-        "comment_text", "tweet", "message", "document", "headline", "body", "input", "prompt",
-    ),
-    pairs=(
-        ("text", "text_pair"), ("text", "text2"), ("text1", "text2"), ("text_1", "text_2"), ("text_a", "text_b"),
-        ("sentence", "sentence_pair"), ("sentence1", "sentence2"), ("sentence_1", "sentence_2"),
-        ("sentence_a", "sentence_b"), ("question1", "question2"), ("premise", "hypothesis"), ("question", "answer"),
-        ("question", "sentence"), ("question", "passage"), ("query", "passage"), ("query", "document"),
-        ("query", "text"), ("claim", "evidence"),
-    ),
-    labels=(
-        "label", "labels", "label_text", "label_name", "intent", "category", "class", "sentiment", "target", "topic",
-        "emotion", "gold_label",
-    ),
-)  # fmt: skip
+from limbeck.tasks.columns import LABEL_NAMES, PAIR_NAMES, TEXT_NAMES, KnownNames
+from limbeck.tasks.measures import Share
+from limbeck.tasks.task import Answer, Change, LabelKind, Labels, Logits, MeasureWords, Task, check_logits, check_pairs
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a model says about one text.
+class ClassAnswer(Answer):
+    """What a classifier says about one text.
 
     Args:
         label: Name of the most probable class.
@@ -45,8 +29,94 @@ class Answer:
     probability: float
     probabilities: tuple[float, ...]
 
+    def to_json(self, *, in_full: bool = False, label_names: Sequence[str] = ()) -> dict[str, Any]:
+        """Label and probability; in full with the probability of each label."""
+        row: dict[str, Any] = {"label": self.label, "probability": self.probability}
+        if in_full:
+            row["probabilities"] = dict(zip(label_names, self.probabilities, strict=True))
+        return row
 
-def probabilities(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+
+class Classification(Task):
+    """One label a text."""
+
+    name = "classification"
+    hub_name = "text-classification"
+    hub_metric = "accuracy"
+    columns = KnownNames(texts=TEXT_NAMES, pairs=PAIR_NAMES, labels=LABEL_NAMES)
+    label_kind = LabelKind.CLASS
+    score = MeasureWords(
+        "accuracy", "Share of held-out texts answered as they are labelled.", "answers {value} of {texts} as labelled"
+    )
+    agreement = MeasureWords(
+        "agreement",
+        "Share of held-out texts answered as the teacher answers, right or wrong.",
+        "answers {value} of {texts} as the teacher does",
+    )
+
+    def answers(self, logits: Logits, label_names: Sequence[str]) -> list[ClassAnswer]:
+        """One answer per row of logits. Of equal logits the first class wins, as in `numpy.argmax`.
+
+        Args:
+            logits: (n, classes), any float dtype.
+            label_names: (classes,) in the order of the logits.
+
+        Raises:
+            ShapeError: The logits have not two axes, or not one column for each label name.
+        """
+        check_columns(logits, label_names)
+        label_ids: list[int] = logits.argmax(axis=1).tolist()
+        rows: list[list[float]] = probabilities(logits).tolist()
+        return [
+            ClassAnswer(label=label_names[label_id], label_id=label_id, probability=row[label_id],
+                        probabilities=tuple(row))
+            for label_id, row in zip(label_ids, rows, strict=True)
+        ]  # fmt: skip
+
+    def score_of(self, logits: Logits, labels: Labels) -> Share:
+        """Accuracy: whether each row's largest logit stands at the true label.
+
+        Args:
+            logits: (n, classes), any float dtype, n at least 1.
+            labels: (n,) indices of the true classes.
+
+        Raises:
+            ShapeError: The logits have not two axes, there are none, or there is not one label a row.
+        """
+        check_pairs(logits, labels, what="labels")
+        return Share(logits.argmax(axis=1) == labels)
+
+    def agreement_of(self, logits: Logits, teacher_logits: Logits) -> Share:
+        """Whether both largest logits stand at the same class."""
+        check_pairs(logits, teacher_logits, what="teacher logits")
+        return Share(logits.argmax(axis=1) == teacher_logits.argmax(axis=1))
+
+    def changes(self, logits: Logits, teacher_logits: Logits, label_names: Sequence[str]) -> list[Change]:
+        """Every changed answer, the surest first: those to which both sides gave the most probability.
+
+        A text on which both waver flips easily and matters little; one on which both are sure shows what was unlearned.
+        """
+        labels, teacher_labels = logits.argmax(axis=1), teacher_logits.argmax(axis=1)
+        tops, teacher_tops = probabilities(logits).max(axis=1), probabilities(teacher_logits).max(axis=1)
+        changed = np.flatnonzero(labels != teacher_labels)
+        sureness = tops[changed] + teacher_tops[changed]
+        return [
+            Change(
+                int(row),
+                label_names[teacher_labels[row]],
+                label_names[labels[row]],
+                float(teacher_tops[row]),
+                float(tops[row]),
+            )
+            for row in changed[np.argsort(-sureness, kind="stable")]
+        ]
+
+    def label_in_words(self, label: Any, label_names: Sequence[str]) -> str:  # noqa: ANN401  (an index)
+        """The label's name."""
+        return label_names[int(label)]
+
+
+def probabilities(logits: Logits) -> NDArray[np.float64]:
     """Softmax over the classes, in float64 and shifted by each row's largest logit, so that nothing overflows.
 
     Args:
@@ -57,7 +127,7 @@ def probabilities(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     Raises:
         ShapeError: Not two axes, or no class.
     """
-    _check_logits(logits)
+    check_logits(logits)
     shifted = logits.astype(np.float64)
     shifted -= shifted.max(axis=1, keepdims=True)
     np.exp(shifted, out=shifted)
@@ -65,54 +135,16 @@ def probabilities(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     return shifted
 
 
-def answers(logits: NDArray[np.floating], label_names: Sequence[str]) -> list[Answer]:
-    """One answer per row of logits. Of equal logits the first class wins, as in `numpy.argmax`.
-
-    Args:
-        logits: (n, classes), any float dtype.
-        label_names: (classes,) in the order of the logits.
+def check_columns(logits: Logits, label_names: Sequence[str]) -> None:
+    """Refuse logits that are not one column for each label.
 
     Raises:
-        ShapeError: The logits have not two axes, or not one column for each label name.
+        ShapeError: The logits have not two axes, or another number of columns.
     """
-    _check_logits(logits)
+    check_logits(logits)
     if logits.shape[1] != len(label_names):
         raise ShapeError(
             f"Expected logits with one column for each of the {len(label_names)} label names, "
             f"got {logits.shape[1]} columns.",
             hint="Give the label names of the model that made these logits.",
-        )
-    label_ids: list[int] = logits.argmax(axis=1).tolist()
-    rows: list[list[float]] = probabilities(logits).tolist()
-    return [
-        Answer(label=label_names[label_id], label_id=label_id, probability=row[label_id], probabilities=tuple(row))
-        for label_id, row in zip(label_ids, rows, strict=True)
-    ]
-
-
-def accuracy(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
-    """Share of rows whose largest logit stands at the true label.
-
-    Args:
-        logits: (n, classes), any float dtype, n at least 1.
-        labels: (n,) indices of the true classes.
-
-    Raises:
-        ShapeError: The logits have not two axes, there are none, or there is not one label a row.
-    """
-    _check_logits(logits)
-    if len(logits) == 0 or labels.shape != (len(logits),):
-        raise ShapeError(
-            f"Expected one label for each of at least one row of logits, got {len(logits)} rows "
-            f"and labels of shape {labels.shape}.",
-            hint="Score logits and labels of the same texts, in the same order.",
-        )
-    return float((logits.argmax(axis=1) == labels).mean())
-
-
-def _check_logits(logits: NDArray[np.floating]) -> None:
-    if logits.ndim != 2 or logits.shape[1] == 0:
-        raise ShapeError(
-            f"Expected logits of shape (texts, classes) with at least one class, got {logits.shape}.",
-            hint="Give one row of logits for each text; for a single text, logits[None, :].",
         )

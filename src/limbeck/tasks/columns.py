@@ -6,6 +6,29 @@ from dataclasses import dataclass
 
 from limbeck.errors import DataError
 
+TEXT_NAMES = (
+    "text", "sentence", "utterance", "query", "question", "content", "review", "review_text", "comment",
+    "comment_text", "tweet", "message", "document", "headline", "body", "input", "prompt",
+)  # fmt: skip
+PAIR_NAMES = (
+    ("text", "text_pair"), ("text", "text2"), ("text1", "text2"), ("text_1", "text_2"), ("text_a", "text_b"),
+    ("sentence", "sentence_pair"), ("sentence1", "sentence2"), ("sentence_1", "sentence_2"),
+    ("sentence_a", "sentence_b"), ("question1", "question2"), ("premise", "hypothesis"), ("question", "answer"),
+    ("question", "sentence"), ("question", "passage"), ("query", "passage"), ("query", "document"),
+    ("query", "text"), ("claim", "evidence"),
+)  # fmt: skip
+LABEL_NAMES = (
+    "label", "labels", "label_text", "label_name", "intent", "category", "class", "sentiment", "target", "topic",
+    "emotion", "gold_label",
+)  # fmt: skip
+SEVERAL_LABEL_NAMES = (
+    "labels", "label", "label_names", "label_text", "categories", "classes", "tags", "topics", "emotions", "intents",
+    "targets",
+)  # fmt: skip
+NUMBER_NAMES = (
+    "score", "label", "labels", "similarity", "similarity_score", "rating", "stars", "value", "target", "number",
+)  # fmt: skip
+
 _SHOWN_CHARACTERS = 40
 _SHOWN_COLUMNS = 20
 
@@ -27,11 +50,26 @@ class KnownNames:
 
 @dataclass(frozen=True)
 class Columns:
-    """Columns by the names that stand in the table; None where it has none (found) or where nobody said (given)."""
+    """Columns by the names that stand in the table; None where it has none (found) or where nobody said (given).
+
+    Args:
+        text: Of the text.
+        text_pair: Of the second text of a pair.
+        label: Of the label, as it was given or found.
+        label_columns: Where each label has a column of its own, given as "joy,anger": these columns; else empty.
+    """
 
     text: str | None
     text_pair: str | None
     label: str | None
+    label_columns: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """Every column that is read."""
+        return [
+            name for name in (self.text, self.text_pair, *(self.label_columns or (self.label,))) if name is not None
+        ]
 
 
 def find_columns(found: Sequence[str], known: KnownNames, *, given: Columns, source: str) -> Columns:
@@ -50,7 +88,8 @@ def find_columns(found: Sequence[str], known: KnownNames, *, given: Columns, sou
     Raises:
         DataError: A given column is not there, or no column or several ones could hold the text or the label.
     """
-    for flag, name in (("text", given.text), ("text_pair", given.text_pair), ("label", given.label)):
+    labels = _given_labels(given.label, found)
+    for flag, name in (("text", given.text), ("text_pair", given.text_pair), *(("label", name) for name in labels)):
         if name is not None and name not in found:
             import difflib  # here, as the runtime loads this file with the answers and must start fast
 
@@ -59,7 +98,7 @@ def find_columns(found: Sequence[str], known: KnownNames, *, given: Columns, sou
                 f"{source} has no column {name!r} (asked for by data.{flag}); its columns are {_listed(found)}.",
                 hint=f"Did you mean --data.{flag} {near[0]}?" if near else f"Give one of them with --data.{flag} NAME.",
             )
-    chosen = [name for name in (given.text, given.text_pair, given.label) if name is not None]
+    chosen = [name for name in (given.text, given.text_pair, *labels) if name is not None]
     if len(set(chosen)) < len(chosen):
         raise DataError(
             f"data.text, data.text_pair and data.label must name different columns; got {_listed(chosen)}.",
@@ -68,7 +107,14 @@ def find_columns(found: Sequence[str], known: KnownNames, *, given: Columns, sou
     free = [name for name in found if name not in chosen]
     text, text_pair = (given.text, given.text_pair) if given.text else _find_text(free, known, given.text_pair, source)
     label = given.label or _find_label([name for name in free if name not in (text, text_pair)], known, source)
-    return Columns(text, text_pair, label)
+    return Columns(text, text_pair, label, labels if len(labels) > 1 else ())
+
+
+def _given_labels(label: str | None, found: Sequence[str]) -> tuple[str, ...]:
+    """The one column of this name, or the columns that it lists."""
+    if label is None or label in found:
+        return () if label is None else (label,)
+    return tuple(name.strip() for name in label.split(","))
 
 
 def looks_like_label(name: str, known: KnownNames) -> bool:

@@ -17,6 +17,13 @@ from limbeck.tokens import TextEncoder
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+_PROBLEM_TYPES = {
+    "classification": "single_label_classification",
+    "multi-label": "multi_label_classification",
+    "regression": "regression",
+}
+"""As transformers writes tasks into config.json."""
+
 
 @dataclass(frozen=True)
 class Encoder:
@@ -38,8 +45,8 @@ class Encoder:
     may_run_code: bool
     hidden_size: int
 
-    def with_head(self, label_names: Sequence[str]) -> "PreTrainedModel":
-        """The encoder with a classification head over these labels, in float32, ready to train.
+    def with_head(self, label_names: Sequence[str], *, task: str) -> "PreTrainedModel":
+        """The encoder with a head for these labels, in float32, ready to train.
 
         What the folder does not hold (the head, at times the pooler) starts from PyTorch's current random state.
 
@@ -60,7 +67,7 @@ class Encoder:
                 id2label=dict(enumerate(label_names)),
                 label2id={name: index for index, name in enumerate(label_names)},
             )
-        model.config.problem_type = "single_label_classification"
+        model.config.problem_type = _PROBLEM_TYPES[task]
         return model.train()  # type: ignore[no-any-return]
 
 

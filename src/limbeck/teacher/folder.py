@@ -7,6 +7,7 @@ from typing import Any
 
 from limbeck import families
 from limbeck.errors import TeacherError, UnsafeTeacherError
+from limbeck.recipe import AUTO
 
 WANTED_FILES = ("*.json", "*.safetensors", "*.txt", "*.model")
 _PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt")
@@ -97,11 +98,18 @@ def refuse_unsafe(folder: Path, config: Mapping[str, Any], *, name: str, allow_c
     return has_code
 
 
-def refuse_unfit(config: Mapping[str, Any], *, name: str) -> None:
-    """Refuse families that limbeck cannot distil, and models without a single-label classification head.
+def task_of(config: Mapping[str, Any], *, name: str, asked: str = AUTO) -> str:
+    """What a model is to be asked, by its config.json; unknown families and bare encoders are refused.
+
+    Args:
+        config: The model's config.json.
+        name: As the user gave it.
+        asked: The task that the recipe names, or "auto".
+
+    Returns: The name of a task; see `limbeck.tasks`.
 
     Raises:
-        TeacherError: The family, or the head.
+        TeacherError: The family, the head, or a head for another task.
     """
     why = families.refusal(config)
     if why is not None:
@@ -115,13 +123,20 @@ def refuse_unfit(config: Mapping[str, Any], *, name: str) -> None:
             hint="Fine-tune it first: limbeck teach --encoder "
             f"{name} --data texts.jsonl --out my-teacher, then give --teacher my-teacher.",
         )
-    if config.get("problem_type") == "multi_label_classification":
-        raise TeacherError(
-            f"{name} gives several labels to a text (problem_type multi_label_classification).",
-            hint="This version distils single-label classifiers; give a teacher with one label a text.",
-        )
-    if len(config.get("id2label") or {0: "", 1: ""}) < 2 or config.get("problem_type") == "regression":
-        raise TeacherError(
-            f"{name} gives one number, not a label (it is a regression model).",
-            hint="This version distils classifiers; give a teacher with two labels or more.",
-        )
+    made_for = _made_for(config)
+    if asked in (AUTO, made_for):
+        return made_for
+    # A config that names no problem_type leaves open whether its labels exclude one another.
+    if asked == "multi-label" and made_for == "classification" and config.get("problem_type") is None:
+        return asked
+    raise TeacherError(
+        f"{name} was made for the task {made_for!r}, and the recipe asks for {asked!r}.",
+        hint=f"Leave the task out, or set task = {made_for!r}.",
+    )
+
+
+def _made_for(config: Mapping[str, Any]) -> str:
+    kind = config.get("problem_type")
+    if kind == "regression" or len(config.get("id2label") or {0: "", 1: ""}) < 2:
+        return "regression"
+    return "multi-label" if kind == "multi_label_classification" else "classification"

@@ -13,7 +13,8 @@ from safetensors import SafetensorError
 
 from limbeck import batching, files, fingerprint
 from limbeck.errors import TeacherError
-from limbeck.recipe import TeacherTable
+from limbeck.recipe import AUTO, TeacherTable
+from limbeck.tasks.regression import NUMBER
 from limbeck.teacher import folder as folders
 from limbeck.tokens import TOKENIZER_FILE, TextEncoder, TokenBatch
 
@@ -36,6 +37,7 @@ class Teacher:
         encoder: Texts -> tokens, with its length limit.
         label_names: The classes in the order of the logits.
         fingerprint: Names its weights, config and tokenizer.
+        task: What it was made for; see `limbeck.tasks`.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Teacher:
     encoder: TextEncoder
     label_names: tuple[str, ...]
     fingerprint: str
+    task: str = "classification"
 
     @property
     def hidden_size(self) -> int:
@@ -95,7 +98,9 @@ def model_inputs(model: "PreTrainedModel", batch: TokenBatch) -> dict[str, torch
     return {name: torch.from_numpy(getattr(batch, name)).to(model.device) for name in names}
 
 
-def load_teacher(source: str | Path, *, settings: TeacherTable, max_tokens: int, work: Path) -> Teacher:
+def load_teacher(
+    source: str | Path, *, settings: TeacherTable, max_tokens: int, work: Path, task: str = AUTO
+) -> Teacher:
     """Load a teacher, checked for safety and fitness first.
 
     Args:
@@ -103,16 +108,18 @@ def load_teacher(source: str | Path, *, settings: TeacherTable, max_tokens: int,
         settings: The recipe's teacher table.
         max_tokens: Length limit; the teacher's own limit holds when it is smaller.
         work: Where a converted tokenizer may be put.
+        task: What it is to be asked; "auto" takes what it was made for.
 
     Raises:
         UnsafeTeacherError: It would run code, or is pickled only.
-        TeacherError: Not found, of an unknown family, without a head, without weights or tokenizer.
+        TeacherError: Not found, of an unknown family, without a head, made for another task, without weights or
+            tokenizer.
     """
     name = str(source)
     folder = folders.find_folder(source, revision=settings.revision)
     config = folders.read_config(folder)
     may_run_code = folders.refuse_unsafe(folder, config, name=name, allow_code=settings.allow_code)
-    folders.refuse_unfit(config, name=name)
+    task = folders.task_of(config, name=name, asked=task)
 
     model = load_model(folder, trust_code=may_run_code)
     tokenizer_folder = ready_tokenizer(folder, work=work)
@@ -125,8 +132,9 @@ def load_teacher(source: str | Path, *, settings: TeacherTable, max_tokens: int,
         tokenizer_folder=tokenizer_folder,
         model=model.eval().requires_grad_(requires_grad=False),
         encoder=encoder,
-        label_names=tuple(names[index] for index in range(len(names))),
+        label_names=(NUMBER,) if task == "regression" else tuple(names[index] for index in range(len(names))),
         fingerprint=fingerprint.of_many([fingerprint.of_file(path) for path in (folder / "config.json", *weights)]),
+        task=task,
     )
 
 

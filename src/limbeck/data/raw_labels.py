@@ -1,0 +1,127 @@
+"""What stands in a label's cell: one name or number, several of them, or a number on a scale."""
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from limbeck.data.tables import RawLabel
+from limbeck.errors import DataError
+from limbeck.tasks import LabelKind
+
+GivenLabel = RawLabel | float | tuple[RawLabel, ...]
+"""As a table keeps it: by the kind of the task a class, a number, or the classes of a text."""
+_SEPARATORS = re.compile(r"[|;,]")
+_YES, _NO = frozenset({1, "1", "true", "yes"}), frozenset({0, "0", "false", "no", ""})
+
+
+def read_label(value: object, kind: LabelKind, *, place: str, column: str | None) -> GivenLabel | None:
+    """One cell; None where nobody labelled the text.
+
+    Args:
+        value: As the file has it.
+        kind: What the task wants.
+        place: Where it stands, for messages.
+        column: Its column, for messages.
+
+    Raises:
+        DataError: It is not of this kind.
+    """
+    readers = {LabelKind.CLASS: _one, LabelKind.CLASSES: _several, LabelKind.NUMBER: _number}
+    return readers[kind](value, f"{place}: expected", column)
+
+
+def chosen_columns(values: Mapping[str, Any], columns: Sequence[str], place: str) -> list[str] | None:
+    """The names of the columns that say yes, where each label has a column of its own; None where all are empty.
+
+    Raises:
+        DataError: A cell is neither yes (1, true) nor no (0, false, empty).
+    """
+    cells = {column: _folded(values.get(column)) for column in columns}
+    if all(cell is None for cell in cells.values()):
+        return None
+    for column, cell in cells.items():
+        if cell is not None and cell not in _YES | _NO:
+            raise DataError(
+                f"{place}: expected 0 or 1, but {column!r} holds {kind_of(values.get(column))}.",
+                hint="Where each label has a column of its own, 1 stands for yes and 0 for no.",
+            )
+    return [column for column, cell in cells.items() if cell in _YES]
+
+
+def kind_of(value: object) -> str:
+    """What a cell holds, in words."""
+    written = repr(value)
+    kind = {dict: "an object", list: "a list", bool: "true or false", float: "a number with decimals", int: "a number"}
+    return f"{kind.get(type(value), type(value).__name__)} ({written if len(written) <= 40 else written[:39] + '…'})"
+
+
+def _one(value: object, expected: str, column: str | None) -> RawLabel | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    hints = {
+        bool: "Write the names of both classes, or the numbers 0 and 1.",
+        float: "Classes are names or whole numbers; numbers on a scale are the task regression.",
+        list: "Classification takes one label a text; several are the task multi-label.",
+    }
+    raise DataError(
+        f"{expected} a label, a name or a whole number, but {column!r} holds {kind_of(value)}.",
+        hint=hints.get(type(value), "Write a name or a whole number, or name another column with --data.label NAME."),
+    )
+
+
+def _several(value: object, expected: str, column: str | None) -> tuple[RawLabel, ...] | None:
+    """A list; or text that is one: ["a", "b"], a|b, a;b or a,b. An empty cell means none of the labels."""
+    if value is None:
+        return None
+    given = value
+    if isinstance(given, str):
+        given = _listed(given)
+    elif isinstance(given, int) and not isinstance(given, bool):
+        given = [given]
+    if not isinstance(given, list | tuple):
+        raise DataError(
+            f"{expected} a list of labels, but {column!r} holds {kind_of(value)}.",
+            hint='Write ["joy", "love"], or joy|love, or give each label a column of 0 and 1: --data.label joy,love',
+        )
+    labels = [_one(one, expected, column) for one in given]
+    return tuple(dict.fromkeys(label for label in labels if label is not None))
+
+
+def _listed(cell: str) -> list[Any]:
+    if cell.lstrip().startswith("["):
+        try:
+            found = json.loads(cell.replace("'", '"') if '"' not in cell else cell)
+        except ValueError:
+            found = None
+        if isinstance(found, list):
+            return found
+    return _SEPARATORS.split(cell)
+
+
+def _number(value: object, expected: str, column: str | None) -> float | None:
+    if value is None or value == "":
+        return None
+    number = math.nan
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+    if not math.isfinite(number):
+        raise DataError(
+            f"{expected} a number, but {column!r} holds {kind_of(value)}.",
+            hint="Regression takes finite numbers such as 3.5; names are the task classification.",
+        )
+    return number
+
+
+def _folded(cell: object) -> object:
+    return cell.strip().casefold() if isinstance(cell, str) else cell

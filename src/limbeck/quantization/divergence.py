@@ -1,0 +1,36 @@
+"""How far answers moved: the Kullback-Leibler divergence between what logits stand for before and after a change."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def summed_divergence(before: Tensor, after: Tensor, *, problem_type: str | None, spread: float) -> float:
+    """Sum over texts of KL(before || after), in nats, by what a model's head gives.
+
+    One label a text: between softmax distributions. Several: between the yes-or-no distributions of each label, summed.
+    A number: between normal distributions about it that scatter as the numbers of all texts do, (a - b)^2 / (2 s^2).
+
+    Args:
+        before: (texts, outputs) logits.
+        after: (texts, outputs) logits.
+        problem_type: As config.json names it.
+        spread: Standard deviation s of the numbers over all texts; read for regression only.
+    """
+    before, after = before.double(), after.double()
+    if problem_type == "regression" or before.shape[-1] == 1:
+        return float((before - after).square().sum() / (2 * spread**2))
+    if problem_type == "multi_label_classification":
+        pairs = ((before, after), (-before, -after))
+        return sum(
+            float((one.sigmoid() * (functional.logsigmoid(one) - functional.logsigmoid(other))).sum())
+            for one, other in pairs
+        )
+    exact = before.log_softmax(dim=-1)
+    return float((exact.exp() * (exact - after.log_softmax(dim=-1))).sum())
+
+
+def spread_of(logits: list[Tensor]) -> float:
+    """Standard deviation of all numbers; 1 where they are all the same."""
+    found = float(torch.cat([one.reshape(-1) for one in logits]).double().std(correction=0))
+    return found if found > 0 else 1.0

@@ -1,0 +1,52 @@
+"""What a model card says of each task: what the artifact is, and how its answers are read."""
+
+from dataclasses import dataclass
+
+_LABELS = (
+    'with open("config.json", encoding="utf-8") as stream:',
+    '    labels = json.load(stream)["id2label"]',
+)
+
+
+@dataclass(frozen=True)
+class Use:
+    """One task.
+
+    Args:
+        kind: "A text classifier".
+        answer: What an answer holds, as an example prints it.
+        lines: Python that turns `logits` of one text into an answer.
+        limit: What a user must know.
+    """
+
+    kind: str
+    answer: str
+    lines: tuple[str, ...]
+    limit: str
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether the lines read config.json."""
+        return _LABELS[0] in self.lines
+
+
+USES = {
+    "classification": Use(
+        "A text classifier",
+        "answer.label, answer.probability",
+        (*_LABELS, "print(labels[str(int(logits[0].argmax()))])"),
+        "It knows its own labels only, and gives one of them to every text, also to a text that fits none.",
+    ),
+    "multi-label": Use(
+        "A multi-label text classifier",
+        "answer.labels",
+        (*_LABELS, "print([labels[str(index)] for index in np.flatnonzero(logits[0] >= 0)])"),
+        "It knows its own labels only; a text that fits none of them may still be given some.",
+    ),
+    "regression": Use(
+        "A model that gives a text a number",
+        "answer.value",
+        ("print(float(logits[0, 0]))",),
+        "Its numbers lie on the scale that its teacher learned, and mean nothing on another.",
+    ),
+}

@@ -1,0 +1,139 @@
+"""What every task says of itself: the columns of a row, what an answer is, and what is measured of answers."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limbeck.errors import ShapeError
+from limbeck.tasks.columns import KnownNames
+from limbeck.tasks.measures import Measure
+
+Logits = NDArray[np.floating]
+Labels = NDArray[np.generic]
+
+
+class LabelKind(StrEnum):
+    """What people say of a text."""
+
+    CLASS = "one label"
+    CLASSES = "any number of labels"
+    NUMBER = "a number"
+
+
+@dataclass(frozen=True)
+class MeasureWords:
+    """How a measure is spoken of.
+
+    Args:
+        name: "accuracy".
+        meaning: One sentence: what it is.
+        clause: What an artifact does, with places for the figure and the texts: "answers {value} of {texts} as ...".
+    """
+
+    name: str
+    meaning: str
+    clause: str
+
+    @property
+    def title(self) -> str:
+        """The name at the beginning of a line."""
+        return self.name[:1].upper() + self.name[1:]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A text on which two models part.
+
+    Args:
+        row: Its index.
+        teacher_answer: In words.
+        artifact_answer: In words.
+        teacher_probability: What the teacher gives its answer; None where answers have no probability.
+        artifact_probability: What the artifact gives its answer.
+    """
+
+    row: int
+    teacher_answer: str
+    artifact_answer: str
+    teacher_probability: float | None
+    artifact_probability: float | None
+
+
+class Answer(ABC):
+    """What a model says about one text."""
+
+    @abstractmethod
+    def to_json(self, *, in_full: bool = False, label_names: Sequence[str] = ()) -> dict[str, Any]:
+        """As `limbeck predict` prints it; in full with everything that the model computed."""
+
+
+class Task(ABC):
+    """One kind of question that models answer. Light: numpy only."""
+
+    name: ClassVar[str]
+    """As the recipe calls it."""
+    hub_name: ClassVar[str]
+    """As the hub's `pipeline_tag` calls it."""
+    hub_metric: ClassVar[str]
+    """As the hub's `metrics` call its score."""
+    columns: ClassVar[KnownNames]
+    label_kind: ClassVar[LabelKind]
+    score: ClassVar[MeasureWords]
+    """Against what people say."""
+    agreement: ClassVar[MeasureWords]
+    """Against what the teacher says."""
+    groups_changes: ClassVar[bool] = True
+    """Whether changed answers fall into few kinds (this label became that one)."""
+
+    @abstractmethod
+    def answers(self, logits: Logits, label_names: Sequence[str]) -> list[Any]:
+        """One answer per row of logits."""
+
+    @abstractmethod
+    def score_of(self, logits: Logits, labels: Labels) -> Measure:
+        """How well answers fit what people say."""
+
+    @abstractmethod
+    def agreement_of(self, logits: Logits, teacher_logits: Logits) -> Measure:
+        """How well answers fit what the teacher says."""
+
+    @abstractmethod
+    def changes(self, logits: Logits, teacher_logits: Logits, label_names: Sequence[str]) -> list[Change]:
+        """Where answers part from the teacher's, what matters most first."""
+
+    @abstractmethod
+    def label_in_words(self, label: Any, label_names: Sequence[str]) -> str:  # noqa: ANN401  (one row of any labels)
+        """What people say of one text, in the words of `Change`."""
+
+
+def check_pairs(logits: Logits, others: NDArray[np.generic], *, what: str) -> None:
+    """Refuse what cannot be compared row by row.
+
+    Raises:
+        ShapeError: Not two axes, no row, or not one of the others for each row.
+    """
+    check_logits(logits)
+    if len(logits) == 0 or len(others) != len(logits):
+        raise ShapeError(
+            f"Expected {what} for each of at least one row of logits, got {len(logits)} rows "
+            f"and {what} of shape {others.shape}.",
+            hint=f"Compare logits and {what} of the same texts, in the same order.",
+        )
+
+
+def check_logits(logits: Logits) -> None:
+    """Refuse what is no row of numbers for each text.
+
+    Raises:
+        ShapeError: Not two axes, or no column.
+    """
+    if logits.ndim != 2 or logits.shape[1] == 0:
+        raise ShapeError(
+            f"Expected logits of shape (texts, classes) with at least one class, got {logits.shape}.",
+            hint="Give one row of logits for each text; for a single text, logits[None, :].",
+        )
