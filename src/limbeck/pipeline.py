@@ -9,7 +9,7 @@ from limbeck import extras
 
 extras.need("train", what="Compressing a teacher")
 
-from limbeck import data, ladder, machine, mixing, places, report, student, teacher  # noqa: E402
+from limbeck import data, ladder, machine, mixing, places, report, shaping, student, teacher  # noqa: E402
 from limbeck.distill import (  # noqa: E402
     Lessons,
     Objective,
@@ -168,15 +168,16 @@ def walk(
     root = Path(signals) if signals is not None else places.signals_root()
     taught_by = parts.train.joined(_made_up(parts, recipe))
     answers, labelling = _ask(master, parts, taught_by, recipe, root=root, folder=folder, progress=progress)
-    taken = student.choose_layers(master.model.config, recipe.student)
-    plan = distillation_plan(recipe, n_texts=len(taught_by), hidden_size=master.hidden_size, taken=taken)
     with folder.stage("distillation"):
+        shaped = shaping.shape(master, parts.train, recipe.student, work=students, progress=progress)
+        taken = shaped.pattern.layers
+        plan = distillation_plan(recipe, n_texts=len(taught_by), hidden_size=master.hidden_size, taken=taken)
         lessons = _lessons(master, taught_by, answers[TAUGHT_BY], parts.validation, answers["validation"])
         objective = _objective(lessons, recipe)
         if objective.needs_live_teacher:
             lessons = replace(lessons, live_teacher=live_teacher(master.model, taken=taken))
         learned = learn(
-            lambda: student.initialise(master.model, recipe.student),
+            shaped.build,
             lessons,
             objective=objective,
             plan=plan,
@@ -187,7 +188,7 @@ def walk(
     if recipe.distill.baseline and parts.train.labels is not None:
         with folder.stage("no-teacher baseline"):
             baseline = learn(
-                lambda: student.initialise(master.model, recipe.student),
+                shaped.build,
                 _lessons(master, parts.train, None, parts.validation, answers["validation"]),
                 objective=Objective({"true_labels": 1.0}),
                 plan=baseline_plan(plan),
@@ -216,6 +217,7 @@ def walk(
             "teacher": student.shape_of(master.model).to_json(),
             "student": student.shape_of(learned.model).to_json(),
         },
+        cut=shaped.cut,
         data=_data_told(parts),
         leaks=tuple(data.in_sentences(parts.leaks)),
         recipe=recipe.model_dump(mode="json"),

@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar
 from pydantic import TypeAdapter
 
 from limbeck.bits import BitAssignment, LayerSensitivity
+from limbeck.cuts import Cut
 from limbeck.scheme import Scheme
 
 Record = TypeVar("Record")
@@ -344,6 +345,7 @@ class RunRecord:
         files: path in the artifact -> sha256.
         machine: processor, instruction set, cores, versions; see `machine.describe`.
         seconds: stage -> wall-clock seconds in the process that finished it.
+        cut: How the student was cut from the teacher.
     """
 
     limbeck_version: str
@@ -359,6 +361,7 @@ class RunRecord:
     files: Mapping[str, str]
     machine: Mapping[str, str]
     seconds: Mapping[str, float] = field(default_factory=dict)
+    cut: Cut | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""

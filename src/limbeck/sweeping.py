@@ -16,10 +16,11 @@ from limbeck.files import write_json, written_whole  # noqa: E402
 from limbeck.packaging import timed  # noqa: E402
 from limbeck.pipeline import Inputs, Run, finished, identity_of, read_inputs, walk  # noqa: E402
 from limbeck.progress import SILENT, Progress  # noqa: E402
-from limbeck.recipe import Recipe, StudentTable  # noqa: E402
+from limbeck.recipe import Recipe  # noqa: E402
 from limbeck.records import ARTIFACT, TEACHER, ModelScores, Timing  # noqa: E402
 from limbeck.run_folder import SWEEP_KIND, RunFolder, claimed  # noqa: E402
 from limbeck.scheme import shippable  # noqa: E402
+from limbeck.student_table import StudentTable  # noqa: E402
 from limbeck.sweep_record import SweepRecord, SweptPair  # noqa: E402
 
 USUAL_SCHEMES = ("w8a8e8", "w4a8e4", "w3a8e4", "w2a8e4")
@@ -142,16 +143,16 @@ def _students(layers: Sequence[int] | None, recipe: Recipe, inputs: Inputs) -> d
     """Number of layers -> how that student is chosen; the number always stands there, however it was asked for."""
     config = inputs.master.model.config
     if recipe.student.take_layers is not None:
-        return {len(student.choose_layers(config, recipe.student)): recipe.student}
+        return {student.count_layers(config, recipe.student): recipe.student}
     n_teacher = student.shape_of(inputs.master.model).layers
-    asked = layers if layers is not None else [len(student.choose_layers(config, recipe.student))]
+    asked = layers if layers is not None else [student.count_layers(config, recipe.student)]
     unfit = [str(n_layers) for n_layers in dict.fromkeys(asked) if not 1 <= n_layers <= n_teacher]
     if unfit:
         raise RecipeError(
             f"Students of {' and '.join(unfit)} layers were asked for, but the teacher has {n_teacher}.",
             hint=f"Give numbers from 1 to {n_teacher}.",
         )
-    return {n_layers: StudentTable(layers=n_layers) for n_layers in asked}
+    return {n_layers: recipe.student.model_copy(update={"layers": n_layers}) for n_layers in asked}
 
 
 def _recipe_of_pair(recipe: Recipe, table: StudentTable, scheme: str) -> Recipe:

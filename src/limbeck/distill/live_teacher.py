@@ -8,8 +8,8 @@ from torch import Tensor
 
 from limbeck import machine
 from limbeck.families import FAMILIES
-from limbeck.recipe import StudentTable
 from limbeck.student import initialise
+from limbeck.student_table import StudentTable
 from limbeck.teacher.quick import bfloat16_copy
 
 if TYPE_CHECKING:

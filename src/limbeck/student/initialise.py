@@ -5,22 +5,25 @@ import re
 from typing import TYPE_CHECKING
 
 from limbeck.families import FAMILIES
-from limbeck.recipe import StudentTable
-from limbeck.student.shape import choose_layers
+from limbeck.student.pattern import Pattern, unmeasured
+from limbeck.student_table import StudentTable
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-def initialise(teacher: "PreTrainedModel", wanted: StudentTable) -> "PreTrainedModel":
+def initialise(
+    teacher: "PreTrainedModel", wanted: StudentTable, *, pattern: Pattern | None = None
+) -> "PreTrainedModel":
     """Build a smaller model of the teacher's family from the teacher's own weights.
 
-    Layer i of the student is layer `choose_layers(...)[i]` of the teacher; embeddings and head are copied whole. It is
-    an ordinary Hugging Face model, in float32 and training mode, with attention as training wants it.
+    Layer i of the student is layer `pattern.layers[i]` of the teacher; embeddings and head are copied whole. It is an
+    ordinary Hugging Face model, in float32 and training mode, with attention as training wants it.
 
     Args:
         teacher: A classifier of a known family. It is not changed.
         wanted: The recipe's student table.
+        pattern: What is taken over; None takes `unmeasured`.
 
     Raises:
         RecipeError: The wanted layers do not exist.
@@ -29,7 +32,8 @@ def initialise(teacher: "PreTrainedModel", wanted: StudentTable) -> "PreTrainedM
     """
     from transformers import AutoModelForSequenceClassification
 
-    taken = choose_layers(teacher.config, wanted)
+    pattern = pattern or unmeasured(teacher.config, wanted)
+    taken = pattern.layers
     family = FAMILIES[teacher.config.model_type]
     config = copy.deepcopy(teacher.config)
     setattr(config, family.count_field, len(taken))

@@ -1,0 +1,53 @@
+"""The recipe's tables of the student: what it is made of, and what it is pulled to."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Table(BaseModel):
+    """A table of the recipe: unknown keys are refused, and values stay what they are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class StudentTable(Table):
+    """The student's shape."""
+
+    layers: int | None = Field(None, ge=1, description="Number of layers. Default: half of the teacher's, rounded up.")
+    choose: Literal["spaced", "first", "last", "by_loss"] = Field(
+        "spaced", description="Which layers: by_loss removes, one by one, the layer that the teacher misses least."
+    )
+    take_layers: tuple[int, ...] | None = Field(
+        None, description="Teacher layers to take over, counted from 0. Default: as `choose` says."
+    )
+
+    @model_validator(mode="after")
+    def _layers_agree(self) -> Self:
+        if self.take_layers is not None:
+            if (
+                not self.take_layers
+                or sorted(set(self.take_layers)) != list(self.take_layers)
+                or self.take_layers[0] < 0
+            ):
+                raise ValueError("take_layers must be different layer numbers from 0 up, in rising order")
+            if self.layers is not None and self.layers != len(self.take_layers):
+                raise ValueError(f"layers = {self.layers} but take_layers names {len(self.take_layers)}")
+            if self.choose != "spaced":
+                raise ValueError(f'choose = "{self.choose}" but take_layers names the layers')
+        return self
+
+
+class LossWeights(Table):
+    """What each objective counts for; 0 leaves it out."""
+
+    soft_labels: float = Field(1.0, ge=0)
+    true_labels: float = Field(0.1, ge=0)
+    last_hidden: float = Field(10.0, ge=0)
+    layer_hidden: float = Field(0.0, ge=0, description="Runs the teacher beside the student, as these fill gigabytes.")
+
+    @model_validator(mode="after")
+    def _something_is_learned(self) -> Self:
+        if not any(self.model_dump().values()):
+            raise ValueError("every loss weight is 0, so nothing would be learned")
+        return self
