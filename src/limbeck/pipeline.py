@@ -158,6 +158,7 @@ def walk(
     """
     master, parts = inputs.master, inputs.parts
     students = students or folder.work
+    objective = shaping.planned_objective(master, parts.train, recipe)
     if recipe.quantize.target_size_mb is not None:
         shape = student.initialise(master.model, recipe.student)
         mixing.refuse_unreachable(shape, recipe.quantize, tokenizer_folder=master.tokenizer_folder)
@@ -167,15 +168,17 @@ def walk(
 
     root = Path(signals) if signals is not None else places.signals_root()
     taught_by = parts.train.joined(_made_up(parts, recipe))
+    kept = shaping.kept(master, parts.train, objective, recipe, n_texts=len(taught_by), progress=progress)
     answers, labelling = _ask(master, parts, taught_by, recipe, root=root, folder=folder, progress=progress)
     with folder.stage("distillation"):
         shaped = shaping.shape(master, parts.train, recipe.student, work=students, progress=progress)
         taken = shaped.pattern.layers
         plan = distillation_plan(recipe, n_texts=len(taught_by), hidden_size=master.hidden_size, taken=taken)
         lessons = _lessons(master, taught_by, answers[TAUGHT_BY], parts.validation, answers["validation"])
-        objective = _objective(lessons, recipe)
         if objective.needs_live_teacher:
-            lessons = replace(lessons, live_teacher=live_teacher(master.model, taken=taken))
+            layer = recipe.distill.relation_layer
+            live = live_teacher(master.model, taken=taken, objective=objective, relation_layer=layer)
+            lessons = replace(lessons, live_teacher=live)
         learned = learn(
             shaped.build,
             lessons,
@@ -221,7 +224,7 @@ def walk(
         data=_data_told(parts),
         leaks=tuple(data.in_sentences(parts.leaks)),
         recipe=recipe.model_dump(mode="json"),
-        labelling=labelling,
+        labelling=replace(labelling, kept=kept),
         trainings=tuple(
             told
             for told in (
@@ -352,13 +355,6 @@ def _lessons(
         validation=master.encoder.encode(validation.texts, validation.text_pairs),
         validation_targets=targets_of(validation, validation_signals),
     )
-
-
-def _objective(lessons: Lessons, recipe: Recipe) -> Objective:
-    weights = recipe.distill.weights.model_dump()
-    if lessons.train_targets.labels is None:
-        weights["true_labels"] = 0.0
-    return Objective(weights, temperature=recipe.distill.temperature)
 
 
 def _tell(record: RunRecord, folder: RunFolder) -> Run:

@@ -64,6 +64,12 @@ class DistillTable(Table):
     )
     batch_size: int = Field(64, ge=1)
     temperature: float = Field(4.0, gt=0, description="T of the softened distributions.")
+    relation_heads: int | None = Field(
+        None, ge=1, description="Heads that relations are measured in. Default: the teacher's, where they divide."
+    )
+    relation_layer: int | None = Field(
+        None, ge=0, description="Teacher layer that relations are taken from, counted from 0. Default: the last."
+    )
     weights: LossWeights = LossWeights()
     warmup_share: float = Field(0.06, ge=0, lt=1)
     weight_decay: float = Field(0.01, ge=0)

@@ -81,13 +81,14 @@ class TrainingRecord:
 
 @dataclass(frozen=True)
 class LabellingRecord:
-    """What asking the teacher took: how many answers stood on disk already, and how many were asked for."""
+    """What asking the teacher took: how many answers stood on disk, how many were asked for, what is kept and why."""
 
     n_texts: int
     n_found: int
     n_asked: int
     n_truncated: int
     folder: str
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from limbeck import student, teacher
 from limbeck.cuts import Cut
+from limbeck.distill import Objective, kept_and_computed, objective_of
 from limbeck.examples import Examples
 from limbeck.progress import SILENT, Progress
+from limbeck.recipe import Recipe
 from limbeck.student import Pattern
 from limbeck.student_table import StudentTable
 from limbeck.teacher import Teacher
@@ -69,6 +71,48 @@ def shape(master: Teacher, train: Examples, wanted: StudentTable, *, work: Path,
     layers = student.choose_layers(config, wanted, removed=[removal.removed for removal in removals])
     progress.say(f"Layers by loss: {', '.join(map(str, layers))} of 0 to {student.shape_of(master.model).layers - 1}.")
     return Shaped(master, wanted, Pattern(layers), Cut(wanted.choose, layers, removals, len(some)))
+
+
+def planned_objective(master: Teacher, train: Examples, recipe: Recipe) -> Objective:
+    """What the student is pulled to; what its shape does not allow is refused before the teacher is asked anything.
+
+    Args:
+        master: The teacher.
+        train: Training texts.
+        recipe: Its tables student and distill.
+
+    Raises:
+        RecipeError: The teacher does not have what is wanted.
+    """
+    config = master.model.config
+    planned = student.planned_config(config, student.unmeasured(config, recipe.student))
+    return objective_of(recipe, student=planned, teacher=config, has_labels=train.labels is not None)
+
+
+def kept(
+    master: Teacher, train: Examples, objective: Objective, recipe: Recipe, *, n_texts: int, progress: Progress = SILENT
+) -> tuple[str, ...]:
+    """Tell, before the work, which of the teacher's signals are kept and which are computed as training goes.
+
+    Args:
+        master: The teacher.
+        train: Training texts, of which some tell how long texts are.
+        objective: What the student is pulled to.
+        recipe: Its table student.
+        n_texts: Texts that the student learns from, made-up ones included.
+        progress: Told each sentence.
+    """
+    config, some = master.model.config, _spread(train)
+    told = kept_and_computed(
+        objective,
+        n_texts=n_texts,
+        sample=master.encoder.encode(some.texts, some.text_pairs),
+        teacher=config,
+        n_layers=student.count_layers(config, recipe.student),
+    )
+    for sentence in told:
+        progress.say(sentence)
+    return told
 
 
 def _spread(train: Examples) -> Examples:

@@ -44,7 +44,10 @@ class LossWeights(Table):
     soft_labels: float = Field(1.0, ge=0)
     true_labels: float = Field(0.1, ge=0)
     last_hidden: float = Field(10.0, ge=0)
-    layer_hidden: float = Field(0.0, ge=0, description="Runs the teacher beside the student, as these fill gigabytes.")
+    similarities: float = Field(0.0, ge=0, description="Which texts of a batch are alike, by the first token's state.")
+    layer_hidden: float = Field(0.0, ge=0, description="Runs the teacher beside the student, as do the next two.")
+    attention_maps: float = Field(0.0, ge=0, description="Layer for layer.")
+    relations: float = Field(0.0, ge=0, description="Of queries, keys and values in the last layer (MiniLM v2).")
 
     @model_validator(mode="after")
     def _something_is_learned(self) -> Self:

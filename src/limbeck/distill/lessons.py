@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from limbeck.distill.inner import Inner
 from limbeck.distill.live_teacher import LiveTeacher
 from limbeck.examples import Examples
 from limbeck.signals import Signals
@@ -19,15 +20,14 @@ class Targets:
         teacher_logits: (n, classes) float32.
         teacher_hidden: (n, hidden) float16, the first token's state after the teacher's last layer.
         labels: (n,) int64, `UNLABELLED` where nobody gave one.
-        layer_states: What each student layer but the last should compute, (n, tokens, hidden) float32 each; made batch
-            by batch.
-        mask: (n, tokens) of the batch, where `layer_states` are.
+        inner: What the teacher computed on the way, made batch by batch.
+        mask: (n, tokens) of the batch, where `inner` is.
     """
 
     teacher_logits: Tensor | None
     teacher_hidden: Tensor | None
     labels: Tensor | None
-    layer_states: tuple[Tensor, ...] | None = None
+    inner: Inner | None = None
     mask: Tensor | None = None
 
     def take(self, indices: Tensor, *, device: torch.device) -> "Targets":

@@ -9,7 +9,7 @@ from limbeck.student.pattern import Pattern, unmeasured
 from limbeck.student_table import StudentTable
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 
 def initialise(
@@ -33,15 +33,24 @@ def initialise(
     from transformers import AutoModelForSequenceClassification
 
     pattern = pattern or unmeasured(teacher.config, wanted)
-    taken = pattern.layers
-    family = FAMILIES[teacher.config.model_type]
-    config = copy.deepcopy(teacher.config)
-    setattr(config, family.count_field, len(taken))
-    if getattr(config, "layer_types", None):
-        config.layer_types = [teacher.config.layer_types[layer] for layer in taken]
+    config = planned_config(teacher.config, pattern)
     student = AutoModelForSequenceClassification.from_config(config, attn_implementation="eager")
-    student.load_state_dict(_taken_over(teacher, taken), strict=True)
+    student.load_state_dict(_taken_over(teacher, pattern.layers), strict=True)
     return student.float().train()  # type: ignore[no-any-return]
+
+
+def planned_config(teacher: "PreTrainedConfig", pattern: Pattern) -> "PreTrainedConfig":
+    """The config of the student that a pattern makes.
+
+    Args:
+        teacher: The teacher's config. It is not changed.
+        pattern: What is taken over.
+    """
+    config = copy.deepcopy(teacher)
+    setattr(config, FAMILIES[teacher.model_type].count_field, len(pattern.layers))
+    if getattr(config, "layer_types", None):
+        config.layer_types = [teacher.layer_types[layer] for layer in pattern.layers]
+    return config
 
 
 def _taken_over(teacher: "PreTrainedModel", taken: tuple[int, ...]) -> dict[str, object]:
