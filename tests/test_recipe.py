@@ -105,6 +105,11 @@ def test_a_printed_recipe_holds_every_key_with_its_meaning() -> None:
             "(got {'choose': 'last', 'take_layers': [0, 1]})",
         ),
         (
+            {"student": {"config": "mine.json", "layers": 2}},
+            "student: config tells the whole shape, so layers has nothing to say "
+            "(got {'config': 'mine.json', 'layers': 2})",
+        ),
+        (
             {"student": {"take_layers": [3, 1]}},
             "student: take_layers must be different layer numbers from 0 up, in rising order "
             "(got {'take_layers': [3, 1]})",

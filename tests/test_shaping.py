@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+import limbeck
+from limbeck.cuts import Cut
+from limbeck.errors import OutputError, RecipeError
 from limbeck.pipeline import Run, compress
 from limbeck.recipe import Recipe
 from limbeck.records import RunRecord
-from small_run import SETTINGS, SmallRun
+from small_run import SETTINGS, SmallRun, write_rows
 from watching import Events, Interrupted
 
 
@@ -53,3 +56,49 @@ def test_a_run_killed_while_choosing_ends_in_the_same_bytes(walked: SmallRun, tm
             _compress(walked, tmp_path / "killed", recipe, progress=progress)
     run = _compress(walked, tmp_path / "killed", recipe)
     assert _weights(run) == _weights(_compress(walked, tmp_path / "run", recipe))
+
+
+@pytest.mark.parametrize(
+    ("student", "sizes"),
+    [
+        ({"layers": 2, "heads": 2, "intermediate_size": 32}, (2, 16, 2, 32)),
+        ({"layers": 1, "choose": "by_loss", "intermediate_size": 20}, (1, 32, 4, 20)),
+    ],
+)
+def test_a_narrower_student_goes_the_whole_way(
+    student: dict[str, Any], sizes: tuple[int, ...], walked: SmallRun, tmp_path: Path
+) -> None:
+    """A failure would train one shape and ship another, or lose a killed run's way."""
+    recipe = _recipe(student, weights={"layer_hidden": 0.3, "relations": 0.3, "attention_maps": 0.3})
+    for stage, after in (("what each part is worth", 0), ("student", 3)):
+        with pytest.raises(Interrupted):
+            progress = Events(interrupt_in=stage, after=after)
+            _compress(walked, tmp_path / "killed", recipe, progress=progress)
+    run = _compress(walked, tmp_path / "killed", recipe)
+    shape = run.record.shapes["student"]
+    assert tuple(shape[name] for name in ("layers", "hidden_size", "heads", "intermediate_size")) == sizes
+    assert run.record.cut is not None
+    assert run.record.cut.widths
+    assert "Their worth" in run.report.read_text(encoding="utf-8")
+    assert _weights(run) == _weights(_compress(walked, tmp_path / "run", recipe))
+    assert limbeck.load(run.artifact)(["good song"])[0].label in {"negative", "positive"}
+
+
+def test_a_student_from_scratch_goes_the_whole_way(walked: SmallRun, tmp_path: Path) -> None:
+    """A failure would keep people from their own architecture, or ship the path of their config."""
+    told = {"model_type": "distilbert", "dim": 24, "n_layers": 2, "n_heads": 2, "hidden_dim": 48}
+    (tmp_path / "private-place").mkdir()
+    config = write_rows(tmp_path / "private-place" / "config.json", [told | {"max_position_embeddings": 128}])
+    run = _compress(walked, tmp_path / "run", _recipe({"config": str(config)}, weights={"layer_hidden": 0.3}))
+    assert run.record.cut == Cut("from scratch", ())
+    assert run.record.shapes["student"]["hidden_size"] == 24
+    assert run.record.recipe["student"]["config"] == "config.json"
+    assert b"private-place" not in b"".join(path.read_bytes() for path in run.artifact.rglob("*") if path.is_file())
+    assert "layer_hidden" in run.record.trainings[0].curve[0].losses
+
+    write_rows(config, [told | {"max_position_embeddings": 128, "hidden_dim": 50}])
+    with pytest.raises(OutputError, match="holds another run"):
+        _compress(walked, tmp_path / "run", _recipe({"config": str(config)}, weights={"layer_hidden": 0.3}))
+    write_rows(config, [told | {"max_position_embeddings": 16}])
+    with pytest.raises(RecipeError, match="The student has places for 16 tokens, but texts may have 80"):
+        _compress(walked, tmp_path / "short", _recipe({"config": str(config)}))

@@ -14,7 +14,6 @@ from limbeck.distill import (  # noqa: E402
     Lessons,
     Objective,
     baseline_plan,
-    distillation_plan,
     learn,
     live_teacher,
     targets_of,
@@ -171,13 +170,12 @@ def walk(
     kept = shaping.kept(master, parts.train, objective, recipe, n_texts=len(taught_by), progress=progress)
     answers, labelling = _ask(master, parts, taught_by, recipe, root=root, folder=folder, progress=progress)
     with folder.stage("distillation"):
-        shaped = shaping.shape(master, parts.train, recipe.student, work=students, progress=progress)
-        taken = shaped.pattern.layers
-        plan = distillation_plan(recipe, n_texts=len(taught_by), hidden_size=master.hidden_size, taken=taken)
+        shaped = shaping.shape(master, parts.train, recipe, work=students, progress=progress)
+        plan = shaped.plan(recipe, n_texts=len(taught_by))
         lessons = _lessons(master, taught_by, answers[TAUGHT_BY], parts.validation, answers["validation"])
         if objective.needs_live_teacher:
             layer = recipe.distill.relation_layer
-            live = live_teacher(master.model, taken=taken, objective=objective, relation_layer=layer)
+            live = live_teacher(master.model, taken=shaped.pattern.layers, objective=objective, relation_layer=layer)
             lessons = replace(lessons, live_teacher=live)
         learned = learn(
             shaped.build,
@@ -223,7 +221,7 @@ def walk(
         cut=shaped.cut,
         data=_data_told(parts),
         leaks=tuple(data.in_sentences(parts.leaks)),
-        recipe=recipe.model_dump(mode="json"),
+        recipe=recipe.told(),
         labelling=replace(labelling, kept=kept),
         trainings=tuple(
             told
@@ -271,7 +269,7 @@ def finished(inputs: Inputs, folder: RunFolder, *, recipe: Recipe) -> Run | None
     if not (path.exists() and (folder.artifact / MANIFEST_FILE).exists()):
         return None
     told = json.loads(path.read_text(encoding="utf-8"))
-    if told["limbeck_version"] != _version() or told["recipe"] != recipe.model_dump(mode="json"):
+    if told["limbeck_version"] != _version() or told["recipe"] != recipe.told():
         return None
     return Run(folder.path, folder.artifact, folder.path / REPORT_FILE, RunRecord.from_json(told))
 
@@ -281,7 +279,8 @@ def identity_of(inputs: Inputs, recipe: Recipe) -> dict[str, Any]:
     return {
         "teacher": inputs.master.fingerprint,
         "data": {name: examples.fingerprint for name, examples in _named(inputs.parts).items()},
-        "recipe": recipe.model_dump(mode="json", exclude={"verify"}),
+        "recipe": {name: table for name, table in recipe.told().items() if name != "verify"},
+        "student's config": student.read_config(recipe.student.config) if recipe.student.config else None,
     }
 
 

@@ -74,7 +74,9 @@ class DistillTable(Table):
     warmup_share: float = Field(0.06, ge=0, lt=1)
     weight_decay: float = Field(0.01, ge=0)
     max_gradient_norm: float = Field(1.0, gt=0)
-    train_embeddings: bool = Field(False, description="Also train the embedding tables taken over from the teacher.")
+    train_embeddings: bool | None = Field(
+        None, description="Also train the embedding tables. Default: only where they are not the teacher's own."
+    )
     train_lowest: bool = Field(
         True, description="false: lowest layers stay where they are the teacher's; a fifth faster."
     )
@@ -223,6 +225,13 @@ class Recipe(Table):
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise RecipeError(f"{path} is not TOML: {error}", hint="Mend that line; see https://toml.io.") from None
         return cls.from_dict(with_overrides(tables, overrides or {}), source=str(path))
+
+    def told(self) -> dict[str, Any]:
+        """The recipe as records tell it, in JSON values: no folder of this machine, which may ship."""
+        tables = self.model_dump(mode="json")
+        if self.student.config is not None:
+            tables["student"]["config"] = Path(self.student.config).name
+        return tables
 
     def to_toml(self) -> str:
         """The whole recipe as TOML, each key with its meaning as a comment; keys without a value are commented out."""

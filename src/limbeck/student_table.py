@@ -22,6 +22,28 @@ class StudentTable(Table):
         None, description="Teacher layers to take over, counted from 0. Default: as `choose` says."
     )
 
+    hidden_size: int | None = Field(
+        None, ge=1, description="Width of the hidden states; heads keep their size. Default: the teacher's."
+    )
+    heads: int | None = Field(None, ge=1, description="Attention heads a layer; another way to say hidden_size.")
+    intermediate_size: int | None = Field(
+        None, ge=1, description="Feed-forward neurons a layer. Default: the teacher's."
+    )
+    embedding_size: int | None = Field(
+        None, ge=1, description="Width of factorised embedding tables (ELECTRA, ALBERT). Default: the teacher's."
+    )
+    config: str | None = Field(
+        None, description="A config.json instead of all this: a student that starts from noise, of any known family."
+    )
+
+    @model_validator(mode="after")
+    def _config_stands_alone(self) -> Self:
+        if self.config is not None:
+            beside = [key for key in self.model_fields_set - {"config"} if getattr(self, key) not in (None, "spaced")]
+            if beside:
+                raise ValueError(f"config tells the whole shape, so {min(beside)} has nothing to say")
+        return self
+
     @model_validator(mode="after")
     def _layers_agree(self) -> Self:
         if self.take_layers is not None:

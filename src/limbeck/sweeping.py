@@ -132,9 +132,10 @@ def _refuse_contradiction(layers: Sequence[int] | None, recipe: Recipe) -> None:
         raise RecipeError(
             "The list of layers is empty.", hint="Give numbers of layers, as in 2,3, or none for the recipe's student."
         )
-    if recipe.student.take_layers is not None:
+    named = "config" if recipe.student.config is not None else "take_layers"
+    if getattr(recipe.student, named) is not None:
         raise RecipeError(
-            "The recipe's student.take_layers names one student; a list of layers asks for others.",
+            f"The recipe's student.{named} names one student; a list of layers asks for others.",
             hint="Leave one of them out.",
         )
 
@@ -142,7 +143,7 @@ def _refuse_contradiction(layers: Sequence[int] | None, recipe: Recipe) -> None:
 def _students(layers: Sequence[int] | None, recipe: Recipe, inputs: Inputs) -> dict[int, StudentTable]:
     """Number of layers -> how that student is chosen; the number always stands there, however it was asked for."""
     config = inputs.master.model.config
-    if recipe.student.take_layers is not None:
+    if recipe.student.take_layers is not None or recipe.student.config is not None:
         return {student.count_layers(config, recipe.student): recipe.student}
     n_teacher = student.shape_of(inputs.master.model).layers
     asked = layers if layers is not None else [student.count_layers(config, recipe.student)]
@@ -171,7 +172,7 @@ def _shared(recipe: dict[str, Any]) -> dict[str, Any]:
 
 def _lasting(recipe: Recipe) -> dict[str, Any]:
     """What makes a sweep this sweep: students and bits may be asked for call by call, each in its own way."""
-    shared = _shared(recipe.model_dump(mode="json", exclude={"verify"}))
+    shared = _shared({name: table for name, table in recipe.told().items() if name != "verify"})
     return {table: values for table, values in shared.items() if table != "quantize"}
 
 

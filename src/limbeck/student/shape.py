@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from limbeck.errors import RecipeError
 from limbeck.families import FAMILIES, layer_count
+from limbeck.student.scratch import checked_config, read_config
 from limbeck.student_table import StudentTable
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def count_layers(config: "PreTrainedConfig", wanted: StudentTable) -> int:
         RecipeError: More than the teacher has.
     """
     n_teacher = layer_count(config)
+    if wanted.config is not None:
+        return layer_count(checked_config(read_config(wanted.config)))
     if wanted.take_layers is not None:
         return len(wanted.take_layers)
     n_student = wanted.layers if wanted.layers is not None else (n_teacher + 1) // 2
