@@ -10,7 +10,7 @@ import limbeck
 from limbeck.cuts import Cut
 from limbeck.errors import OutputError, RecipeError
 from limbeck.pipeline import Run, compress
-from limbeck.recipe import Recipe
+from limbeck.recipe import QuantizeTable, Recipe
 from limbeck.records import RunRecord
 from small_run import SETTINGS, SmallRun, write_rows
 from watching import Events, Interrupted
@@ -81,7 +81,27 @@ def test_a_narrower_student_goes_the_whole_way(
     assert run.record.cut.widths
     assert "Their worth" in run.report.read_text(encoding="utf-8")
     assert _weights(run) == _weights(_compress(walked, tmp_path / "run", recipe))
+    if shape["hidden_size"] < 32:  # trained on with its roundings, the map to the teacher's width is fitted anew
+        rounded = recipe.model_copy(update={"quantize": QuantizeTable(scheme="w4a8e4", train_share=0.5)})
+        trainings = _compress(walked, tmp_path / "rounded", rounded).record.trainings
+        assert [training.name for training in trainings] == ["student", "rounded"]
+        first = trainings[1].curve[0].losses
+        assert first["last_hidden"] < trainings[0].curve[0].losses["last_hidden"]
     assert limbeck.load(run.artifact)(["good song"])[0].label in {"negative", "positive"}
+
+
+def test_a_student_with_factorised_embeddings_goes_the_whole_way(walked: SmallRun, tmp_path: Path) -> None:
+    """A failure would lose a BERT that became an ALBERT somewhere between its training and its graph."""
+    whole, run = (
+        _compress(walked, tmp_path / name, _recipe({"layers": 4} | changes, epochs=4))
+        for name, changes in (("whole", {}), ("run", {"embedding_size": 16}))
+    )
+    size = {name: one.record.shapes["student"]["parameters"] for name, one in (("run", run), ("whole", whole))}
+    assert size["run"] < size["whole"]
+    scores = {model.name: model for model in run.verdict.models}
+    for name in ("student (float32)", "artifact (int8)"):
+        assert scores[name].agreement is not None
+        assert scores[name].agreement.value > 0.9
 
 
 def test_a_student_from_scratch_goes_the_whole_way(walked: SmallRun, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ class StudentTable(Table):
         None, ge=1, description="Feed-forward neurons a layer. Default: the teacher's."
     )
     embedding_size: int | None = Field(
-        None, ge=1, description="Width of factorised embedding tables (ELECTRA, ALBERT). Default: the teacher's."
+        None, ge=1, description="Width of factorised embedding tables (ELECTRA, ALBERT, BERT). Default: the teacher's."
     )
     config: str | None = Field(
         None, description="A config.json instead of all this: a student that starts from noise, of any known family."

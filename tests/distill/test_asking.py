@@ -45,7 +45,7 @@ def test_relation_heads_divide_both_sizes(size: int, heads: int) -> None:
             "distill.relation_layer = 6, but the teacher's 6 layers are 0 to 5.\n"
             "Hint: Name a layer from 0 to 5; the default is the last.",
         ),
-        ({}, "albert", "share one set of weights"),
+        ({}, "albert", "may share one set of weights"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(distill: dict[str, Any], family: str, told: str) -> None:

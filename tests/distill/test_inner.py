@@ -67,7 +67,7 @@ def test_a_family_that_shares_its_layers_has_no_relations(tmp_path: Path) -> Non
     with pytest.raises(RecipeError) as caught, queries_keys_values(model, 0):
         pass
     assert str(caught.value) == (
-        "distill.weights.relations wants one layer's queries, keys and values, but the layers of 'albert' share one "
+        "distill.weights.relations wants one layer's queries, keys and values, but layers of 'albert' may share one "
         "set of weights.\n"
         "Hint: Set distill.weights.relations = 0; distill.weights.attention_maps works for this family."
     )

@@ -11,7 +11,7 @@ import torch
 from limbeck.errors import RecipeError
 from limbeck.export import write_onnx
 from limbeck.student import initialise, unmeasured
-from limbeck.student.factorise import WIDENING, factorised
+from limbeck.student.factorise import OTHERWISE_ALBERT, WIDENING, factorised
 from limbeck.student_table import StudentTable
 from limbeck.teacher.load import load_model
 from tiny import write_teacher
@@ -19,6 +19,7 @@ from tiny import write_teacher
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+FACTORISED = (*WIDENING, OTHERWISE_ALBERT)
 IDS = torch.tensor([[2, 50, 51, 52, 3, 0, 0], [2, 50, 55, 60, 65, 70, 3]])
 INPUTS = {"input_ids": IDS, "attention_mask": (IDS != 0).long(), "token_type_ids": (IDS > 55).long()}
 
@@ -38,11 +39,11 @@ def _first_states(model: "PreTrainedModel") -> torch.Tensor:
         return model.eval()(**INPUTS, output_hidden_states=True).hidden_states[0]
 
 
-@pytest.mark.parametrize("family", WIDENING)
-def test_full_rank_changes_nothing(family: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("family", "size"), [("electra", 16), ("albert", 16), ("bert", 32)])
+def test_full_rank_changes_nothing(family: str, size: int, tmp_path: Path) -> None:
     """A failure would start the student from other words than the teacher reads. Epsilons differ."""
     teacher = _teacher(tmp_path, family)
-    student = initialise(teacher, StudentTable(layers=4, embedding_size=16))
+    student = initialise(teacher, StudentTable(layers=4, embedding_size=size))
     assert torch.allclose(_first_states(student), _first_states(teacher), atol=1e-4)
     with torch.inference_mode():
         assert torch.allclose(student(**INPUTS).logits, teacher(**INPUTS).logits, atol=1e-3)
@@ -77,7 +78,7 @@ def test_a_higher_rank_is_never_further_away(family: str, tmp_path: Path) -> Non
     assert errors[-1] < 1e-6 < errors[0]
 
 
-@pytest.mark.parametrize("family", WIDENING)
+@pytest.mark.parametrize("family", FACTORISED)
 def test_a_factorised_student_is_written_as_it_computes(family: str, tmp_path: Path) -> None:
     """A failure would ship a graph without its widening matrix."""
     student = initialise(_teacher(tmp_path, family), StudentTable(layers=2, embedding_size=8)).eval()
@@ -86,6 +87,23 @@ def test_a_factorised_student_is_written_as_it_computes(family: str, tmp_path: P
     found = session.run(None, {given.name: INPUTS[given.name].numpy() for given in session.get_inputs()})[0]
     with torch.inference_mode():
         assert np.allclose(found, student(**INPUTS).logits.numpy(), atol=1e-4)
+
+
+def test_a_bert_becomes_an_albert_that_shares_nothing(tmp_path: Path) -> None:
+    """A failure would give all layers the weights of one. Narrower and factorised at once go together."""
+    teacher = _teacher(tmp_path, "bert")
+    table = StudentTable(take_layers=(1, 3), heads=3, intermediate_size=40, embedding_size=8)
+    student = initialise(teacher, table)
+    assert student.config.model_type == "albert"
+    assert (student.config.num_hidden_layers, student.config.num_hidden_groups) == (2, 2)
+    assert (student.config.hidden_size, student.config.embedding_size, student.config.id2label[2]) == (24, 8, "c")
+    first, second = (
+        student.get_submodule(f"albert.encoder.albert_layer_groups.{group}.albert_layers.0.ffn") for group in (0, 1)
+    )
+    assert not torch.equal(first.weight, second.weight)
+    wanted = teacher.get_submodule("bert.encoder.layer.3.intermediate.dense").weight[:40, :24]
+    assert torch.equal(second.weight, wanted)
+    _first_states(student)
 
 
 def test_the_teacher_stays_as_it_is(tmp_path: Path) -> None:
@@ -100,10 +118,11 @@ def test_the_teacher_stays_as_it_is(tmp_path: Path) -> None:
     ("family", "size", "told"),
     [
         (
-            "bert",
+            "roberta",
             8,
-            "student.embedding_size cannot be had for the family 'bert', whose embeddings are as wide as its layers.\n"
-            "Hint: It can for electra and albert; student.hidden_size narrows embeddings and layers together.",
+            "student.embedding_size cannot be had for the family 'roberta', whose embeddings are as wide as its "
+            "layers.\n"
+            "Hint: It can for electra, albert, bert; fewer layers can be had for every family.",
         ),
         (
             "albert",

@@ -79,7 +79,7 @@ def refuse_without_relations(model_type: str) -> None:
     """
     if not FAMILIES[model_type].queries_keys_values:
         raise RecipeError(
-            f"distill.weights.relations wants one layer's queries, keys and values, but the layers of {model_type!r} "
+            f"distill.weights.relations wants one layer's queries, keys and values, but layers of {model_type!r} may "
             "share one set of weights.",
             hint="Set distill.weights.relations = 0; distill.weights.attention_maps works for this family.",
         )

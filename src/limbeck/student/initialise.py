@@ -8,7 +8,7 @@ from torch import Tensor
 
 from limbeck.families import FAMILIES
 from limbeck.student import width
-from limbeck.student.factorise import factorised
+from limbeck.student.factorise import OTHERWISE_ALBERT, as_albert, factorised
 from limbeck.student.pattern import Pattern, planned_config, unmeasured
 from limbeck.student_table import StudentTable
 
@@ -55,6 +55,8 @@ def _taken_over(teacher: "PreTrainedModel", pattern: Pattern) -> dict[str, Tenso
         head_size = width.sizes_of(teacher.config).head_size
         weights = width.cut(weights, pattern.widths, model_type=model_type, head_size=head_size)
     if pattern.embedding_size is not None:
+        if model_type == OTHERWISE_ALBERT:
+            weights, model_type = as_albert(weights), "albert"
         weights = factorised(weights, model_type=model_type, embedding_size=pattern.embedding_size)
     return weights
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from limbeck.families import FAMILIES, layer_count
-from limbeck.student.factorise import refuse_unfactorisable
+from limbeck.student.factorise import OTHERWISE_ALBERT, albert_config, refuse_unfactorisable
 from limbeck.student.scratch import checked_config, read_config
 from limbeck.student.shape import choose_layers
 from limbeck.student.width import PLACES, Widths, is_narrower, wanted_sizes
@@ -101,6 +101,8 @@ def planned_config(teacher: "PreTrainedConfig", pattern: Pattern) -> "PreTrained
             setattr(config, name, size)
         if is_tied:
             config.embedding_size = sizes[0]
+    if pattern.embedding_size is not None and config.model_type == OTHERWISE_ALBERT:
+        return albert_config(config, embedding_size=pattern.embedding_size)
     if pattern.embedding_size is not None:
         config.embedding_size = pattern.embedding_size
     return config
