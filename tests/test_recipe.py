@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from limbeck.errors import RecipeError
-from limbeck.recipe import DataTable, Recipe, StudentTable, known_keys, with_overrides
+from limbeck.recipe import DataTable, Recipe, known_keys, with_overrides
+from limbeck.student_table import StudentTable
 
 HINT = "`limbeck recipe` prints every key with its default and meaning."
 
@@ -97,6 +98,16 @@ def test_a_printed_recipe_holds_every_key_with_its_meaning() -> None:
         (
             {"student": {"layers": 3, "take_layers": [0, 1]}},
             "student: layers = 3 but take_layers names 2 (got {'layers': 3, 'take_layers': [0, 1]})",
+        ),
+        (
+            {"student": {"choose": "last", "take_layers": [0, 1]}},
+            'student: choose = "last" but take_layers names the layers '
+            "(got {'choose': 'last', 'take_layers': [0, 1]})",
+        ),
+        (
+            {"student": {"config": "mine.json", "layers": 2}},
+            "student: config tells the whole shape, so layers has nothing to say "
+            "(got {'config': 'mine.json', 'layers': 2})",
         ),
         (
             {"student": {"take_layers": [3, 1]}},

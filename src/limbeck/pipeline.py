@@ -9,12 +9,11 @@ from limbeck import extras
 
 extras.need("train", what="Compressing a teacher")
 
-from limbeck import data, ladder, machine, mixing, places, report, student, teacher  # noqa: E402
+from limbeck import data, ladder, machine, mixing, places, report, shaping, student, teacher  # noqa: E402
 from limbeck.distill import (  # noqa: E402
     Lessons,
     Objective,
     baseline_plan,
-    distillation_plan,
     learn,
     live_teacher,
     spread_of,
@@ -166,22 +165,26 @@ def walk(
     master, parts = inputs.master, inputs.parts
     students = students or folder.work
     _refuse_impossible(master, recipe)
+    objective = shaping.planned_objective(master, parts.train, recipe)
     folder.settle(identity_of(inputs, recipe))
     with written_whole(folder.path / "recipe.toml") as temporary:
         temporary.write_text(recipe.to_toml(), encoding="utf-8")
 
     root = Path(signals) if signals is not None else places.signals_root()
     taught_by = parts.train.joined(_made_up(parts, recipe))
+    kept = shaping.kept(master, parts.train, objective, recipe, n_texts=len(taught_by), progress=progress)
     answers, labelling = _ask(master, parts, taught_by, recipe, root=root, folder=folder, progress=progress)
-    taken = student.choose_layers(master.model.config, recipe.student)
-    plan = distillation_plan(recipe, n_texts=len(taught_by), hidden_size=master.hidden_size, taken=taken)
     with folder.stage("distillation"):
+        shaped = shaping.shape(master, parts.train, recipe, work=students, progress=progress)
+        plan = shaped.plan(recipe, n_texts=len(taught_by))
         lessons = _lessons(master, taught_by, answers[TAUGHT_BY], parts.validation, answers["validation"])
-        objective = _objective(lessons, recipe)
+        objective = replace(objective, spread=spread_of(lessons.train_targets.teacher_logits))
         if objective.needs_live_teacher:
-            lessons = replace(lessons, live_teacher=live_teacher(master.model, taken=taken))
+            layer = recipe.distill.relation_layer
+            live = live_teacher(master.model, taken=shaped.pattern.layers, objective=objective, relation_layer=layer)
+            lessons = replace(lessons, live_teacher=live)
         learned = learn(
-            lambda: student.initialise(master.model, recipe.student),
+            shaped.build,
             lessons,
             objective=objective,
             plan=plan,
@@ -192,7 +195,7 @@ def walk(
     if recipe.distill.baseline and parts.train.labels is not None:
         with folder.stage("no-teacher baseline"):
             baseline = learn(
-                lambda: student.initialise(master.model, recipe.student),
+                shaped.build,
                 _lessons(master, parts.train, None, parts.validation, answers["validation"]),
                 objective=Objective({"true_labels": 1.0}, task=recipe.task, spread=objective.spread),
                 plan=baseline_plan(plan),
@@ -219,10 +222,11 @@ def walk(
             "teacher": student.shape_of(master.model).to_json(),
             "student": student.shape_of(learned.model).to_json(),
         },
+        cut=shaped.cut,
         data=_data_told(parts),
         leaks=tuple(data.in_sentences(parts.leaks)),
-        recipe=recipe.model_dump(mode="json"),
-        labelling=labelling,
+        recipe=recipe.told(),
+        labelling=replace(labelling, kept=kept),
         trainings=tuple(
             told
             for told in (
@@ -269,7 +273,7 @@ def finished(inputs: Inputs, folder: RunFolder, *, recipe: Recipe) -> Run | None
     if not (path.exists() and (folder.artifact / MANIFEST_FILE).exists()):
         return None
     told = json.loads(path.read_text(encoding="utf-8"))
-    if told["limbeck_version"] != _version() or told["recipe"] != recipe.model_dump(mode="json"):
+    if told["limbeck_version"] != _version() or told["recipe"] != recipe.told():
         return None
     return Run(folder.path, folder.artifact, folder.path / REPORT_FILE, RunRecord.from_json(told))
 
@@ -279,7 +283,8 @@ def identity_of(inputs: Inputs, recipe: Recipe) -> dict[str, Any]:
     return {
         "teacher": inputs.master.fingerprint,
         "data": {name: examples.fingerprint for name, examples in _named(inputs.parts).items()},
-        "recipe": recipe.model_dump(mode="json", exclude={"verify"}),
+        "recipe": {name: table for name, table in recipe.told().items() if name != "verify"},
+        "student's config": student.read_config(recipe.student.config) if recipe.student.config else None,
     }
 
 
@@ -359,18 +364,6 @@ def _lessons(
         train_targets=targets_of(train, signals),
         validation=master.encoder.encode(validation.texts, validation.text_pairs),
         validation_targets=targets_of(validation, validation_signals),
-    )
-
-
-def _objective(lessons: Lessons, recipe: Recipe) -> Objective:
-    weights = recipe.distill.weights.model_dump()
-    if lessons.train_targets.labels is None:
-        weights["true_labels"] = 0.0
-    return Objective(
-        weights,
-        temperature=recipe.distill.temperature,
-        task=recipe.task,
-        spread=spread_of(lessons.train_targets.teacher_logits),
     )
 
 

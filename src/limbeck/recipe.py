@@ -10,20 +10,17 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from limbeck.errors import RecipeError, SchemeError
 from limbeck.scheme import USUAL, shippable
+from limbeck.student_table import LossWeights, StudentTable, Table
 
 AUTO = "auto"
 """A task that is found by what the teacher was made for."""
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
-
-
-class DataTable(_Table):
+class DataTable(Table):
     """Which columns hold what, and how the texts are parted where no parts are given."""
 
     text: str | None = Field(None, description="Column of the text. Found by name when not given.")
@@ -38,7 +35,7 @@ class DataTable(_Table):
     max_tokens: int = Field(128, ge=8, le=8192, description="Longer texts are cut to this many tokens, and counted.")
 
 
-class TeachTable(_Table):
+class TeachTable(Table):
     """How `limbeck teach` makes a teacher from a pretrained encoder and labelled texts."""
 
     epochs: int = Field(8, ge=1, description="Passes over the texts at most.")
@@ -52,7 +49,7 @@ class TeachTable(_Table):
     max_gradient_norm: float = Field(1.0, gt=0)
 
 
-class TeacherTable(_Table):
+class TeacherTable(Table):
     """How the teacher is loaded and asked."""
 
     allow_code: tuple[str, ...] = Field((), description="Hub ids or folders whose own Python code may run. None else.")
@@ -61,44 +58,7 @@ class TeacherTable(_Table):
     precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="auto: bfloat16 where it is fast.")
 
 
-class StudentTable(_Table):
-    """The student's shape."""
-
-    layers: int | None = Field(None, ge=1, description="Number of layers. Default: half of the teacher's, rounded up.")
-    take_layers: tuple[int, ...] | None = Field(
-        None, description="Teacher layers to take over, counted from 0. Default: evenly spaced, first to last."
-    )
-
-    @model_validator(mode="after")
-    def _layers_agree(self) -> Self:
-        if self.take_layers is not None:
-            if (
-                not self.take_layers
-                or sorted(set(self.take_layers)) != list(self.take_layers)
-                or self.take_layers[0] < 0
-            ):
-                raise ValueError("take_layers must be different layer numbers from 0 up, in rising order")
-            if self.layers is not None and self.layers != len(self.take_layers):
-                raise ValueError(f"layers = {self.layers} but take_layers names {len(self.take_layers)}")
-        return self
-
-
-class LossWeights(_Table):
-    """What each objective counts for; 0 leaves it out."""
-
-    soft_labels: float = Field(1.0, ge=0)
-    true_labels: float = Field(0.1, ge=0)
-    last_hidden: float = Field(10.0, ge=0)
-    layer_hidden: float = Field(0.0, ge=0, description="Runs the teacher beside the student, as these fill gigabytes.")
-
-    @model_validator(mode="after")
-    def _something_is_learned(self) -> Self:
-        if self.soft_labels == self.true_labels == self.last_hidden == self.layer_hidden == 0:
-            raise ValueError("every loss weight is 0, so nothing would be learned")
-        return self
-
-
-class DistillTable(_Table):
+class DistillTable(Table):
     """How the student learns."""
 
     epochs: int | None = Field(
@@ -109,11 +69,19 @@ class DistillTable(_Table):
     )
     batch_size: int = Field(64, ge=1)
     temperature: float = Field(4.0, gt=0, description="T of the softened distributions.")
+    relation_heads: int | None = Field(
+        None, ge=1, description="Heads that relations are measured in. Default: the teacher's, where they divide."
+    )
+    relation_layer: int | None = Field(
+        None, ge=0, description="Teacher layer that relations are taken from, counted from 0. Default: the last."
+    )
     weights: LossWeights = LossWeights()
     warmup_share: float = Field(0.06, ge=0, lt=1)
     weight_decay: float = Field(0.01, ge=0)
     max_gradient_norm: float = Field(1.0, gt=0)
-    train_embeddings: bool = Field(False, description="Also train the embedding tables taken over from the teacher.")
+    train_embeddings: bool | None = Field(
+        None, description="Also train the embedding tables. Default: only where they are not the teacher's own."
+    )
     train_lowest: bool = Field(
         True, description="false: lowest layers stay where they are the teacher's; a fifth faster."
     )
@@ -130,7 +98,7 @@ class DistillTable(_Table):
     baseline: bool = Field(True, description="Also train the same shape on labels alone, for comparison.")
 
 
-class QuantizeTable(_Table):
+class QuantizeTable(Table):
     """Bits of the artifact."""
 
     scheme: str = Field(USUAL, description="Bits of weights, activations and embedding tables.")
@@ -181,7 +149,7 @@ class QuantizeTable(_Table):
         return notation
 
 
-class Tolerances(_Table):
+class Tolerances(Table):
     """What the user accepts. A tolerance that is not given is not checked."""
 
     min_retention: float | None = Field(0.98, ge=0, description="Artifact's score / teacher's score.")
@@ -191,7 +159,7 @@ class Tolerances(_Table):
     max_latency_ms: float | None = Field(None, gt=0, description="p50 at batch 1, milliseconds.")
 
 
-class VerifyTable(_Table):
+class VerifyTable(Table):
     """How the artifact is judged."""
 
     tolerances: Tolerances = Tolerances()
@@ -202,7 +170,7 @@ class VerifyTable(_Table):
     threads: int = Field(0, ge=0, description="Threads for both sides; 0 takes the physical cores.")
 
 
-class Recipe(_Table):
+class Recipe(Table):
     """A whole run."""
 
     seed: int = Field(0, ge=0, lt=2**31)
@@ -266,6 +234,13 @@ class Recipe(_Table):
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise RecipeError(f"{path} is not TOML: {error}", hint="Mend that line; see https://toml.io.") from None
         return cls.from_dict(with_overrides(tables, overrides or {}), source=str(path))
+
+    def told(self) -> dict[str, Any]:
+        """The recipe as records tell it, in JSON values: no folder of this machine, which may ship."""
+        tables = self.model_dump(mode="json")
+        if self.student.config is not None:
+            tables["student"]["config"] = Path(self.student.config).name
+        return tables
 
     def to_toml(self) -> str:
         """The whole recipe as TOML, each key with its meaning as a comment; keys without a value are commented out."""

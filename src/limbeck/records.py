@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 
 from limbeck import wording
 from limbeck.bits import QuantizationRecord
+from limbeck.cuts import Cut
 from limbeck.scheme import Scheme
 
 Record = TypeVar("Record")
@@ -83,13 +84,14 @@ class TrainingRecord:
 
 @dataclass(frozen=True)
 class LabellingRecord:
-    """What asking the teacher took: how many answers stood on disk already, and how many were asked for."""
+    """What asking the teacher took: how many answers stood on disk, how many were asked for, what is kept and why."""
 
     n_texts: int
     n_found: int
     n_asked: int
     n_truncated: int
     folder: str
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -297,6 +299,7 @@ class RunRecord:
         files: path in the artifact -> sha256.
         machine: processor, instruction set, cores, versions; see `machine.describe`.
         seconds: stage -> wall-clock seconds in the process that finished it.
+        cut: How the student was cut from the teacher.
     """
 
     limbeck_version: str
@@ -312,6 +315,7 @@ class RunRecord:
     files: Mapping[str, str]
     machine: Mapping[str, str]
     seconds: Mapping[str, float] = field(default_factory=dict)
+    cut: Cut | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""

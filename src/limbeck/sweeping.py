@@ -17,10 +17,11 @@ from limbeck.packaging import timed  # noqa: E402
 from limbeck.pipeline import Inputs, Run, finished, identity_of, read_inputs, walk  # noqa: E402
 from limbeck.progress import SILENT, Progress  # noqa: E402
 from limbeck.quantization import refuse_unfit  # noqa: E402
-from limbeck.recipe import Recipe, StudentTable  # noqa: E402
+from limbeck.recipe import Recipe  # noqa: E402
 from limbeck.records import ARTIFACT, TEACHER, ModelScores, Timing  # noqa: E402
 from limbeck.run_folder import SWEEP_KIND, RunFolder, claimed  # noqa: E402
 from limbeck.scheme import Scheme, shippable  # noqa: E402
+from limbeck.student_table import StudentTable  # noqa: E402
 from limbeck.sweep_record import SweepRecord, SweptPair, fidelity_of, pair_name  # noqa: E402
 from limbeck.tasks import TASKS, Task  # noqa: E402
 
@@ -160,9 +161,10 @@ def _refuse_contradiction(layers: Sequence[int] | None, recipe: Recipe) -> None:
         raise RecipeError(
             "The list of layers is empty.", hint="Give numbers of layers, as in 2,3, or none for the recipe's student."
         )
-    if recipe.student.take_layers is not None:
+    named = "config" if recipe.student.config is not None else "take_layers"
+    if getattr(recipe.student, named) is not None:
         raise RecipeError(
-            "The recipe's student.take_layers names one student; a list of layers asks for others.",
+            f"The recipe's student.{named} names one student; a list of layers asks for others.",
             hint="Leave one of them out.",
         )
 
@@ -170,17 +172,17 @@ def _refuse_contradiction(layers: Sequence[int] | None, recipe: Recipe) -> None:
 def _students(layers: Sequence[int] | None, recipe: Recipe, inputs: Inputs) -> dict[int, StudentTable]:
     """Number of layers -> how that student is chosen; the number always stands there, however it was asked for."""
     config = inputs.master.model.config
-    if recipe.student.take_layers is not None:
-        return {len(student.choose_layers(config, recipe.student)): recipe.student}
+    if recipe.student.take_layers is not None or recipe.student.config is not None:
+        return {student.count_layers(config, recipe.student): recipe.student}
     n_teacher = student.shape_of(inputs.master.model).layers
-    asked = layers if layers is not None else [len(student.choose_layers(config, recipe.student))]
+    asked = layers if layers is not None else [student.count_layers(config, recipe.student)]
     unfit = [str(n_layers) for n_layers in dict.fromkeys(asked) if not 1 <= n_layers <= n_teacher]
     if unfit:
         raise RecipeError(
             f"Students of {' and '.join(unfit)} layers were asked for, but the teacher has {n_teacher}.",
             hint=f"Give numbers from 1 to {n_teacher}.",
         )
-    return {n_layers: StudentTable(layers=n_layers) for n_layers in asked}
+    return {n_layers: recipe.student.model_copy(update={"layers": n_layers}) for n_layers in asked}
 
 
 def _recipe_of_pair(recipe: Recipe, table: StudentTable, scheme: str) -> Recipe:
@@ -199,7 +201,7 @@ def _shared(recipe: dict[str, Any]) -> dict[str, Any]:
 
 def _lasting(recipe: Recipe) -> dict[str, Any]:
     """What makes a sweep this sweep: students and bits may be asked for call by call, each in its own way."""
-    shared = _shared(recipe.model_dump(mode="json", exclude={"verify"}))
+    shared = _shared({name: table for name, table in recipe.told().items() if name != "verify"})
     return {table: values for table, values in shared.items() if table != "quantize"}
 
 

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from limbeck.distill.inner import Inner
 from limbeck.distill.live_teacher import LiveTeacher
 from limbeck.examples import Examples
 from limbeck.signals import Signals
@@ -22,15 +23,14 @@ class Targets:
         teacher_hidden: (n, hidden) float16, the first token's state after the teacher's last layer.
         labels: (n,) int64 of classes, (n, labels) int8 of 0 and 1, or (n,) float64 numbers; `UNLABELLED` where nobody
             labelled a text.
-        layer_states: What each student layer but the last should compute, (n, tokens, hidden) float32 each; made batch
-            by batch.
-        mask: (n, tokens) of the batch, where `layer_states` are.
+        inner: What the teacher computed on the way, made batch by batch.
+        mask: (n, tokens) of the batch, where `inner` is.
     """
 
     teacher_logits: Tensor | None
     teacher_hidden: Tensor | None
     labels: Tensor | None
-    layer_states: tuple[Tensor, ...] | None = None
+    inner: Inner | None = None
     mask: Tensor | None = None
 
     def take(self, indices: Tensor, *, device: torch.device) -> "Targets":

@@ -15,6 +15,7 @@ from limbeck.bits import LayerBits
 from limbeck.records import ModelScores, RunRecord
 from limbeck.report import bearing, panels
 from limbeck.report.answers import changed_answers
+from limbeck.report.cutting import removal_rows
 from limbeck.report.measures import measures, texts_a_second, tolerances
 from limbeck.report.names import last_name
 from limbeck.report.roles import Side, first_of, role_of, sides, timings_in_order
@@ -30,6 +31,7 @@ _SECTIONS = {
     "tolerances": "Tolerances",
     "sure": "How sure this is",
     "speed": "Size and speed",
+    "cut": "What was cut",
     "training": "Training",
     "changed": "Changed answers",
     "bytes": "Bits and bytes",
@@ -91,6 +93,7 @@ def render(record: RunRecord) -> str:
             speed_panels=panels.size_and_speed_panels(verdict),
             training_panels=panels.training_panels(record.trainings, task),
             changed=changed_answers(verdict),
+            removal_rows=removal_rows(record.cut),
             bytes_panel=panels.bytes_panel(record.quantization) if record.quantization.layers else None,
             bearing_panel=bearing.bearing_panel(record.quantization),
             assignment=None if assignment is None else bearing.assignment_rows(assignment),
@@ -106,6 +109,7 @@ def _contents(record: RunRecord) -> list[tuple[str, str]]:
     """(anchor, words) of the sections that this record has."""
     has = {
         "gain": record.verdict.gain is not None,
+        "cut": record.cut is not None and record.cut.n_texts > 0,
         "training": bool(record.trainings),
         "bearing": bool(record.quantization.sensitivities),
     }

@@ -30,6 +30,10 @@ OBJECTIVE_NAMES = {
     "soft_labels": "Soft labels",
     "true_labels": "True labels",
     "last_hidden": "Last hidden state",
+    "similarities": "Similarities of texts",
+    "layer_hidden": "Hidden states between layers",
+    "attention_maps": "Attention maps",
+    "relations": "Relations of queries, keys and values",
 }
 
 
