@@ -40,7 +40,7 @@ def test_zero_point_is_taken_off_before_scaling() -> None:
     codes = np.array([[10, -6]], np.int8)
     packed = PackedTensor(codes, np.array([0.5], np.float32), np.array([-6], np.int8), axis=0)
     assert packed.dequantize().tolist() == [[8.0, 0.0]]
-    assert packed.nbytes == 2 + 2 + 1  # 0.5 is a float16
+    assert packed.nbytes == 2 + 4 + 1
 
 
 def test_error_is_at_most_half_a_step() -> None:
@@ -112,7 +112,8 @@ def test_scales_of_few_bits_are_short() -> None:
     assert (found == found.astype(np.float16)).all()
     np.testing.assert_allclose(found, scale, rtol=2.0**-11)
     np.testing.assert_array_equal(short(found), found)
-    assert stored_scale(found).dtype == np.float16
+    assert stored_scale(found, bits=4).dtype == np.float16
+    assert stored_scale(found, bits=8).dtype == np.float32
     assert (pack(np.ones((500, 4), np.float32), scale, axis=0, bits=4).scale == found).all()
     assert (pack(np.ones((500, 4), np.float32), scale, axis=0, bits=8).scale == scale).all()
 
@@ -120,7 +121,7 @@ def test_scales_of_few_bits_are_short() -> None:
 @pytest.mark.parametrize("scale", [1e-9, 1e6, 0.1])
 def test_what_float16_cannot_hold_stays_float32(scale: float) -> None:
     """A scale that becomes zero or infinite takes its whole layer with it."""
-    stored = stored_scale(np.array([0.5, scale], np.float32))
+    stored = stored_scale(np.array([0.5, scale], np.float32), bits=4)
     assert (stored.dtype, stored[1]) == (np.float32, np.float32(scale))
 
 

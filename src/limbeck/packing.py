@@ -64,7 +64,7 @@ class PackedTensor:
         n_columns = self.codes.shape[-1]
         rows = self.codes.size // n_columns if n_columns else 0
         zero_points = 0 if self.zero_point is None else self.zero_point.nbytes
-        return rows * packed_size(n_columns, self.bits) + stored_scale(self.scale).nbytes + zero_points
+        return rows * packed_size(n_columns, self.bits) + stored_scale(self.scale, bits=self.bits).nbytes + zero_points
 
     def dequantize(self) -> Floats:
         """The tensor as float32, in its own shape."""
@@ -204,8 +204,10 @@ def short(scale: Floats) -> Floats:
     return rounded
 
 
-def stored_scale(scale: Floats) -> Floats | NDArray[np.float16]:
-    """Scales as a file holds them: in float16 where that is exact."""
+def stored_scale(scale: Floats, *, bits: int) -> Floats | NDArray[np.float16]:
+    """Scales as a file holds them: those of fewer than 8 bits in float16 where that is exact."""
+    if bits == 8:
+        return scale
     with np.errstate(over="ignore"):
         halved = scale.astype(np.float16)
     return halved if (halved.astype(np.float32) == scale).all() else scale

@@ -161,7 +161,7 @@ def _product_of_integers(
         quantized, hidden_scale, zero_point = graph.statically_quantized(hidden, *span)
     matrix = graph.once(("codes", name), lambda: _matrix(graph, packed, name=name))
     sums = graph.node("Cast", graph.node("MatMulInteger", quantized, matrix, zero_point), to=TensorProto.FLOAT)
-    scales = graph.node("Mul", hidden_scale, constant_scale(graph, name, packed.scale))
+    scales = graph.node("Mul", hidden_scale, constant_scale(graph, name, packed.scale, bits=packed.bits))
     return graph.node("Mul", sums, scales)
 
 
@@ -195,7 +195,11 @@ def _product_of_blocks(graph: Graph, hidden: Value, weights: Weights, packed: Pa
     middle = 2 ** (packed.bits - 1) if packed.zero_point is None else 0
     codes = (packed.codes.astype(np.int16) + middle).astype(np.uint8)
     blocks = to_bytes(codes.reshape(n_outputs, n_groups, -1), bits=packed.bits)
-    inputs = [hidden, graph.constant(f"{name}.blocks", blocks), constant_scale(graph, name, packed.scale)]
+    inputs = [
+        hidden,
+        graph.constant(f"{name}.blocks", blocks),
+        constant_scale(graph, name, packed.scale, bits=packed.bits),
+    ]
     if packed.zero_point is not None:
         inputs.append(graph.constant(f"{name}.zero_point", to_bytes(packed.zero_point, bits=packed.bits)))
     return graph.node(

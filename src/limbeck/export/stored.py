@@ -23,16 +23,18 @@ _PLANES = {2: (2,), 3: (2, 1), 4: (4,)}
 """Bits of a code -> bits of the planes that hold it, lowest first."""
 
 
-def constant_scale(graph: Graph, name: str, scale: Floats) -> Value:
-    """Scales as a float32 constant; in the file they are float16 where that is exact, and an engine widens them once.
+def constant_scale(graph: Graph, name: str, scale: Floats, *, bits: int) -> Value:
+    """Scales as a float32 constant; in the file those of few bits are float16, and an engine widens them once.
 
     Args:
         graph: The graph written to.
         name: What the scales belong to.
         scale: Any shape.
+        bits: Of the codes that are scaled.
     """
-    stored = graph.constant(f"{name}.scale", stored_scale(scale))
-    return stored if stored_scale(scale).dtype == np.float32 else graph.node("Cast", stored, to=TensorProto.FLOAT)
+    stored = stored_scale(scale, bits=bits)
+    constant = graph.constant(f"{name}.scale", stored)
+    return constant if stored.dtype == np.float32 else graph.node("Cast", constant, to=TensorProto.FLOAT)
 
 
 def constant_codes(graph: Graph, name: str, codes: Codes, *, bits: int, signed: bool) -> Value:
@@ -89,7 +91,7 @@ def constant_floats(graph: Graph, name: str, packed: PackedTensor, *, shape: Seq
     if packed.zero_point is not None:
         zero_point = packed.zero_point.astype(np.float32).reshape(lined_up)
         grouped = graph.node("Sub", grouped, graph.constant(f"{name}.zero_point", zero_point))
-    floats = graph.node("Mul", grouped, constant_scale(graph, name, scale.reshape(lined_up)))
+    floats = graph.node("Mul", grouped, constant_scale(graph, name, scale.reshape(lined_up), bits=packed.bits))
     return graph.node("Reshape", floats, graph.integers(shape))
 
 
