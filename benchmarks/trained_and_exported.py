@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from asked_and_told import origin, tell
 from numpy.typing import NDArray
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from limbeck import data, machine, runtime, student
+from limbeck import data, runtime, student
 from limbeck.batching import served_by_length
 from limbeck.examples import Examples, Parts
 from limbeck.export import write_onnx
@@ -73,9 +74,7 @@ def main() -> None:
     parts: dict[str, Parts] = {}
     found = [_compared(run, options.data, parts, is_exact=options.exact) for run in options.runs]
     page = page_of(found, name=options.name)
-    print(page)
-    if options.result:
-        options.result.write_text(page, encoding="utf-8")
+    tell(page, options)
 
 
 def page_of(found: Sequence[Found], *, name: str) -> str:
@@ -100,8 +99,7 @@ def page_of(found: Sequence[Found], *, name: str) -> str:
             *_rows(found, _third_row),
         ]
         command += " --exact"
-    lines += ["", f"Command: `{command}`", "", "Machine and versions:", ""]
-    lines += [f"- {key}: {value}" for key, value in machine.describe().items()]
+    lines += origin(command)
     return "\n".join(lines) + "\n"
 
 
