@@ -17,7 +17,6 @@ from limbeck.distill import (  # noqa: E402
     distillation_plan,
     learn,
     live_teacher,
-    spread_of,
     targets_of,
 )
 from limbeck.evaluate import Evidence, refuse_unmeasurable  # noqa: E402
@@ -33,6 +32,7 @@ from limbeck.records import NOT_JUDGED, LabellingRecord, RunRecord, TrainingReco
 from limbeck.run_folder import RunFolder, claimed  # noqa: E402
 from limbeck.scheme import Scheme  # noqa: E402
 from limbeck.signals import Signals, SignalStore  # noqa: E402
+from limbeck.tasks.regression import spread_of  # noqa: E402
 from limbeck.teacher import Teacher  # noqa: E402
 
 TAUGHT_BY = "training texts"
@@ -366,12 +366,10 @@ def _objective(lessons: Lessons, recipe: Recipe) -> Objective:
     weights = recipe.distill.weights.model_dump()
     if lessons.train_targets.labels is None:
         weights["true_labels"] = 0.0
-    return Objective(
-        weights,
-        temperature=recipe.distill.temperature,
-        task=recipe.task,
-        spread=spread_of(lessons.train_targets.teacher_logits),
-    )
+    answers = lessons.train_targets.teacher_logits
+    assert answers is not None
+    spread = spread_of(answers.numpy())
+    return Objective(weights, temperature=recipe.distill.temperature, task=recipe.task, spread=spread)
 
 
 def _tell(record: RunRecord, folder: RunFolder) -> Run:
