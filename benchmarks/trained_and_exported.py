@@ -23,16 +23,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from asked_and_told import origin, tell
 from numpy.typing import NDArray
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from limbeck import data, machine, runtime, student
-from limbeck.batching import by_length
+from limbeck import data, runtime, student
+from limbeck.batching import served_by_length
 from limbeck.examples import Examples, Parts
 from limbeck.export import write_onnx
 from limbeck.manifest import Manifest, read_manifest
-from limbeck.quantization import Preparation, baked, fake_quantized, prepare
+from limbeck.quantization import Preparation, Wants, baked, fake_quantized, prepare
 from limbeck.recipe import Recipe
 from limbeck.runtime.engine import Engine
 from limbeck.runtime.graph_file import read_graph
@@ -48,8 +49,6 @@ Logits = NDArray[np.float32]
 TRAINED, REORDERED, HALVED = "trained", "another attention", "bfloat16"
 DOUBLED, EXPORTED = "float64 sums", "exported"
 SAME_BYTES = "same bytes"
-BATCH_TOKENS, BATCH_TEXTS = 512, 32
-"""The runtime's own."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +74,7 @@ def main() -> None:
     parts: dict[str, Parts] = {}
     found = [_compared(run, options.data, parts, is_exact=options.exact) for run in options.runs]
     page = page_of(found, name=options.name)
-    print(page)
-    if options.result:
-        options.result.write_text(page, encoding="utf-8")
+    tell(page, options)
 
 
 def page_of(found: Sequence[Found], *, name: str) -> str:
@@ -102,8 +99,7 @@ def page_of(found: Sequence[Found], *, name: str) -> str:
             *_rows(found, _third_row),
         ]
         command += " --exact"
-    lines += ["", f"Command: `{command}`", "", "Machine and versions:", ""]
-    lines += [f"- {key}: {value}" for key, value in machine.describe().items()]
+    lines += origin(command)
     return "\n".join(lines) + "\n"
 
 
@@ -198,12 +194,14 @@ def _prepared(artifact: Path, texts: Parts, recipe: Recipe, manifest: Manifest, 
     return prepare(
         load_model(artifact),
         texts.train.take(range(min(table.calibration_texts, len(texts.train)))),
-        scheme=Scheme.parse(manifest.scheme),
+        wants=Wants.of(
+            Scheme.parse(manifest.scheme),
+            range_method=table.range_method,
+            divides_outliers=table.divide_outliers,
+            compensates=False,
+        ),
         encoder=encoder,
         held_out=texts.held_out.content_fingerprints,
-        range_method=table.range_method,
-        divides_outliers=table.divide_outliers,
-        compensates=False,
     )
 
 
@@ -258,7 +256,7 @@ def _answers(
     encoded = encoder.encode(held_out.texts, held_out.text_pairs)
     n_classes = len(model.config.id2label or {})
     logits = {name: np.empty((len(held_out), n_classes), np.float32) for name in sides}
-    for rows in by_length(encoded.lengths, max_tokens=BATCH_TOKENS, max_texts=BATCH_TEXTS):
+    for rows in served_by_length(encoded.lengths):
         batch = encoder.pad(encoded, rows)
         for name, answered in sides.items():
             logits[name][rows] = answered(batch)

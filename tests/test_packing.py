@@ -12,6 +12,8 @@ from limbeck.packing import (
     pack,
     packed_size,
     pair_sums,
+    short,
+    stored_scale,
     to_bytes,
 )
 
@@ -99,7 +101,28 @@ def test_every_value_within_range_is_half_a_step_away_at_most(bits: int, symmetr
     error = np.abs(tensor - packed.dequantize())
     assert (error[~held_back] <= (step * 0.5001)[~held_back]).all()
     assert (~held_back).any()
-    assert packed.nbytes == 6 * packed_size(16, bits) + scale.nbytes + (0 if zero_point is None else zero_point.nbytes)
+    scales = scale.nbytes if bits == 8 else scale.nbytes // 2
+    assert packed.nbytes == 6 * packed_size(16, bits) + scales + (0 if zero_point is None else zero_point.nbytes)
+
+
+def test_scales_of_few_bits_are_short() -> None:
+    """A scale that float16 does not hold exactly would be another one in the file than in training."""
+    scale = np.random.default_rng(0).uniform(2.0**-14, 10, size=500).astype(np.float32)
+    found = short(scale)
+    assert (found == found.astype(np.float16)).all()
+    np.testing.assert_allclose(found, scale, rtol=2.0**-11)
+    np.testing.assert_array_equal(short(found), found)
+    assert stored_scale(found, bits=4).dtype == np.float16
+    assert stored_scale(found, bits=8).dtype == np.float32
+    assert (pack(np.ones((500, 4), np.float32), scale, axis=0, bits=4).scale == found).all()
+    assert (pack(np.ones((500, 4), np.float32), scale, axis=0, bits=8).scale == scale).all()
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e6, 0.1])
+def test_what_float16_cannot_hold_stays_float32(scale: float) -> None:
+    """A scale that becomes zero or infinite takes its whole layer with it."""
+    stored = stored_scale(np.array([0.5, scale], np.float32), bits=4)
+    assert (stored.dtype, stored[1]) == (np.float32, np.float32(scale))
 
 
 def test_pair_sums_by_hand() -> None:

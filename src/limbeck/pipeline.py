@@ -16,7 +16,6 @@ from limbeck.distill import (  # noqa: E402
     baseline_plan,
     learn,
     live_teacher,
-    spread_of,
     targets_of,
 )
 from limbeck.evaluate import Evidence, refuse_unmeasurable  # noqa: E402
@@ -32,6 +31,7 @@ from limbeck.records import NOT_JUDGED, LabellingRecord, RunRecord, TrainingReco
 from limbeck.run_folder import RunFolder, claimed  # noqa: E402
 from limbeck.scheme import Scheme  # noqa: E402
 from limbeck.signals import Signals, SignalStore  # noqa: E402
+from limbeck.tasks.regression import spread_of  # noqa: E402
 from limbeck.teacher import Teacher  # noqa: E402
 
 TAUGHT_BY = "training texts"
@@ -178,7 +178,7 @@ def walk(
         shaped = shaping.shape(master, parts.train, recipe, work=students, progress=progress)
         plan = shaped.plan(recipe, n_texts=len(taught_by))
         lessons = _lessons(master, taught_by, answers[TAUGHT_BY], parts.validation, answers["validation"])
-        objective = replace(objective, spread=spread_of(lessons.train_targets.teacher_logits))
+        objective = replace(objective, spread=spread_of(answers[TAUGHT_BY].logits))
         if objective.needs_live_teacher:
             layer = recipe.distill.relation_layer
             live = live_teacher(master.model, taken=shaped.pattern.layers, objective=objective, relation_layer=layer)

@@ -12,7 +12,7 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
 from limbeck import data, files  # noqa: E402
-from limbeck.distill import Lessons, Objective, learn, spread_of, targets_of, teaching_plan  # noqa: E402
+from limbeck.distill import Lessons, Objective, learn, targets_of, teaching_plan  # noqa: E402
 from limbeck.errors import LabelError  # noqa: E402
 from limbeck.examples import Examples, Parts  # noqa: E402
 from limbeck.progress import SILENT, Progress  # noqa: E402
@@ -21,6 +21,7 @@ from limbeck.records import TrainingRecord  # noqa: E402
 from limbeck.run_folder import claimed  # noqa: E402
 from limbeck.student import save_model  # noqa: E402
 from limbeck.tasks import TASKS, Task  # noqa: E402
+from limbeck.tasks.regression import spread_of  # noqa: E402
 from limbeck.teacher.encoder import Encoder, load_encoder  # noqa: E402
 from limbeck.tokens import TOKENIZER_CONFIG_FILE, TOKENIZER_FILE  # noqa: E402
 

@@ -97,7 +97,6 @@ def test_a_refused_teacher_in_a_fresh_process(walked: SmallRun, tmp_path: Path) 
     assert [line[9:] if line[5:9] == " s  " else line for line in found.stderr.splitlines()] == [
         "Loading",
         "Reading texts and teacher",
-        "all: 160 texts from 'text', labels from 'label'.",
         f"error: {folder} has no classification head (its architecture is BertModel).",
         f"hint:  Fine-tune it first: limbeck teach --encoder {folder} --data texts.jsonl --out my-teacher, "
         "then give --teacher my-teacher.",

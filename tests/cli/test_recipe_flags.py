@@ -88,9 +88,9 @@ def test_a_target_that_cannot_be_reached(walked: SmallRun, tmp_path: Path) -> No
     found = limbeck("compress", *options, "--target-size", "20kB", *FLAGS)
     assert (found.code, found.out) == (2, "")
     assert found.err.endswith(
-        "error: A target of 20.0 kB cannot be reached: model and tokenizer are 0.06 MB with the fewest bits for every "
+        "error: A target of 20.0 kB cannot be reached: model and tokenizer are 0.04 MB with the fewest bits for every "
         "layer that 'w8a8e8' rounds.\n"
-        "hint:  Give a target of at least 0.06MB, or take fewer layers: student.layers below 2.\n"
+        "hint:  Give a target of at least 0.04MB, or take fewer layers: student.layers below 2.\n"
     )
     assert not out.exists()
 

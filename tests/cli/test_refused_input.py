@@ -126,7 +126,7 @@ def test_a_teacher_without_a_head(data: Path, tmp_path: Path) -> None:
         f"{folder} has no classification head (its architecture is BertModel).",
         f"Fine-tune it first: limbeck teach --encoder {folder} --data texts.jsonl --out my-teacher, "
         "then give --teacher my-teacher.",
-        after=(LOADING, READING, COUNTED),
+        after=(LOADING, READING),
     )
     assert not (tmp_path / "out").exists()
 
@@ -140,7 +140,7 @@ def test_a_teacher_of_another_family(data: Path, tmp_path: Path) -> None:
         f"{folder} is of the family 't5': it is an encoder with a decoder, and limbeck distils encoders "
         f"(known are {', '.join(FAMILIES)}).",
         "Give a teacher of a known family.",
-        after=(LOADING, READING, COUNTED),
+        after=(LOADING, READING),
     )
 
 
@@ -156,7 +156,7 @@ def test_a_pickled_teacher(data: Path, tmp_path: Path) -> None:
         '  python -c "from transformers import AutoModelForSequenceClassification as M, AutoTokenizer as T; '
         f"d = '{folder}'; M.from_pretrained(d).save_pretrained(d + '-safe'); "
         "T.from_pretrained(d).save_pretrained(d + '-safe')\"",
-        after=(LOADING, READING, COUNTED),
+        after=(LOADING, READING),
     )
     assert not (tmp_path / "out").exists()
 
@@ -170,7 +170,7 @@ def test_a_teacher_with_its_own_code(data: Path, tmp_path: Path) -> None:
     assert found.err == refusal(
         f"{folder} can only be loaded by running Python code that came with it ({mapped}).",
         f"If you trust that code, allow it by name: --teacher.allow_code '[\"{folder}\"]'",
-        after=(LOADING, READING, COUNTED),
+        after=(LOADING, READING),
     )
     allowed = ("--teacher.allow_code", f'["{folder}"]')
     found = limbeck("compress", "--teacher", folder, "--data", data, "--out", tmp_path / "out", *allowed)

@@ -19,8 +19,8 @@ VERDICT = {
     "passed": True,
     "sentence": "The artifact passed.",
     "models": [
-        {"name": "teacher", "size_bytes": 1_000_000, "accuracy": {"value": 0.9}, "agreement": None},
-        {"name": "artifact", "size_bytes": 200_000, "accuracy": None, "agreement": {"value": 0.961}},
+        {"name": "teacher", "size_bytes": 1_000_000, "score": {"value": 0.9}, "agreement": None},
+        {"name": "artifact", "size_bytes": 200_000, "score": None, "agreement": {"value": 0.961}},
     ],
 }
 VERDICT_ROWS = {

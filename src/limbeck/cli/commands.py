@@ -275,7 +275,7 @@ def recipe(
 
     [bold]Example:[/bold] limbeck recipe --seed 3
     seed = 3
-    task = "classification"
+    task = "auto"
     ...
     """
     from limbeck.cli.flags import apart, recipe_from

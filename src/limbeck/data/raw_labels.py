@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from limbeck.data.tables import RawLabel
@@ -28,8 +28,7 @@ def read_label(value: object, kind: LabelKind, *, place: str, column: str | None
     Raises:
         DataError: It is not of this kind.
     """
-    readers = {LabelKind.CLASS: _one, LabelKind.CLASSES: _several, LabelKind.NUMBER: _number}
-    return readers[kind](value, f"{place}: expected", column)
+    return _READERS[kind](value, place, column)
 
 
 def chosen_columns(values: Mapping[str, Any], columns: Sequence[str], place: str) -> list[str] | None:
@@ -57,7 +56,7 @@ def kind_of(value: object) -> str:
     return f"{kind.get(type(value), type(value).__name__)} ({written if len(written) <= 40 else written[:39] + '…'})"
 
 
-def _one(value: object, expected: str, column: str | None) -> RawLabel | None:
+def _one(value: object, place: str, column: str | None) -> RawLabel | None:
     if value is None:
         return None
     if isinstance(value, str):
@@ -72,12 +71,12 @@ def _one(value: object, expected: str, column: str | None) -> RawLabel | None:
         list: "Classification takes one label a text; several are the task multi-label.",
     }
     raise DataError(
-        f"{expected} a label, a name or a whole number, but {column!r} holds {kind_of(value)}.",
+        f"{place}: expected a label, a name or a whole number, but {column!r} holds {kind_of(value)}.",
         hint=hints.get(type(value), "Write a name or a whole number, or name another column with --data.label NAME."),
     )
 
 
-def _several(value: object, expected: str, column: str | None) -> tuple[RawLabel, ...] | None:
+def _several(value: object, place: str, column: str | None) -> tuple[RawLabel, ...] | None:
     """A list; or text that is one: ["a", "b"], a|b, a;b or a,b. An empty cell means none of the labels."""
     if value is None:
         return None
@@ -88,10 +87,10 @@ def _several(value: object, expected: str, column: str | None) -> tuple[RawLabel
         given = [given]
     if not isinstance(given, list | tuple):
         raise DataError(
-            f"{expected} a list of labels, but {column!r} holds {kind_of(value)}.",
+            f"{place}: expected a list of labels, but {column!r} holds {kind_of(value)}.",
             hint='Write ["joy", "love"], or joy|love, or give each label a column of 0 and 1: --data.label joy,love',
         )
-    labels = [_one(one, expected, column) for one in given]
+    labels = [_one(one, place, column) for one in given]
     return tuple(dict.fromkeys(label for label in labels if label is not None))
 
 
@@ -106,7 +105,7 @@ def _listed(cell: str) -> list[Any]:
     return _SEPARATORS.split(cell)
 
 
-def _number(value: object, expected: str, column: str | None) -> float | None:
+def _number(value: object, place: str, column: str | None) -> float | None:
     if value is None or value == "":
         return None
     number = math.nan
@@ -117,10 +116,17 @@ def _number(value: object, expected: str, column: str | None) -> float | None:
             number = math.nan
     if not math.isfinite(number):
         raise DataError(
-            f"{expected} a number, but {column!r} holds {kind_of(value)}.",
+            f"{place}: expected a number, but {column!r} holds {kind_of(value)}.",
             hint="Regression takes finite numbers such as 3.5; names are the task classification.",
         )
     return number
+
+
+_READERS: Mapping[LabelKind, Callable[[object, str, str | None], GivenLabel | None]] = {
+    LabelKind.CLASS: _one,
+    LabelKind.CLASSES: _several,
+    LabelKind.NUMBER: _number,
+}
 
 
 def _folded(cell: object) -> object:

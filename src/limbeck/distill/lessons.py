@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from limbeck.distill.inner import Inner
@@ -61,15 +59,3 @@ def targets_of(examples: Examples, signals: Signals | None) -> Targets:
         teacher_hidden=None if signals is None else torch.from_numpy(signals.first_hidden),
         labels=None if examples.labels is None else torch.from_numpy(examples.labels),
     )
-
-
-def spread_of(numbers: Tensor | NDArray[np.generic] | None) -> float:
-    """Standard deviation of what is wanted, which regression errors are measured in; 1 where there is none.
-
-    Args:
-        numbers: (n, 1) or (n,) of a teacher or of people.
-    """
-    if numbers is None or len(numbers) == 0:
-        return 1.0
-    found = float(torch.as_tensor(numbers).double().std(correction=0))
-    return found if found > 0 else 1.0

@@ -41,7 +41,7 @@ class Graph:
         """Add an operator with several outputs; gives their names."""
         name = f"{operator}_{len(self._nodes)}"
         outputs = tuple(name if n_outputs == 1 else f"{name}_{index}" for index in range(n_outputs))
-        self._nodes.append(helper.make_node(operator, inputs, outputs, name=name, **attributes))
+        self._nodes.append(helper.make_node(operator, inputs, outputs, **attributes))  # known by its outputs
         return outputs
 
     def constant(self, name: str, values: NDArray[Any]) -> Value:
@@ -58,8 +58,8 @@ class Graph:
         """A constant of float32 numbers, or a single one without dimensions."""
         return self._unnamed(np.asarray(values, dtype=np.float32))
 
-    def bytes(self, values: int) -> Value:
-        """A constant uint8 without dimensions."""
+    def bytes(self, values: Sequence[Sequence[int]] | int) -> Value:
+        """A constant of uint8 numbers, or a single one without dimensions."""
         return self._unnamed(np.asarray(values, dtype=np.uint8))
 
     def once(self, what: tuple[object, ...], make: Callable[[], _Written]) -> _Written:
@@ -80,7 +80,7 @@ class Graph:
 
     def model(self, *, inputs: Sequence[str], output: Value, n_classes: int) -> onnx.ModelProto:
         """The whole as a model with int64 inputs (batch, sequence) and one output `logits` (batch, classes)."""
-        self._nodes.append(helper.make_node("Identity", [output], ["logits"], name="logits"))
+        self._nodes.append(helper.make_node("Identity", [output], ["logits"]))
         graph = helper.make_graph(
             self._nodes,
             "classifier",

@@ -15,7 +15,7 @@ from onnx import TensorProto
 
 from limbeck.errors import SchemeError
 from limbeck.export.graph import ENGINES_OWN, Graph, Value
-from limbeck.export.stored import by_row, constant_codes, constant_floats
+from limbeck.export.stored import by_row, constant_codes, constant_floats, constant_scale
 from limbeck.export.weights import Weights
 from limbeck.packing import Floats, PackedTensor, is_saturation_safe, to_bytes
 
@@ -67,7 +67,7 @@ def linear(graph: Graph, hidden: Value, weights: Weights, parts: Sequence[Part])
     packed = [_packed(weights, part) for part in parts]
     if len({_kind(weights, part, one) for part, one in zip(parts, packed, strict=True)}) > 1:
         return graph.node("Concat", *(linear(graph, hidden, weights, [part]) for part in parts), axis=1)
-    name = "+".join(part.label for part in parts)
+    name = _joint_name([part.label for part in parts])
     bias = None
     if any(weights.has(f"{part.name}.bias") for part in parts):
         bias = graph.constant(f"{name}.bias", np.concatenate([_bias(weights, part) for part in parts]))
@@ -83,6 +83,13 @@ def linear(graph: Graph, hidden: Value, weights: Weights, parts: Sequence[Part])
         return _added(graph, _product_of_integers(graph, hidden, weights, whole, name=name, parts=parts), bias)
     matrix = graph.once(("floats", name), lambda: constant_floats(graph, name, whole, shape=whole.codes.shape))
     return graph.node("Gemm", hidden, matrix, *([bias] if bias else []), transB=1)
+
+
+def _joint_name(labels: Sequence[str]) -> str:
+    """What layers that are multiplied together are called: "block.query+key+value"."""
+    start, dot, _ = labels[0].rpartition(".")
+    shared = start + dot
+    return labels[0] + "".join(f"+{label.removeprefix(shared)}" for label in labels[1:])
 
 
 def _packed(weights: Weights, part: Part) -> PackedTensor | None:
@@ -154,7 +161,7 @@ def _product_of_integers(
         quantized, hidden_scale, zero_point = graph.statically_quantized(hidden, *span)
     matrix = graph.once(("codes", name), lambda: _matrix(graph, packed, name=name))
     sums = graph.node("Cast", graph.node("MatMulInteger", quantized, matrix, zero_point), to=TensorProto.FLOAT)
-    scales = graph.node("Mul", hidden_scale, graph.constant(f"{name}.scale", packed.scale))
+    scales = graph.node("Mul", hidden_scale, constant_scale(graph, name, packed.scale, bits=packed.bits))
     return graph.node("Mul", sums, scales)
 
 
@@ -188,7 +195,11 @@ def _product_of_blocks(graph: Graph, hidden: Value, weights: Weights, packed: Pa
     middle = 2 ** (packed.bits - 1) if packed.zero_point is None else 0
     codes = (packed.codes.astype(np.int16) + middle).astype(np.uint8)
     blocks = to_bytes(codes.reshape(n_outputs, n_groups, -1), bits=packed.bits)
-    inputs = [hidden, graph.constant(f"{name}.blocks", blocks), graph.constant(f"{name}.scale", packed.scale)]
+    inputs = [
+        hidden,
+        graph.constant(f"{name}.blocks", blocks),
+        constant_scale(graph, name, packed.scale, bits=packed.bits),
+    ]
     if packed.zero_point is not None:
         inputs.append(graph.constant(f"{name}.zero_point", to_bytes(packed.zero_point, bits=packed.bits)))
     return graph.node(

@@ -6,7 +6,7 @@ widens the codes of a layer to 8 bits by operators whose inputs are constant, wh
 loads. A table is widened row by row as rows are looked up, so that it stays small in memory too.
 
 Codes lie in planes, not side by side: with 4 bits, byte k of a row of n holds codes k (low half) and k + n/2 (high
-half), so that widening is a shift, a mask and a concatenation. 3 bits are a plane of 2 and a plane of 1.
+half), so that widening is one shift and one mask of the whole plane. 3 bits are a plane of 2 and a plane of 1.
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,24 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from limbeck.export.graph import Graph, Value
-from limbeck.packing import Codes, PackedTensor, code_range
+from limbeck.packing import Codes, Floats, PackedTensor, code_range, stored_scale
 
 _PLANES = {2: (2,), 3: (2, 1), 4: (4,)}
 """Bits of a code -> bits of the planes that hold it, lowest first."""
+
+
+def constant_scale(graph: Graph, name: str, scale: Floats, *, bits: int) -> Value:
+    """Scales as a float32 constant; in the file those of few bits are float16, and an engine widens them once.
+
+    Args:
+        graph: The graph written to.
+        name: What the scales belong to.
+        scale: Any shape.
+        bits: Of the codes that are scaled.
+    """
+    stored = stored_scale(scale, bits=bits)
+    constant = graph.constant(f"{name}.scale", stored)
+    return constant if stored.dtype == np.float32 else graph.node("Cast", constant, to=TensorProto.FLOAT)
 
 
 def constant_codes(graph: Graph, name: str, codes: Codes, *, bits: int, signed: bool) -> Value:
@@ -36,7 +50,7 @@ def constant_codes(graph: Graph, name: str, codes: Codes, *, bits: int, signed: 
     if bits == 8:
         return graph.node("Cast", graph.constant(f"{name}.codes", codes), to=TensorProto.FLOAT)
     stored = [graph.constant(f"{name}.{what}", plane) for what, plane in _planes(codes, bits=bits, signed=signed)]
-    return _widened(graph, stored, bits=bits, n_columns=codes.shape[-1], signed=signed)
+    return _widened(graph, stored, bits=bits, n_columns=codes.shape[-1], signed=signed, n_leading=1)
 
 
 def gathered_codes(graph: Graph, name: str, codes: Codes, ids: Value, *, bits: int) -> Value:
@@ -46,7 +60,7 @@ def gathered_codes(graph: Graph, name: str, codes: Codes, ids: Value, *, bits: i
         graph: The graph written to.
         name: Start of the constants' names.
         codes: (rows, columns) int8.
-        ids: int64.
+        ids: (batch, tokens) int64.
         bits: 2, 4 or 8.
     """
     if bits == 8:
@@ -56,7 +70,7 @@ def gathered_codes(graph: Graph, name: str, codes: Codes, ids: Value, *, bits: i
         graph.node("Gather", graph.constant(f"{name}.{what}", plane), ids, axis=0)
         for what, plane in _planes(codes, bits=bits, signed=True)
     ]
-    return _widened(graph, stored, bits=bits, n_columns=codes.shape[-1], signed=True)
+    return _widened(graph, stored, bits=bits, n_columns=codes.shape[-1], signed=True, n_leading=2)
 
 
 def constant_floats(graph: Graph, name: str, packed: PackedTensor, *, shape: Sequence[int]) -> Value:
@@ -77,12 +91,12 @@ def constant_floats(graph: Graph, name: str, packed: PackedTensor, *, shape: Seq
     if packed.zero_point is not None:
         zero_point = packed.zero_point.astype(np.float32).reshape(lined_up)
         grouped = graph.node("Sub", grouped, graph.constant(f"{name}.zero_point", zero_point))
-    floats = graph.node("Mul", grouped, graph.constant(f"{name}.scale", scale.reshape(lined_up)))
+    floats = graph.node("Mul", grouped, constant_scale(graph, name, scale.reshape(lined_up), bits=packed.bits))
     return graph.node("Reshape", floats, graph.integers(shape))
 
 
 def _planes(codes: Codes, *, bits: int, signed: bool) -> list[tuple[str, NDArray[np.uint8]]]:
-    """Named arrays (rows, bytes), the lowest bits of the codes first."""
+    """Named arrays (rows, 1, bytes), the lowest bits of the codes first."""
     lowest, _ = code_range(bits, symmetric=signed)
     left: NDArray[np.uint8] = (codes.astype(np.int16) - lowest).astype(np.uint8)
     planes = []
@@ -93,22 +107,25 @@ def _planes(codes: Codes, *, bits: int, signed: bool) -> list[tuple[str, NDArray
 
 
 def _side_by_side(values: NDArray[np.uint8], *, width: int) -> NDArray[np.uint8]:
-    """(rows, columns) -> (rows, bytes): equal stretches of a row, one over the other."""
+    """(rows, columns) -> (rows, 1, bytes): equal stretches of a row, one over the other."""
     n_each = 8 // width
     n_rows, n_columns = values.shape
     n_bytes = -(-n_columns // n_each)
     stretches = np.pad(values, ((0, 0), (0, n_bytes * n_each - n_columns))).reshape(n_rows, n_each, n_bytes)
     shifts = (width * np.arange(n_each, dtype=np.uint8))[None, :, None]
-    stored: NDArray[np.uint8] = np.bitwise_or.reduce(stretches << shifts, axis=1)
+    stored: NDArray[np.uint8] = np.bitwise_or.reduce(stretches << shifts, axis=1, keepdims=True)
     return stored
 
 
-def _widened(graph: Graph, stored: Sequence[Value], *, bits: int, n_columns: int, signed: bool) -> Value:
-    """Planes (..., bytes) -> codes as floats (..., columns)."""
+def _widened(
+    graph: Graph, stored: Sequence[Value], *, bits: int, n_columns: int, signed: bool, n_leading: int
+) -> Value:
+    """Planes (..., 1, bytes), with `n_leading` axes in front -> codes as floats (..., columns)."""
     whole: Value | None = None
     below = 0
     for width, plane in zip(_PLANES[bits], stored, strict=True):
-        floats = graph.node("Cast", _apart(graph, plane, width=width, n_columns=n_columns), to=TensorProto.FLOAT)
+        apart = _apart(graph, plane, width=width, n_columns=n_columns, n_leading=n_leading)
+        floats = graph.node("Cast", apart, to=TensorProto.FLOAT)
         if whole is None:
             whole = floats
         else:
@@ -119,16 +136,13 @@ def _widened(graph: Graph, stored: Sequence[Value], *, bits: int, n_columns: int
     return graph.node("Add", whole, graph.floats(float(lowest))) if lowest else whole
 
 
-def _apart(graph: Graph, plane: Value, *, width: int, n_columns: int) -> Value:
-    """(..., bytes) uint8 -> (..., columns) uint8."""
+def _apart(graph: Graph, plane: Value, *, width: int, n_columns: int, n_leading: int) -> Value:
+    """(..., 1, bytes) uint8 -> (..., columns) uint8: every stretch shifted down at once, one beneath the other."""
     n_each = 8 // width
-    mask = graph.bytes(2**width - 1)
-    pieces = []
-    for number in range(n_each):
-        shift = graph.bytes(width * number)
-        piece = plane if number == 0 else graph.node("BitShift", plane, shift, direction="RIGHT")
-        pieces.append(piece if number == n_each - 1 else graph.node("BitwiseAnd", piece, mask))
-    together = graph.node("Concat", *pieces, axis=-1)
+    shifts = graph.bytes([[width * number] for number in range(n_each)])
+    stretches = graph.node("BitShift", plane, shifts, direction="RIGHT")
+    stretches = graph.node("BitwiseAnd", stretches, graph.bytes(2**width - 1))
+    together = graph.node("Reshape", stretches, graph.integers([0] * n_leading + [-1]))
     if n_columns % n_each == 0:
         return together
     return graph.node("Slice", together, graph.integers([0]), graph.integers([n_columns]), graph.integers([-1]))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from limbeck.export.graph import Graph, Value
-from limbeck.export.stored import by_row, constant_floats, gathered_codes
+from limbeck.export.stored import by_row, constant_floats, constant_scale, gathered_codes
 from limbeck.export.weights import Weights
 from limbeck.packing import Floats, pack
 
@@ -23,7 +23,8 @@ def look_up(graph: Graph, ids: Value, weights: Weights, name: str) -> Value:
     if packed is None:
         return graph.node("Gather", graph.constant(name, weights.array(name)), ids, axis=0)
     codes = gathered_codes(graph, name, packed.codes, ids, bits=packed.bits)
-    scale = graph.node("Gather", graph.constant(f"{name}.scale", by_row(packed, packed.scale)[:, None]), ids, axis=0)
+    scales = constant_scale(graph, name, by_row(packed, packed.scale)[:, None], bits=packed.bits)
+    scale = graph.node("Gather", scales, ids, axis=0)
     return graph.node("Mul", codes, scale)
 
 

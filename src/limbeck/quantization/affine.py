@@ -99,7 +99,7 @@ def _fitted(slices: Floats, *, bits: int, symmetric: bool) -> tuple[Floats, Code
         zeros = None if zero_point is None else zero_point[rows, None].astype(np.float32)
         best[rows] = _least_error(slices[rows], full[rows], zeros, bounds=(lowest, highest))
     scale = np.maximum(best * peaks[:, 0], np.finfo(np.float32).tiny)
-    return scale.astype(np.float32), zero_point
+    return np.where(slices.any(axis=1), scale, np.float32(1)).astype(np.float32), zero_point
 
 
 def _least_error(slices: Floats, full: Floats, zero_point: Floats | None, *, bounds: tuple[int, int]) -> Floats:

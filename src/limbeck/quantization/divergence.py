@@ -1,6 +1,5 @@
 """How far answers moved: the Kullback-Leibler divergence between what logits stand for before and after a change."""
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -28,9 +27,3 @@ def summed_divergence(before: Tensor, after: Tensor, *, problem_type: str | None
         )
     exact = before.log_softmax(dim=-1)
     return float((exact.exp() * (exact - after.log_softmax(dim=-1))).sum())
-
-
-def spread_of(logits: list[Tensor]) -> float:
-    """Standard deviation of all numbers; 1 where they are all the same."""
-    found = float(torch.cat([one.reshape(-1) for one in logits]).double().std(correction=0))
-    return found if found > 0 else 1.0

@@ -21,7 +21,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from limbeck.families import FAMILIES, layer_count
-from limbeck.packing import LARGEST_CODE, Floats, PackedTensor, PackedWeights, Span, code_range, pack
+from limbeck.packing import (
+    LARGEST_CODE,
+    STORED_SCALE_BITS,
+    Floats,
+    PackedTensor,
+    PackedWeights,
+    Span,
+    code_range,
+    pack,
+)
 from limbeck.quantization.activation_codes import as_codes_tell, own_scale_and_zero_point
 from limbeck.quantization.apply import QuantizedStudent, quantize_student, record_of
 from limbeck.quantization.preparation import NOTHING_KNOWN, Preparation
@@ -33,6 +42,7 @@ if TYPE_CHECKING:
 STEP = "log_step"
 """What a learned step is called among a layer's parameters."""
 _BLOCK_LEVELS = 127
+_EIGHT_BITS = {code_range(8, symmetric=symmetric) for symmetric in (False, True)}
 
 
 class _Rounded(torch.autograd.Function):
@@ -46,7 +56,7 @@ class _Rounded(torch.autograd.Function):
         zero_point: Tensor,
         bounds: tuple[int, int],
     ) -> Tensor:
-        step = log_step.exp()
+        step = _short(log_step.exp()) if bounds not in _EIGHT_BITS else log_step.exp()
         places = weight.div(step).add_(zero_point)
         codes = places.round().clamp_(*bounds)
         is_inside = places.ge(bounds[0]).logical_and_(places.le(bounds[1]))
@@ -71,6 +81,12 @@ class _Seen(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401, ARG004
         return gradient, None
+
+
+def _short(step: Tensor) -> Tensor:
+    """As `packing.short`: the steps that the file has room for."""
+    bits = step.view(torch.int32).add(1 << (STORED_SCALE_BITS - 1))
+    return bits.bitwise_right_shift(STORED_SCALE_BITS).bitwise_left_shift(STORED_SCALE_BITS).view(torch.float32)
 
 
 def _rounded(rows: Tensor, log_step: Tensor, zero_point: Tensor, bounds: tuple[int, int]) -> Tensor:

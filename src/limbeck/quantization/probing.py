@@ -17,8 +17,9 @@ from limbeck import batching
 from limbeck.examples import Examples
 from limbeck.packing import Floats
 from limbeck.quantization.calibration import check_calibration_texts
-from limbeck.quantization.divergence import spread_of, summed_divergence
+from limbeck.quantization.divergence import summed_divergence
 from limbeck.quantization.observing import LayerObserver, leaving_out_padding, watching
+from limbeck.tasks.regression import spread_of
 from limbeck.teacher.load import model_inputs
 from limbeck.teacher.quick import first_token_at_last
 from limbeck.tokens import TextEncoder
@@ -87,7 +88,7 @@ class Probe:
         self._counts: dict[str, Tensor] = {}
         with _counting_rows(model, self._counts):
             self._logits = self._answers()
-        self._spread = spread_of(self._logits)
+        self._spread = spread_of(torch.cat(self._logits).numpy())
         self._groups = _read_together(model, self._batches[-1])
 
     def change(self, weights: Mapping[str, Floats], *, watched: Mapping[str, LayerObserver] | None = None) -> Change:

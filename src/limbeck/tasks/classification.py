@@ -10,7 +10,18 @@ from numpy.typing import NDArray
 from limbeck.errors import ShapeError
 from limbeck.tasks.columns import LABEL_NAMES, PAIR_NAMES, TEXT_NAMES, KnownNames
 from limbeck.tasks.measures import Share
-from limbeck.tasks.task import Answer, Change, LabelKind, Labels, Logits, MeasureWords, Task, check_logits, check_pairs
+from limbeck.tasks.task import (
+    Answer,
+    Change,
+    LabelKind,
+    Labels,
+    Logits,
+    MeasureWords,
+    Task,
+    check_logits,
+    check_pairs,
+    surest_first,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,23 +103,18 @@ class Classification(Task):
         return Share(logits.argmax(axis=1) == teacher_logits.argmax(axis=1))
 
     def changes(self, logits: Logits, teacher_logits: Logits, label_names: Sequence[str]) -> list[Change]:
-        """Every changed answer, the surest first: those to which both sides gave the most probability.
-
-        A text on which both waver flips easily and matters little; one on which both are sure shows what was unlearned.
-        """
+        """Every changed answer, in the order of `surest_first`."""
         labels, teacher_labels = logits.argmax(axis=1), teacher_logits.argmax(axis=1)
         tops, teacher_tops = probabilities(logits).max(axis=1), probabilities(teacher_logits).max(axis=1)
-        changed = np.flatnonzero(labels != teacher_labels)
-        sureness = tops[changed] + teacher_tops[changed]
         return [
             Change(
-                int(row),
+                row,
                 label_names[teacher_labels[row]],
                 label_names[labels[row]],
                 float(teacher_tops[row]),
                 float(tops[row]),
             )
-            for row in changed[np.argsort(-sureness, kind="stable")]
+            for row in surest_first(labels != teacher_labels, tops, teacher_tops)
         ]
 
     def label_in_words(self, label: Any, label_names: Sequence[str]) -> str:  # noqa: ANN401  (an index)

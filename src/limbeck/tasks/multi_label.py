@@ -10,7 +10,18 @@ from numpy.typing import NDArray
 from limbeck.tasks.classification import check_columns
 from limbeck.tasks.columns import PAIR_NAMES, SEVERAL_LABEL_NAMES, TEXT_NAMES, KnownNames
 from limbeck.tasks.measures import FScore, Share
-from limbeck.tasks.task import Answer, Change, LabelKind, Labels, Logits, MeasureWords, Task, check_logits, check_pairs
+from limbeck.tasks.task import (
+    Answer,
+    Change,
+    LabelKind,
+    Labels,
+    Logits,
+    MeasureWords,
+    Task,
+    check_logits,
+    check_pairs,
+    surest_first,
+)
 
 NO_LABEL = "(no label)"
 
@@ -98,21 +109,19 @@ class MultiLabel(Task):
         """
         found, wanted = decisions(logits), decisions(teacher_logits)
         parted = found != wanted
-        changed = np.flatnonzero(parted.any(axis=1))
         sure, teacher_sure = (
             np.where(parted, np.maximum(given, 1 - given), 1.0).min(axis=1)
             for given in (probabilities(logits), probabilities(teacher_logits))
         )
-        order = np.argsort(-(sure[changed] + teacher_sure[changed]), kind="stable")
         return [
             Change(
-                int(row),
+                row,
                 _in_words(wanted[row], label_names),
                 _in_words(found[row], label_names),
                 float(teacher_sure[row]),
                 float(sure[row]),
             )
-            for row in changed[order]
+            for row in surest_first(parted.any(axis=1), sure, teacher_sure)
         ]
 
     def label_in_words(self, label: Any, label_names: Sequence[str]) -> str:  # noqa: ANN401  (a row of 0 and 1)

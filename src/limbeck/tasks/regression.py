@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from limbeck.tasks.columns import NUMBER_NAMES, PAIR_NAMES, TEXT_NAMES, KnownNames
 from limbeck.tasks.measures import RankCorrelation, Values
@@ -86,6 +87,16 @@ class Regression(Task):
     def label_in_words(self, label: Any, label_names: Sequence[str]) -> str:  # noqa: ANN401, ARG002  (a number)
         """The number."""
         return f"{float(label):.3g}"
+
+
+def spread_of(numbers: NDArray[np.generic]) -> float:
+    """What numbers scatter by, which errors are measured in: their standard deviation; 1 where all are the same.
+
+    Args:
+        numbers: Any shape, at least one.
+    """
+    found = float(numbers.astype(np.float64).std())
+    return found if found > 0 else 1.0
 
 
 def _numbers(logits: Logits) -> Values:

@@ -111,6 +111,21 @@ class Task(ABC):
         """What people say of one text, in the words of `Change`."""
 
 
+def surest_first(changed: NDArray[np.bool_], sure: NDArray[np.float64], teacher_sure: NDArray[np.float64]) -> list[int]:
+    """The rows that changed, those first on which both sides were surest.
+
+    A text on which both waver flips easily and matters little; one on which both are sure shows what was unlearned.
+
+    Args:
+        changed: (n,) where answers part.
+        sure: (n,) probability of the artifact's answer.
+        teacher_sure: (n,) probability of the teacher's.
+    """
+    rows = np.flatnonzero(changed)
+    found: list[int] = rows[np.argsort(-(sure[rows] + teacher_sure[rows]), kind="stable")].tolist()
+    return found
+
+
 def check_pairs(logits: Logits, others: NDArray[np.generic], *, what: str) -> None:
     """Refuse what cannot be compared row by row.
 
