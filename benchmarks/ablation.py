@@ -62,6 +62,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--name", required=True, help="what to call the data in the table")
     parser.add_argument("--what", choices=SETS, default="objectives")
+    parser.add_argument("--only", nargs="+", help="these variations, with the one that all are compared with")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--result", type=Path, help="Markdown file to write")
     options, recipe = parser.parse_known_args()
@@ -69,6 +70,7 @@ def main() -> None:
     found = {
         name: [_made(options, recipe, name, flags, seed) for seed in options.seeds]
         for name, flags in variations.items()
+        if options.only is None or name in {base, *options.only}
     }
     page = page_of(found, base, options, recipe)
     print(page)
@@ -134,7 +136,8 @@ def page_of(found: dict[str, list[RunRecord]], base: str, options: argparse.Name
         ]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     command = f"python benchmarks/ablation.py --what {options.what} --teacher TEACHER --data DATA --out OUT "
-    command += shlex.join(["--name", options.name, *recipe])
+    only = [] if options.only is None else ["--only", *options.only]
+    command += shlex.join([*only, "--name", options.name, *recipe])
     lines += ["", f"Command: `{command}`", "", "Machine and versions:", ""]
     lines += [f"- {name}: {value}" for name, value in machine.describe().items()]
     return "\n".join(lines) + "\n"
