@@ -158,25 +158,29 @@ def walk(
     """
     master, parts = inputs.master, inputs.parts
     students = students or folder.work
+    if folder.is_settled:  # another run's folder is refused before anything is put into it
+        folder.settle(identity_of(inputs, recipe))
+    taught_by = parts.train.joined(_made_up(parts, recipe))
+    whole = student.Origin(master.model, master.encoder, master.tokenizer_folder)
+    origin = student.origin_of(whole, recipe.student, corpus=taught_by, work=students, progress=progress)
     if recipe.quantize.target_size_mb is not None:
-        shape = student.initialise(master.model, recipe.student)
-        mixing.refuse_unreachable(shape, recipe.quantize, tokenizer_folder=master.tokenizer_folder)
+        shape = student.initialise(origin.model, recipe.student)
+        mixing.refuse_unreachable(shape, recipe.quantize, tokenizer_folder=origin.tokenizer_folder)
     folder.settle(identity_of(inputs, recipe))
     with written_whole(folder.path / "recipe.toml") as temporary:
         temporary.write_text(recipe.to_toml(), encoding="utf-8")
 
     root = Path(signals) if signals is not None else places.signals_root()
-    taught_by = parts.train.joined(_made_up(parts, recipe))
     answers, labelling = _ask(master, parts, taught_by, recipe, root=root, folder=folder, progress=progress)
     taken = student.choose_layers(master.model.config, recipe.student)
     plan = distillation_plan(recipe, n_texts=len(taught_by), hidden_size=master.hidden_size, taken=taken)
     with folder.stage("distillation"):
-        lessons = _lessons(master, taught_by, answers[TAUGHT_BY], parts.validation, answers["validation"])
+        lessons = _lessons(origin, taught_by, answers[TAUGHT_BY], parts.validation, answers["validation"])
         objective = _objective(lessons, recipe)
         if objective.needs_live_teacher:
-            lessons = replace(lessons, live_teacher=live_teacher(master.model, taken=taken))
+            lessons = replace(lessons, live_teacher=live_teacher(origin.model, taken=taken))
         learned = learn(
-            lambda: student.initialise(master.model, recipe.student),
+            lambda: student.initialise(origin.model, recipe.student),
             lessons,
             objective=objective,
             plan=plan,
@@ -187,8 +191,8 @@ def walk(
     if recipe.distill.baseline and parts.train.labels is not None:
         with folder.stage("no-teacher baseline"):
             baseline = learn(
-                lambda: student.initialise(master.model, recipe.student),
-                _lessons(master, parts.train, None, parts.validation, answers["validation"]),
+                lambda: student.initialise(origin.model, recipe.student),
+                _lessons(origin, parts.train, None, parts.validation, answers["validation"]),
                 objective=Objective({"true_labels": 1.0}),
                 plan=baseline_plan(plan),
                 work=students,
@@ -205,7 +209,7 @@ def walk(
             plan=plan,
             calibration=parts.train,
             held_out=parts.held_out.content_fingerprints,
-            tokenizer_folder=master.tokenizer_folder,
+            tokenizer_folder=origin.tokenizer_folder,
             work=folder.work,
             progress=progress,
         )
@@ -234,6 +238,7 @@ def walk(
         verdict=NOT_JUDGED,
         files={},
         machine=machine.describe(),
+        vocabulary=origin.told(parts.held_out),
     )
     with folder_written_whole(folder.artifact) as temporary:
         record = package(
@@ -241,6 +246,7 @@ def walk(
             temporary,
             Package(
                 master,
+                origin,
                 learned.model,
                 None if baseline is None else baseline.model,
                 shrunk.quantized,
@@ -341,13 +347,17 @@ def _ask(
 
 
 def _lessons(
-    master: Teacher, train: Examples, signals: Signals | None, validation: Examples, validation_signals: Signals
+    origin: student.Origin,
+    train: Examples,
+    signals: Signals | None,
+    validation: Examples,
+    validation_signals: Signals,
 ) -> Lessons:
     return Lessons(
-        encoder=master.encoder,
-        train=master.encoder.encode(train.texts, train.text_pairs),
+        encoder=origin.encoder,
+        train=origin.encoder.encode(train.texts, train.text_pairs),
         train_targets=targets_of(train, signals),
-        validation=master.encoder.encode(validation.texts, validation.text_pairs),
+        validation=origin.encoder.encode(validation.texts, validation.text_pairs),
         validation_targets=targets_of(validation, validation_signals),
     )
 

@@ -63,6 +63,12 @@ class StudentTable(_Table):
     take_layers: tuple[int, ...] | None = Field(
         None, description="Teacher layers to take over, counted from 0. Default: evenly spaced, first to last."
     )
+    vocabulary: Literal["whole", "trimmed"] = Field(
+        "whole", description="trimmed: the tokens of the texts that it learns from, and those likest to them."
+    )
+    vocabulary_share: float = Field(
+        0.33, ge=0, le=1, description="Share of the tokens that trimming keeps; more where the texts need more."
+    )
 
     @model_validator(mode="after")
     def _layers_agree(self) -> Self:

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 
 from limbeck.bits import BitAssignment, LayerSensitivity
 from limbeck.scheme import Scheme
+from limbeck.vocabulary import VocabularyRecord
 
 Record = TypeVar("Record")
 
@@ -344,6 +345,7 @@ class RunRecord:
         files: path in the artifact -> sha256.
         machine: processor, instruction set, cores, versions; see `machine.describe`.
         seconds: stage -> wall-clock seconds in the process that finished it.
+        vocabulary: What trimming left of the teacher's; None where the student has all of it.
     """
 
     limbeck_version: str
@@ -359,6 +361,7 @@ class RunRecord:
     files: Mapping[str, str]
     machine: Mapping[str, str]
     seconds: Mapping[str, float] = field(default_factory=dict)
+    vocabulary: VocabularyRecord | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""

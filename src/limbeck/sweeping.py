@@ -151,7 +151,7 @@ def _students(layers: Sequence[int] | None, recipe: Recipe, inputs: Inputs) -> d
             f"Students of {' and '.join(unfit)} layers were asked for, but the teacher has {n_teacher}.",
             hint=f"Give numbers from 1 to {n_teacher}.",
         )
-    return {n_layers: StudentTable(layers=n_layers) for n_layers in asked}
+    return {n_layers: recipe.student.model_copy(update={"layers": n_layers}) for n_layers in asked}
 
 
 def _recipe_of_pair(recipe: Recipe, table: StudentTable, scheme: str) -> Recipe:

@@ -36,6 +36,10 @@ _CITATIONS = {
         "Layers taken over from the teacher: Sanh et al. 2019, *DistilBERT, a distilled version of BERT*, "
         "arXiv:1910.01108."
     ),
+    "vocabulary": (
+        "Vocabulary trimmed to the texts: Abdaoui et al. 2020, *Load What You Need: Smaller Versions of Multilingual "
+        "BERT*, arXiv:2010.05609."
+    ),
     "integers": (
         "Integers: Jacob et al. 2018, *Quantization and Training of Neural Networks for Efficient "
         "Integer-Arithmetic-Only Inference*, arXiv:1712.05877."
@@ -172,7 +176,7 @@ def _citations(record: RunRecord) -> list[str]:
     """Only of methods that this run used."""
     weights = record.recipe.get("distill", {}).get("weights", {})
     used = [key for key in ("soft_labels", "last_hidden") if weights.get(key)]
-    used += ["layers", "integers", *record.quantization.methods]
+    used += ["layers", *(["vocabulary"] if record.vocabulary else []), "integers", *record.quantization.methods]
     scores = [
         score
         for model in record.verdict.models
