@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--whole", nargs="+", type=Path, required=True, help="finished runs with the whole vocabulary")
     parser.add_argument("--trimmed", nargs="*", type=Path, default=[], help="finished runs with a trimmed one")
-    parser.add_argument("--shares", nargs="+", type=float, default=[0.0, 0.1, 0.2, 0.33, 0.4, 0.6])
+    parser.add_argument("--shares", nargs="+", type=float, default=[0.0, 0.1, 0.2, 0.33, 0.5])
     parser.add_argument("--result", type=Path, required=True)
     given = parser.parse_args()
     lines = [*_asked_with_fewer_rows(given), "", *_trained_with_fewer_rows(given.whole, given.trimmed), ""]
