@@ -22,6 +22,7 @@ from limbeck.evaluate import Evidence, refuse_unmeasurable  # noqa: E402
 from limbeck.examples import Examples, Parts  # noqa: E402
 from limbeck.files import folder_written_whole, write_json, written_whole  # noqa: E402
 from limbeck.manifest import MANIFEST_FILE  # noqa: E402
+from limbeck.origin import Origin  # noqa: E402
 from limbeck.packaging import Package, package  # noqa: E402
 from limbeck.progress import SILENT, Progress  # noqa: E402
 from limbeck.quantization import refuse_unfit  # noqa: E402
@@ -164,24 +165,28 @@ def walk(
     """
     master, parts = inputs.master, inputs.parts
     students = students or folder.work
-    _refuse_impossible(master, recipe)
-    objective = shaping.planned_objective(master, parts.train, recipe)
+    if folder.is_settled:  # another run's folder is refused before anything is put into it
+        folder.settle(identity_of(inputs, recipe))
+    whole = Origin(master.model, master.encoder, master.tokenizer_folder)
+    objective = shaping.planned_objective(whole, parts.train, recipe)
+    taught_by = parts.train.joined(_made_up(parts, recipe))
+    origin = student.trimmed(whole, recipe.student, corpus=taught_by, work=students, progress=progress)
+    _refuse_impossible(origin, recipe)
     folder.settle(identity_of(inputs, recipe))
     with written_whole(folder.path / "recipe.toml") as temporary:
         temporary.write_text(recipe.to_toml(), encoding="utf-8")
 
     root = Path(signals) if signals is not None else places.signals_root()
-    taught_by = parts.train.joined(_made_up(parts, recipe))
-    kept = shaping.kept(master, parts.train, objective, recipe, n_texts=len(taught_by), progress=progress)
+    kept = shaping.kept(origin, parts.train, objective, recipe, n_texts=len(taught_by), progress=progress)
     answers, labelling = _ask(master, parts, taught_by, recipe, root=root, folder=folder, progress=progress)
     with folder.stage("distillation"):
-        shaped = shaping.shape(master, parts.train, recipe, work=students, progress=progress)
+        shaped = shaping.shape(origin, parts.train, recipe, work=students, progress=progress)
         plan = shaped.plan(recipe, n_texts=len(taught_by))
-        lessons = _lessons(master, taught_by, answers[TAUGHT_BY], parts.validation, answers["validation"])
+        lessons = _lessons(origin, taught_by, answers[TAUGHT_BY], parts.validation, answers["validation"])
         objective = replace(objective, spread=spread_of(answers[TAUGHT_BY].logits))
         if objective.needs_live_teacher:
             layer = recipe.distill.relation_layer
-            live = live_teacher(master.model, taken=shaped.pattern.layers, objective=objective, relation_layer=layer)
+            live = live_teacher(origin.model, taken=shaped.pattern.layers, objective=objective, relation_layer=layer)
             lessons = replace(lessons, live_teacher=live)
         learned = learn(
             shaped.build,
@@ -196,7 +201,7 @@ def walk(
         with folder.stage("no-teacher baseline"):
             baseline = learn(
                 shaped.build,
-                _lessons(master, parts.train, None, parts.validation, answers["validation"]),
+                _lessons(origin, parts.train, None, parts.validation, answers["validation"]),
                 objective=Objective({"true_labels": 1.0}, task=recipe.task, spread=objective.spread),
                 plan=baseline_plan(plan),
                 work=students,
@@ -211,7 +216,7 @@ def walk(
             plan,
             calibration=parts.train,
             held_out=parts.held_out.content_fingerprints,
-            tokenizer_folder=master.tokenizer_folder,
+            tokenizer_folder=origin.tokenizer_folder,
             work=folder.work,
         )
         shrunk = ladder.climb(learned.model, ground, recipe=recipe, progress=progress)
@@ -241,6 +246,7 @@ def walk(
         verdict=NOT_JUDGED,
         files={},
         machine=machine.describe(),
+        vocabulary=student.vocabulary_of(origin, parts.held_out),
     )
     with folder_written_whole(folder.artifact) as temporary:
         record = package(
@@ -248,6 +254,7 @@ def walk(
             temporary,
             Package(
                 master,
+                origin,
                 learned.model,
                 None if baseline is None else baseline.model,
                 shrunk.quantized,
@@ -288,11 +295,11 @@ def identity_of(inputs: Inputs, recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _refuse_impossible(master: Teacher, recipe: Recipe) -> None:
+def _refuse_impossible(origin: Origin, recipe: Recipe) -> None:
     """Refuse bits that no student of this shape can have, before anything is spent on one."""
-    shape = student.initialise(master.model, recipe.student)
+    shape = student.initialise(origin.model, recipe.student)
     refuse_unfit(shape, scheme=Scheme.parse(recipe.quantize.scheme))
-    mixing.refuse_unreachable(shape, recipe.quantize, tokenizer_folder=master.tokenizer_folder)
+    mixing.refuse_unreachable(shape, recipe.quantize, tokenizer_folder=origin.tokenizer_folder)
 
 
 def _named(parts: Parts) -> dict[str, Examples]:
@@ -356,13 +363,17 @@ def _ask(
 
 
 def _lessons(
-    master: Teacher, train: Examples, signals: Signals | None, validation: Examples, validation_signals: Signals
+    origin: Origin,
+    train: Examples,
+    signals: Signals | None,
+    validation: Examples,
+    validation_signals: Signals,
 ) -> Lessons:
     return Lessons(
-        encoder=master.encoder,
-        train=master.encoder.encode(train.texts, train.text_pairs),
+        encoder=origin.encoder,
+        train=origin.encoder.encode(train.texts, train.text_pairs),
         train_targets=targets_of(train, signals),
-        validation=master.encoder.encode(validation.texts, validation.text_pairs),
+        validation=origin.encoder.encode(validation.texts, validation.text_pairs),
         validation_targets=targets_of(validation, validation_signals),
     )
 

@@ -10,6 +10,7 @@ from limbeck import wording
 from limbeck.bits import QuantizationRecord
 from limbeck.cuts import Cut
 from limbeck.scheme import Scheme
+from limbeck.vocabulary import VocabularyRecord
 
 Record = TypeVar("Record")
 
@@ -300,6 +301,7 @@ class RunRecord:
         machine: processor, instruction set, cores, versions; see `machine.describe`.
         seconds: stage -> wall-clock seconds in the process that finished it.
         cut: How the student was cut from the teacher.
+        vocabulary: What trimming left of the teacher's; None where the student has all of it.
     """
 
     limbeck_version: str
@@ -316,6 +318,7 @@ class RunRecord:
     machine: Mapping[str, str]
     seconds: Mapping[str, float] = field(default_factory=dict)
     cut: Cut | None = None
+    vocabulary: VocabularyRecord | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""

@@ -13,11 +13,11 @@ from limbeck.examples import Examples
 from limbeck.export import refuse_unsupported
 from limbeck.families import layer_count
 from limbeck.files import write_json
+from limbeck.origin import Origin
 from limbeck.progress import SILENT, Progress
 from limbeck.recipe import Recipe
 from limbeck.student import Importance, Pattern
 from limbeck.student_table import StudentTable
-from limbeck.teacher import Teacher
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -32,14 +32,14 @@ class Shaped:
     """A student that can be built.
 
     Args:
-        master: The teacher.
+        origin: What the student starts from.
         wanted: The recipe's student table.
         pattern: What it takes over.
         cut: The same for people, with what each cut was measured to cost.
         seed: Where a student from scratch gets its noise from.
     """
 
-    master: Teacher
+    origin: Origin
     wanted: StudentTable
     pattern: Pattern
     cut: Cut
@@ -47,24 +47,24 @@ class Shaped:
 
     def build(self) -> "PreTrainedModel":
         """The untrained student; the same every time."""
-        return student.initialise(self.master.model, self.wanted, pattern=self.pattern, seed=self.seed)
+        return student.initialise(self.origin.model, self.wanted, pattern=self.pattern, seed=self.seed)
 
     def plan(self, recipe: Recipe, *, n_texts: int) -> TrainingPlan:
         """How it is trained; what is not the teacher's own must learn."""
         return distillation_plan(
             recipe,
             n_texts=n_texts,
-            hidden_size=int(student.planned_config(self.master.model.config, self.pattern).hidden_size or 0),
+            hidden_size=int(student.planned_config(self.origin.model.config, self.pattern).hidden_size or 0),
             taken=self.pattern.layers,
             is_whole=self.pattern.keeps_all,
         )
 
 
-def shape(master: Teacher, train: Examples, recipe: Recipe, *, work: Path, progress: Progress = SILENT) -> Shaped:
-    """Choose what the student takes over from its teacher.
+def shape(origin: Origin, train: Examples, recipe: Recipe, *, work: Path, progress: Progress = SILENT) -> Shaped:
+    """Choose what the student takes over from where it starts.
 
     Args:
-        master: The teacher.
+        origin: What the student starts from.
         train: Training texts, of which at most 512, evenly spread, are measured on.
         recipe: Its table student, and the seed.
         work: Keeps what was measured, so that a killed run goes on.
@@ -74,57 +74,57 @@ def shape(master: Teacher, train: Examples, recipe: Recipe, *, work: Path, progr
         RecipeError: The teacher does not have what is wanted.
         OutputError: The disk is full.
     """
-    config, wanted = master.model.config, recipe.student
+    config, wanted = origin.model.config, recipe.student
     pattern = student.unmeasured(config, wanted)
     if wanted.config is not None:
-        return Shaped(master, wanted, pattern, Cut("from scratch", ()), recipe.seed)
+        return Shaped(origin, wanted, pattern, Cut("from scratch", ()), recipe.seed)
     some = _spread(train)
     cut = Cut("given" if wanted.take_layers else wanted.choose, pattern.layers)
     if wanted.choose == "by_loss":
-        removals = _removals(master, some, wanted, work=work, progress=progress)
+        removals = _removals(origin, some, wanted, work=work, progress=progress)
         layers = student.choose_layers(config, wanted, removed=[removal.removed for removal in removals])
         progress.say(f"Layers by loss: {', '.join(map(str, layers))} of 0 to {layer_count(config) - 1}.")
         cut = replace(cut, layers=layers, removals=removals, n_texts=len(some))
         pattern = replace(pattern, layers=layers)
     if pattern.widths is not None:
-        importance = _importance(master, some, work=work, progress=progress)
+        importance = _importance(origin, some, work=work, progress=progress)
         sizes = student.wanted_sizes(config, wanted)
         widths = student.most_important(importance, sizes, layers=pattern.layers)
         shares = student.shares_kept(importance, widths, layers=pattern.layers)
         cut = replace(cut, widths=shares, n_texts=len(some))
         pattern = replace(pattern, widths=widths)
-    return Shaped(master, wanted, pattern, cut, recipe.seed)
+    return Shaped(origin, wanted, pattern, cut, recipe.seed)
 
 
 def _removals(
-    master: Teacher, texts: Examples, wanted: StudentTable, *, work: Path, progress: Progress
+    origin: Origin, texts: Examples, wanted: StudentTable, *, work: Path, progress: Progress
 ) -> tuple[Removal, ...]:
     return student.remove_layers(
-        master.model,
-        student.count_layers(master.model.config, wanted),
-        ask=lambda model: teacher.float32_logits(model, master.encoder, texts.texts, texts.text_pairs),
+        origin.model,
+        student.count_layers(origin.model.config, wanted),
+        ask=lambda model: teacher.float32_logits(model, origin.encoder, texts.texts, texts.text_pairs),
         memory=work / REMOVALS_FILE,
         progress=progress,
     )
 
 
-def _importance(master: Teacher, texts: Examples, *, work: Path, progress: Progress) -> Importance:
+def _importance(origin: Origin, texts: Examples, *, work: Path, progress: Progress) -> Importance:
     """What each part is worth, measured where no earlier attempt did."""
     path = work / IMPORTANCE_FILE
     if not path.exists():
-        encoded = master.encoder.encode(texts.texts, texts.text_pairs)
+        encoded = origin.encoder.encode(texts.texts, texts.text_pairs)
         batches = batching.by_length(encoded.lengths, max_tokens=_BATCH_TOKENS, max_texts=_BATCH_TEXTS)
-        inputs = (teacher.model_inputs(master.model, master.encoder.pad(encoded, batch)) for batch in batches)
-        measured = student.measure_importance(master.model, inputs, n_texts=len(texts), progress=progress)
+        inputs = (teacher.model_inputs(origin.model, origin.encoder.pad(encoded, batch)) for batch in batches)
+        measured = student.measure_importance(origin.model, inputs, n_texts=len(texts), progress=progress)
         write_json(path, measured.to_json())
     return Importance.from_json(json.loads(path.read_text(encoding="utf-8")))
 
 
-def planned_objective(master: Teacher, train: Examples, recipe: Recipe) -> Objective:
+def planned_objective(origin: Origin, train: Examples, recipe: Recipe) -> Objective:
     """What the student is pulled to; what its shape does not allow is refused before the teacher is asked anything.
 
     Args:
-        master: The teacher.
+        origin: What the student starts from.
         train: Training texts.
         recipe: Its tables student and distill.
 
@@ -132,36 +132,36 @@ def planned_objective(master: Teacher, train: Examples, recipe: Recipe) -> Objec
         RecipeError: The teacher does not have what is wanted.
         TeacherError: The student could not be written as a graph.
     """
-    config = master.model.config
+    config = origin.model.config
     planned = student.planned_config(config, student.unmeasured(config, recipe.student))
     refuse_unsupported(planned)
-    if teacher.token_limit(planned) < master.encoder.max_tokens:
+    if teacher.token_limit(planned) < origin.encoder.max_tokens:
         raise RecipeError(
             f"The student has places for {teacher.token_limit(planned)} tokens, but texts may have "
-            f"{master.encoder.max_tokens}.",
+            f"{origin.encoder.max_tokens}.",
             hint=f"Raise max_position_embeddings in {recipe.student.config}, or lower data.max_tokens.",
         )
     return objective_of(recipe, student=planned, teacher=config, has_labels=train.labels is not None)
 
 
 def kept(
-    master: Teacher, train: Examples, objective: Objective, recipe: Recipe, *, n_texts: int, progress: Progress = SILENT
+    origin: Origin, train: Examples, objective: Objective, recipe: Recipe, *, n_texts: int, progress: Progress = SILENT
 ) -> tuple[str, ...]:
     """Tell, before the work, which of the teacher's signals are kept and which are computed as training goes.
 
     Args:
-        master: The teacher.
+        origin: What the student starts from.
         train: Training texts, of which some tell how long texts are.
         objective: What the student is pulled to.
         recipe: Its table student.
         n_texts: Texts that the student learns from, made-up ones included.
         progress: Told each sentence.
     """
-    config, some = master.model.config, _spread(train)
+    config, some = origin.model.config, _spread(train)
     told = kept_and_computed(
         objective,
         n_texts=n_texts,
-        sample=master.encoder.encode(some.texts, some.text_pairs),
+        sample=origin.encoder.encode(some.texts, some.text_pairs),
         teacher=config,
         n_layers=student.count_layers(config, recipe.student),
     )

@@ -32,6 +32,12 @@ class StudentTable(Table):
     embedding_size: int | None = Field(
         None, ge=1, description="Width of factorised embedding tables (ELECTRA, ALBERT, BERT). Default: the teacher's."
     )
+    vocabulary: Literal["whole", "trimmed"] = Field(
+        "whole", description="trimmed: the tokens of the texts that it learns from, and those likest to them."
+    )
+    vocabulary_share: float = Field(
+        0.33, ge=0, le=1, description="Share of the tokens that trimming keeps; more where the texts need more."
+    )
     config: str | None = Field(
         None, description="A config.json instead of all this: a student that starts from noise, of any known family."
     )
@@ -39,7 +45,11 @@ class StudentTable(Table):
     @model_validator(mode="after")
     def _config_stands_alone(self) -> Self:
         if self.config is not None:
-            beside = [key for key in self.model_fields_set - {"config"} if getattr(self, key) not in (None, "spaced")]
+            beside = [
+                key
+                for key in self.model_fields_set - {"config"}
+                if getattr(self, key) != type(self).model_fields[key].default
+            ]
             if beside:
                 raise ValueError(f"config tells the whole shape, so {min(beside)} has nothing to say")
         return self

@@ -44,6 +44,10 @@ _CITATIONS = {
         "Layers taken over from the teacher: Sanh et al. 2019, *DistilBERT, a distilled version of BERT*, "
         "arXiv:1910.01108."
     ),
+    "vocabulary": (
+        "Vocabulary trimmed to the texts: Abdaoui et al. 2020, *Load What You Need: Smaller Versions of Multilingual "
+        "BERT*, arXiv:2010.05609."
+    ),
     "integers": (
         "Integers: Jacob et al. 2018, *Quantization and Training of Neural Networks for Efficient "
         "Integer-Arithmetic-Only Inference*, arXiv:1712.05877."
@@ -92,6 +96,8 @@ def _used(record: RunRecord) -> Iterator[str]:
         yield "widths"
     if record.recipe.get("student", {}).get("embedding_size"):
         yield "embedding_size"
+    if record.vocabulary is not None:
+        yield "vocabulary"
     yield from ("integers", *record.quantization.methods)
     models = record.verdict.models
     scores = [score for model in models for score in (model.agreement, model.retention, model.score) if score]

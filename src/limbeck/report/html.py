@@ -21,6 +21,7 @@ from limbeck.report.names import last_name
 from limbeck.report.roles import Side, first_of, role_of, sides, timings_in_order
 from limbeck.report.scatter import key_mark
 from limbeck.report.texts import printable
+from limbeck.report.vocabulary_words import vocabulary_sentence
 from limbeck.tasks import TASKS
 
 _FINGERPRINT = " fingerprint"
@@ -261,6 +262,7 @@ def environment() -> Environment:
         "key_mark": key_mark,
         "noun": lambda number, one, many=None: wording.counted(number, one, many),
     }
+    environment.globals["vocabulary_sentence"] = vocabulary_sentence
     # The style sheet and the script are ours, not the record's: they go in as they are.
     environment.globals["asset"] = lambda name: Markup(loader.get_source(environment, name)[0])  # noqa: S704
     return environment

@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 
 from limbeck import batching, files, fingerprint
 from limbeck.errors import TeacherError
+from limbeck.families import POSITIONS_BEHIND_PADDING
 from limbeck.recipe import AUTO, TeacherTable
 from limbeck.tasks.regression import NUMBER
 from limbeck.teacher import folder as folders
@@ -239,5 +240,5 @@ def token_limit(config: "PreTrainedConfig") -> int:
     positions = int(getattr(config, "max_position_embeddings", 0) or 0)
     if positions <= 0 or getattr(config, "position_biased_input", True) is False:
         return 1 << 20
-    starts_after_padding = config.model_type in {"roberta", "xlm-roberta", "camembert", "mpnet"}
+    starts_after_padding = config.model_type in POSITIONS_BEHIND_PADDING
     return positions - (int(config.pad_token_id or 0) + 1 if starts_after_padding else 0)
