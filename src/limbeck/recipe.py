@@ -50,15 +50,23 @@ class TeachTable(_Table):
 class TeacherTable(_Table):
     """How the teacher is loaded and asked."""
 
-    allow_code: tuple[str, ...] = Field((), description="Hub ids or folders whose own Python code may run. None else.")
+    labels: tuple[str, ...] = Field(
+        (), description="Names of the classes in the order of its answers, where the teacher itself does not tell."
+    )
+    allow_code: tuple[str, ...] = Field(
+        (), description="Hub ids, folders or functions (module:function) whose own Python code may run. None else."
+    )
     revision: str | None = Field(None, description="Branch, tag or commit of a hub id.")
     batch_tokens: int = Field(4096, ge=64, description="Tokens per batch while labelling.")
     precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="auto: bfloat16 where it is fast.")
 
 
 class StudentTable(_Table):
-    """The student's shape."""
+    """The student's shape, and where it comes from."""
 
+    encoder: str | None = Field(
+        None, description="Folder or hub id of the encoder that it starts from. Default: the teacher itself."
+    )
     layers: int | None = Field(None, ge=1, description="Number of layers. Default: half of the teacher's, rounded up.")
     take_layers: tuple[int, ...] | None = Field(
         None, description="Teacher layers to take over, counted from 0. Default: evenly spaced, first to last."
@@ -83,7 +91,9 @@ class LossWeights(_Table):
 
     soft_labels: float = Field(1.0, ge=0)
     true_labels: float = Field(0.1, ge=0)
-    last_hidden: float = Field(10.0, ge=0)
+    last_hidden: float | None = Field(
+        None, ge=0, description="Default: 10 where the student starts from the teacher, else 0."
+    )
     layer_hidden: float = Field(0.0, ge=0, description="Runs the teacher beside the student, as these fill gigabytes.")
 
     @model_validator(mode="after")

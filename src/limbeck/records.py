@@ -80,13 +80,20 @@ class TrainingRecord:
 
 @dataclass(frozen=True)
 class LabellingRecord:
-    """What asking the teacher took: how many answers stood on disk already, and how many were asked for."""
+    """What asking the teacher took: how many answers stood on disk already, and how many were asked for.
+
+    Args:
+        n_unanswered: Texts that it does not answer; nothing is learned from them.
+        notes: What else a reader should know, in sentences.
+    """
 
     n_texts: int
     n_found: int
     n_asked: int
     n_truncated: int
     folder: str
+    n_unanswered: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -186,8 +193,8 @@ class ModelScores:
 
     Args:
         name: "teacher", "student (float32)", "artifact (int8)", "no-teacher baseline".
-        size_bytes: Bytes on disk of what must ship for it to answer: model and tokenizer.
-        n_parameters: Its parameters.
+        size_bytes: Bytes on disk of what must ship for it to answer: model and tokenizer; None where nobody knows.
+        n_parameters: Its parameters; None where nobody knows.
         accuracy: None without labels.
         retention: accuracy / teacher's accuracy, paired; None without labels, without a teacher, for the teacher
             itself, and where the teacher is right on no text.
@@ -195,11 +202,17 @@ class ModelScores:
     """
 
     name: str
-    size_bytes: int
-    n_parameters: int
+    size_bytes: int | None
+    n_parameters: int | None
     accuracy: Score | None
     retention: Score | None
     agreement: Score | None
+
+    @property
+    def known_bytes(self) -> int:
+        """`size_bytes` of a model that is at hand, as artifacts always are."""
+        assert self.size_bytes is not None
+        return self.size_bytes
 
 
 @dataclass(frozen=True)

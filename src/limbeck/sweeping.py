@@ -140,10 +140,10 @@ def _refuse_contradiction(layers: Sequence[int] | None, recipe: Recipe) -> None:
 
 def _students(layers: Sequence[int] | None, recipe: Recipe, inputs: Inputs) -> dict[int, StudentTable]:
     """Number of layers -> how that student is chosen; the number always stands there, however it was asked for."""
-    config = inputs.master.model.config
+    config = inputs.origin.model.config
     if recipe.student.take_layers is not None:
         return {len(student.choose_layers(config, recipe.student)): recipe.student}
-    n_teacher = student.shape_of(inputs.master.model).layers
+    n_teacher = student.shape_of(inputs.origin.model).layers
     asked = layers if layers is not None else [len(student.choose_layers(config, recipe.student))]
     unfit = [str(n_layers) for n_layers in dict.fromkeys(asked) if not 1 <= n_layers <= n_teacher]
     if unfit:
@@ -151,7 +151,7 @@ def _students(layers: Sequence[int] | None, recipe: Recipe, inputs: Inputs) -> d
             f"Students of {' and '.join(unfit)} layers were asked for, but the teacher has {n_teacher}.",
             hint=f"Give numbers from 1 to {n_teacher}.",
         )
-    return {n_layers: StudentTable(layers=n_layers) for n_layers in asked}
+    return {n_layers: recipe.student.model_copy(update={"layers": n_layers}) for n_layers in asked}
 
 
 def _recipe_of_pair(recipe: Recipe, table: StudentTable, scheme: str) -> Recipe:
@@ -207,12 +207,12 @@ def _made(
 
 def _tell(pairs: Sequence[_Pair], timings: Sequence[Timing], folder: RunFolder) -> Sweep:
     """Write sweep.html and sweep.json."""
-    *of_pairs, of_teacher = timings
+    of_pairs, of_teacher = timings[: len(pairs)], next(iter(timings[len(pairs) :]), None)
     first = pairs[0].run.record
     scored = [_scores(pair.run, ARTIFACT) for pair in pairs]
     marks = on_front(
         [
-            Standing(_fidelity(scores), scores.size_bytes, float(f"{timing.batch_1.p50_ms:.2g}"))
+            Standing(_fidelity(scores), scores.known_bytes, float(f"{timing.batch_1.p50_ms:.2g}"))
             for scores, timing in zip(scored, of_pairs, strict=True)
         ]
     )
@@ -265,17 +265,19 @@ def _sentence(pairs: Sequence[SweptPair], teacher: ModelScores) -> str:
     """How many pairs passed, and which of them is the smallest; where none did, which came closest."""
     passed = [pair for pair in pairs if pair.passed]
     told = (
-        min(passed, key=lambda pair: pair.scores.size_bytes)
+        min(passed, key=lambda pair: pair.scores.known_bytes)
         if passed
         else max(pairs, key=lambda pair: _fidelity(pair.scores))
     )
     name, scores = _pair_name(told.layers, told.scheme), told.scores
     of_its = "answers" if scores.retention is None else "accuracy"
-    return (
-        f"{_opening(len(passed), len(pairs))} {name}: {wording.size(scores.size_bytes)} "
-        f"where the teacher has {wording.size(teacher.size_bytes)}, with {wording.percent(_fidelity(scores))} of its "
-        f"{of_its}."
+    compared = (
+        f"with {wording.percent(_fidelity(scores))} of the teacher's {of_its}"
+        if teacher.size_bytes is None
+        else f"where the teacher has {wording.size(teacher.size_bytes)}, with {wording.percent(_fidelity(scores))} of "
+        f"its {of_its}"
     )
+    return f"{_opening(len(passed), len(pairs))} {name}: {wording.size(scores.size_bytes)} {compared}."
 
 
 def _opening(n_passed: int, n_pairs: int) -> str:

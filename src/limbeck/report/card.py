@@ -108,7 +108,10 @@ def model_card(record: RunRecord, *, name: str) -> str:
 
 def _front_matter(record: RunRecord, name: str, artifact: Side | None) -> str:
     lines = ["library_name: transformers", "pipeline_tag: text-classification"]
-    hub_id, license_id = record.teacher.get("hub_id", ""), record.teacher.get("license", "")
+    hub_id = record.teacher.get(
+        "encoder hub_id", "" if "encoder name" in record.teacher else record.teacher.get("hub_id", "")
+    )
+    license_id = record.teacher.get("license", "")
     if _HUB_ID.fullmatch(hub_id):
         lines.append(f"base_model: {json.dumps(hub_id)}")
     if _LICENSE.fullmatch(license_id):
@@ -160,8 +163,9 @@ def _summary(artifact: Side | None, teacher: Side | None, n_held_out: int) -> st
             interval = wording.percent_range(score.interval.low, score.interval.high)
             confidence = wording.plain(100 * score.interval.confidence)
             clauses.append(f"answers {wording.percent(score.value)} {words} ({confidence} % interval {interval})")
-    if teacher is not None and 0 < artifact.scores.size_bytes < teacher.scores.size_bytes:
-        clauses.append(f"is {wording.multiple(teacher.scores.size_bytes / artifact.scores.size_bytes)} times smaller")
+    ours, theirs = artifact.scores.known_bytes, None if teacher is None else teacher.scores.size_bytes
+    if theirs is not None and 0 < ours < theirs:
+        clauses.append(f"is {wording.multiple(theirs / ours)} times smaller")
     if not clauses:
         return ""
     joined = clauses[0] if len(clauses) == 1 else f"{', '.join(clauses[:-1])} and {clauses[-1]}"
@@ -171,7 +175,10 @@ def _summary(artifact: Side | None, teacher: Side | None, n_held_out: int) -> st
 def _citations(record: RunRecord) -> list[str]:
     """Only of methods that this run used."""
     weights = record.recipe.get("distill", {}).get("weights", {})
-    used = [key for key in ("soft_labels", "last_hidden") if weights.get(key)]
+    usual = {loss for training in record.trainings for point in training.curve for loss in point.losses}
+    used = [
+        key for key in ("soft_labels", "last_hidden") if (key in usual if weights.get(key) is None else weights[key])
+    ]
     used += ["layers", "integers", *record.quantization.methods]
     scores = [
         score

@@ -167,7 +167,7 @@ def _kind_rows(record: RunRecord, artifact: Side | None) -> list[KindRow]:
     """The weights by kind, then what else ships, each with its share of the whole."""
     layers = record.quantization.layers
     weights_bytes = sum(layer.stored_bytes for layer in layers)
-    rest_bytes = max(0, artifact.scores.size_bytes - weights_bytes) if artifact and layers else 0
+    rest_bytes = max(0, artifact.scores.known_bytes - weights_bytes) if artifact and layers else 0
     whole_bytes = (weights_bytes + rest_bytes) or 1
     rows = []
     for kind in panels.kinds_of(record.quantization):

@@ -41,7 +41,7 @@ def render_sweep(record: SweepRecord) -> str:
         record: What the sweep has to tell.
     """
     schemes = tuple(dict.fromkeys(pair.scheme for pair in record.pairs))
-    timings = [record.teacher_timing, *(pair.timing for pair in record.pairs)]
+    timings = [timing for timing in (record.teacher_timing, *(pair.timing for pair in record.pairs)) if timing]
     return (
         environment()
         .get_template("sweep.html")
@@ -83,23 +83,23 @@ def columns(record: SweepRecord) -> tuple[str, ...]:
     return (*judged_by_labels, "Agreement", "Size", "Latency, p50")
 
 
-def cells(scores: ModelScores, timing: Timing, record: SweepRecord) -> tuple[Cell, ...]:
+def cells(scores: ModelScores, timing: Timing | None, record: SweepRecord) -> tuple[Cell, ...]:
     """The figures of a pair or of the teacher, in the order of `columns`."""
-    teacher_bytes, teacher_ms = record.teacher_scores.size_bytes, record.teacher_timing.batch_1.p50_ms
     is_teacher = scores is record.teacher_scores
     role: Role = "teacher" if is_teacher else "artifact"
-    p50_ms = timing.batch_1.p50_ms
+    n_bytes, p50_ms = scores.size_bytes, _p50_ms(timing)
+    of_teacher = (None, None) if is_teacher else (record.teacher_scores.size_bytes, _p50_ms(record.teacher_timing))
     found = {
         "Accuracy": _shown(scores.accuracy),
         "Retention": _shown(scores.retention),
         "Agreement": _shown(scores.agreement),
         "Size": (
-            wording.size(scores.size_bytes),
-            "" if is_teacher else _compared(teacher_bytes / scores.size_bytes, "smaller", "larger"),
+            wording.size(n_bytes),
+            _compared(of_teacher[0], n_bytes, "smaller", "larger"),
         ),
         "Latency, p50": (
             wording.milliseconds(p50_ms),
-            "" if is_teacher else _compared(teacher_ms / p50_ms, "faster", "slower"),
+            _compared(of_teacher[1], p50_ms, "faster", "slower"),
         ),
     }
     return tuple(Cell(role, name, *found[name]) for name in columns(record))
@@ -116,7 +116,7 @@ def _keys(record: SweepRecord) -> list[tuple[str, str, str]]:
     if not passed:
         return []
     closest = max(passed, key=lambda pair: _fidelity(pair.scores).value)
-    smallest = min(passed, key=lambda pair: pair.scores.size_bytes)
+    smallest = min(passed, key=lambda pair: pair.scores.known_bytes)
     fastest = min(passed, key=lambda pair: pair.timing.batch_1.p50_ms)
     return [
         ("Closest that passed", wording.percent(_fidelity(closest.scores).value), pair_name(closest)),
@@ -127,13 +127,13 @@ def _keys(record: SweepRecord) -> list[tuple[str, str, str]]:
 
 def _panels(record: SweepRecord, schemes: Sequence[str]) -> tuple[Panel, ...]:
     name, check = fidelity_name(record), _bound(record)
-    largest = max(pair.scores.size_bytes for pair in record.pairs)
+    largest = max(pair.scores.known_bytes for pair in record.pairs)
     unit, factor = ("MB", 1e6) if largest >= 1e6 else ("kB", 1e3)
     sides: tuple[tuple[str, str, Callable[[SweptPair], float], Callable[[SweptPair], str]], ...] = (
         (
             "Size",
             f"size on disk, {unit}",
-            lambda pair: pair.scores.size_bytes / factor,
+            lambda pair: pair.scores.known_bytes / factor,
             lambda pair: wording.size(pair.scores.size_bytes),
         ),
         (
@@ -197,5 +197,12 @@ def _shown(score: Score | None) -> tuple[str, str]:
     return wording.percent(score.value), wording.percent_range(score.interval.low, score.interval.high)
 
 
-def _compared(ratio: float, better: str, worse: str) -> str:
+def _p50_ms(timing: Timing | None) -> float | None:
+    return None if timing is None else timing.batch_1.p50_ms
+
+
+def _compared(theirs: float | None, ours: float | None, better: str, worse: str) -> str:
+    if theirs is None or ours is None:
+        return ""
+    ratio = theirs / ours
     return f"{wording.times(ratio)} {better}" if ratio >= 1 else f"{wording.times(1 / ratio)} {worse}"

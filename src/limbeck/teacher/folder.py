@@ -44,6 +44,45 @@ def find_folder(source: str | Path, *, revision: str | None = None) -> Path:
         ) from None
 
 
+def told_of(source: str) -> dict[str, str]:
+    """What records that ship say of a model: its folder's name, or its hub id; no path of this machine."""
+    path = Path(source).expanduser()
+    return {"name": path.resolve().name} if path.exists() else {"name": source, "hub_id": source}
+
+
+def transformer_folder(folder: Path) -> Path:
+    """The folder of the encoder itself: of a sentence-transformers model, the one of its first module.
+
+    Older ones keep it in `0_Transformer`, newer ones beside modules.json; that file tells where.
+
+    Raises:
+        TeacherError: modules.json names no folder that is there.
+    """
+    listing = folder / "modules.json"
+    if not listing.exists():
+        return folder
+    try:
+        modules = json.loads(listing.read_text(encoding="utf-8"))
+        inner = folder / str(modules[0]["path"])
+    except (ValueError, KeyError, IndexError, TypeError):
+        inner = folder / "?"
+    if not inner.is_dir() or not inner.resolve().is_relative_to(folder.resolve()):
+        raise TeacherError(
+            f"{listing} names no folder of an encoder as its first module.",
+            hint="Save the sentence-transformers model again, or give the folder that holds its config.json.",
+        )
+    return inner
+
+
+def token_limit(config: Mapping[str, Any]) -> int:
+    """How many tokens the model's positions allow (RoBERTa's tables start after the padding index)."""
+    positions = int(config.get("max_position_embeddings") or 0)
+    if positions <= 0 or config.get("position_biased_input", True) is False:
+        return 1 << 20
+    starts_after_padding = config.get("model_type") in {"roberta", "xlm-roberta", "camembert", "mpnet"}
+    return positions - (int(config.get("pad_token_id") or 0) + 1 if starts_after_padding else 0)
+
+
 def read_config(folder: Path) -> dict[str, Any]:
     """A model folder's config.json.
 
