@@ -80,12 +80,7 @@ class TrainingRecord:
 
 @dataclass(frozen=True)
 class LabellingRecord:
-    """What asking the teacher took: how many answers stood on disk already, and how many were asked for.
-
-    Args:
-        n_unanswered: Texts that it does not answer; nothing is learned from them.
-        notes: What else a reader should know, in sentences.
-    """
+    """What asking the teacher took: answers that stood on disk, texts asked about, texts without an answer, and notes."""
 
     n_texts: int
     n_found: int
