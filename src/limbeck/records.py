@@ -80,7 +80,7 @@ class TrainingRecord:
 
 @dataclass(frozen=True)
 class LabellingRecord:
-    """What asking the teacher took: answers that stood on disk, texts asked about, texts without an answer, and notes."""
+    """What asking the teacher took: answers that stood on disk, texts asked about, texts that it does not answer."""
 
     n_texts: int
     n_found: int
