@@ -291,7 +291,7 @@ def identity_of(inputs: Inputs, recipe: Recipe) -> dict[str, Any]:
         "teacher": inputs.master.fingerprint,
         **origin,
         "data": {name: examples.fingerprint for name, examples in _named(inputs.parts).items()},
-        "recipe": recipe.model_dump(mode="json", exclude={"verify": True, "student": {"encoder"}}),
+        "recipe": recipe.model_dump(mode="json", exclude={"verify": True, "student": {"encoder"}, "teacher": {"chat"}}),
     }
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from limbeck.chat_table import ChatTable
 from limbeck.errors import RecipeError, SchemeError
 from limbeck.scheme import USUAL, shippable
 
@@ -59,6 +60,7 @@ class TeacherTable(_Table):
     revision: str | None = Field(None, description="Branch, tag or commit of a hub id.")
     batch_tokens: int = Field(4096, ge=64, description="Tokens per batch while labelling.")
     precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="auto: bfloat16 where it is fast.")
+    chat: ChatTable = ChatTable()
 
 
 class StudentTable(_Table):
@@ -333,11 +335,18 @@ def _toml_lines(table: BaseModel, *, prefix: str) -> list[str]:
     return lines + below
 
 
+def _toml_key(key: str) -> str:
+    return key if key and all(one.isascii() and (one.isalnum() or one in "-_") for one in key) else _toml_value(key)
+
+
 def _toml_value(value: Any) -> str:  # noqa: ANN401  (any TOML value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # as JSON, but for DEL
+    if isinstance(value, dict):
+        pairs = ", ".join(f"{_toml_key(key)} = {_toml_value(item)}" for key, item in value.items())
+        return f"{{ {pairs} }}" if pairs else "{}"
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml_value(item) for item in value) + "]"
     return repr(value)

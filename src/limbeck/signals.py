@@ -114,6 +114,10 @@ class SignalStore:
         """Positions of all texts that have no answer, equal ones included."""
         return [position for position, text in enumerate(text_fingerprints) if text not in self._where]
 
+    def has(self, text_fingerprint: str) -> bool:
+        """Whether this text has an answer."""
+        return text_fingerprint in self._where
+
     def append(self, text_fingerprints: Sequence[str], signals: Signals) -> None:
         """Write answers as one more part, whole or not at all.
 

@@ -116,11 +116,15 @@ def recipe_toml(recipe: Mapping[str, Any]) -> str:
 def _toml_lines(table: Mapping[str, Any], *, prefix: str) -> Iterator[str]:
     for key, value in table.items():
         if not isinstance(value, Mapping):
-            yield f"# {key} =" if value is None else f"{key} = {_toml_value(value)}"
+            yield f"# {key} =" if value is None else f"{_toml_key(key)} = {_toml_value(value)}"
     for key, value in table.items():
         if isinstance(value, Mapping):
             yield from ("", f"[{prefix}{key}]")
             yield from _toml_lines(value, prefix=f"{prefix}{key}.")
+
+
+def _toml_key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _toml_value(key)
 
 
 def _toml_value(value: object) -> str:

@@ -4,6 +4,7 @@ source                                       teacher
 a Hugging Face folder or hub id              `load.EncoderTeacher`, the one that a student can start from
 a .jsonl or .parquet file                    `saved.SavedAnswers`
 a Python function, or module:function        `function.FunctionTeacher`
+http://... or https://...                    `chat.ChatTeacher`, a large language model
 """
 
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 
 from limbeck import extras
 from limbeck.recipe import Recipe
+from limbeck.teacher import chat
 from limbeck.teacher import function as functions
 from limbeck.teacher.answering import Teacher
 from limbeck.teacher.saved_file import is_saved_answers, read_answers
@@ -34,13 +36,15 @@ def open_teacher(source: TeacherSource, *, recipe: Recipe, work: Path, known_lab
     settings = recipe.teacher
     if callable(source):
         return functions.function_teacher(source, labels=settings.labels, known_labels=known_labels)
+    if chat.is_address(str(source)):
+        return chat.chat_teacher(str(source), settings.chat, labels=settings.labels, known_labels=known_labels)
     path = Path(source).expanduser()
     if is_saved_answers(path):
         return read_answers(path, columns=recipe.data, labels=settings.labels, known_labels=known_labels)
     if functions.is_named_function(str(source)) and not path.exists():
         function = functions.find_function(str(source), allow_code=settings.allow_code)
         return functions.function_teacher(function, labels=settings.labels, known_labels=known_labels, name=str(source))
-    extras.need("train", what="A teacher that is a Hugging Face model")
+    extras.need("train", what="Asking a teacher that is a Hugging Face model")
     from limbeck.teacher.load import load_teacher
 
     return load_teacher(source, settings=settings, max_tokens=recipe.data.max_tokens, work=work)
