@@ -123,7 +123,13 @@ def read_inputs(
     """
     progress.say("Reading texts and teacher")
     tables = data.read_table(data_source, columns=recipe.data, task=recipe.task, progress=progress)
-    master = teacher.open_teacher(teacher_source, recipe=recipe, work=work, known_labels=data.label_names_in(tables))
+    master = teacher.open_teacher(
+        teacher_source,
+        recipe=recipe,
+        work=work,
+        known_labels=data.label_names_in(tables),
+        starts_student=recipe.student.encoder is None,
+    )
     origin = teacher.origin_of(master, recipe, work=work)
     settled_weights(recipe.distill.weights, has_states=origin.is_teacher)
     parts = data.split(data.to_examples(tables, master.label_names, progress=progress), settings=recipe.data)

@@ -21,6 +21,7 @@ from limbeck.records import ARTIFACT, TEACHER, ModelScores, Timing  # noqa: E402
 from limbeck.run_folder import SWEEP_KIND, RunFolder, claimed  # noqa: E402
 from limbeck.scheme import shippable  # noqa: E402
 from limbeck.sweep_record import SweepRecord, SweptPair  # noqa: E402
+from limbeck.teacher import TeacherSource  # noqa: E402
 
 USUAL_SCHEMES = ("w8a8e8", "w4a8e4", "w3a8e4", "w2a8e4")
 """Each smaller than the one before, and all about as fast, as they multiply codes of 8 bits."""
@@ -52,7 +53,7 @@ class _Pair:
 
 
 def sweep(
-    teacher_source: str | Path,
+    teacher_source: TeacherSource,
     data_source: str | Path,
     *,
     out: str | Path,

@@ -154,6 +154,15 @@ def refuse_unfit(config: Mapping[str, Any], *, name: str) -> None:
             hint="Fine-tune it first: limbeck teach --encoder "
             f"{name} --data texts.jsonl --out my-teacher, then give --teacher my-teacher.",
         )
+    refuse_other_tasks(config, name=name)
+
+
+def refuse_other_tasks(config: Mapping[str, Any], *, name: str) -> None:
+    """Refuse models that give several labels to a text, or a number.
+
+    Raises:
+        TeacherError: As its config.json says; what it does not say is not refused.
+    """
     if config.get("problem_type") == "multi_label_classification":
         raise TeacherError(
             f"{name} gives several labels to a text (problem_type multi_label_classification).",

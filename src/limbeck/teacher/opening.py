@@ -2,26 +2,41 @@
 
 source                                       teacher
 a Hugging Face folder or hub id              `load.EncoderTeacher`, the one that a student can start from
+an artifact                                  the same by its weights where a student is to start from it, else
+                                             `graph.GraphTeacher` by its float32 graph
+an ONNX file, or a folder with one           `graph.GraphTeacher`
 a .jsonl or .parquet file                    `saved.SavedAnswers`
 a Python function, or module:function        `function.FunctionTeacher`
 http://... or https://...                    `chat.ChatTeacher`, a large language model
+a .toml file, or sources with their weights  `ensemble.Ensemble` of these
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from limbeck import extras
+from limbeck.artifact import FolderKind, folder_kind, open_artifact
 from limbeck.recipe import Recipe
-from limbeck.teacher import chat
+from limbeck.teacher import chat, graph
 from limbeck.teacher import function as functions
 from limbeck.teacher.answering import Teacher
+from limbeck.teacher.ensemble import ensemble_of, read_ensemble
 from limbeck.teacher.saved_file import is_saved_answers, read_answers
 
-TeacherSource = str | Path | Callable[[list[str], list[str] | None], Any]
+Source = str | Path | Callable[[list[str], list[str] | None], Any]
+TeacherSource = Source | Mapping[Source, float]
 
 
-def open_teacher(source: TeacherSource, *, recipe: Recipe, work: Path, known_labels: Sequence[str] = ()) -> Teacher:
+def open_teacher(
+    source: TeacherSource,
+    *,
+    recipe: Recipe,
+    work: Path,
+    known_labels: Sequence[str] = (),
+    starts_student: bool = False,
+) -> Teacher:
     """Find out what a source is, and open it.
 
     Args:
@@ -29,22 +44,59 @@ def open_teacher(source: TeacherSource, *, recipe: Recipe, work: Path, known_lab
         recipe: Its tables teacher and data.
         work: Where a converted tokenizer may be put.
         known_labels: The classes of the data, for teachers that name none; empty where it has none.
+        starts_student: Whether a student is to start from this very teacher, if it has weights.
 
     Raises:
         LimbeckError: It cannot be used; what was expected stands in the message.
     """
-    settings = recipe.teacher
+    opening = _Opening(recipe, work, tuple(known_labels), starts_student)
+    if isinstance(source, Mapping):
+        members = [opening.member(member, recipe, number) for number, member in enumerate(source)]
+        return ensemble_of(" + ".join(member.name for member in members), members, tuple(source.values()))
     if callable(source):
-        return functions.function_teacher(source, labels=settings.labels, known_labels=known_labels)
-    if chat.is_address(str(source)):
-        return chat.chat_teacher(str(source), settings.chat, labels=settings.labels, known_labels=known_labels)
-    path = Path(source).expanduser()
-    if is_saved_answers(path):
-        return read_answers(path, columns=recipe.data, labels=settings.labels, known_labels=known_labels)
-    if functions.is_named_function(str(source)) and not path.exists():
-        function = functions.find_function(str(source), allow_code=settings.allow_code)
-        return functions.function_teacher(function, labels=settings.labels, known_labels=known_labels, name=str(source))
-    extras.need("train", what="Asking a teacher that is a Hugging Face model")
-    from limbeck.teacher.load import load_teacher
+        return functions.function_teacher(source, labels=recipe.teacher.labels, known_labels=known_labels)
+    return opening.by_mark(str(source)) or opening.model(source)
 
-    return load_teacher(source, settings=settings, max_tokens=recipe.data.max_tokens, work=work)
+
+@dataclass(frozen=True)
+class _Opening:
+    """What is known besides the source; the arguments of `open_teacher`."""
+
+    recipe: Recipe
+    work: Path
+    known_labels: tuple[str, ...]
+    starts_student: bool
+
+    def member(self, source: Source, recipe: Recipe, number: int) -> Teacher:
+        """A member of an ensemble."""
+        folder = self.work / f"member-{number + 1}"
+        return open_teacher(source, recipe=recipe, work=folder, known_labels=self.known_labels)
+
+    def by_mark(self, name: str) -> Teacher | None:
+        """A teacher that is told by how its source is written or ends; None where that tells nothing."""
+        settings, path = self.recipe.teacher, Path(name).expanduser()
+        labels = {"labels": settings.labels, "known_labels": self.known_labels}
+        if chat.is_address(name):
+            return chat.chat_teacher(name, settings.chat, **labels)
+        if is_saved_answers(path):
+            return read_answers(path, columns=self.recipe.data, **labels)
+        if path.is_file() and path.suffix == ".toml":
+            return read_ensemble(path, recipe=self.recipe, open_member=self.member)
+        if functions.is_named_function(name) and not path.exists():
+            function = functions.find_function(name, allow_code=settings.allow_code)
+            return functions.function_teacher(function, **labels, name=name)
+        return None
+
+    def model(self, source: str | Path) -> Teacher:
+        """A teacher that is a model, in a folder, a file, or on the hub."""
+        settings, max_tokens, path = self.recipe.teacher, self.recipe.data.max_tokens, Path(source).expanduser()
+        if folder_kind(path) is FolderKind.ARTIFACT:
+            if not (self.starts_student and any(path.glob("*.safetensors"))):
+                return graph.artifact_teacher(source)
+            open_artifact(path)
+        elif graph.is_graph(path):
+            return graph.graph_teacher(source, labels=settings.labels, max_tokens=max_tokens)
+        extras.need("train", what="Asking a teacher that is a Hugging Face model")
+        from limbeck.teacher.load import load_teacher
+
+        return load_teacher(source, settings=settings, max_tokens=max_tokens, work=self.work)
