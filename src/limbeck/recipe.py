@@ -129,7 +129,7 @@ class DistillTable(_Table):
         None,
         ge=0,
         le=100,
-        description="Made-up texts per training text. Default: 3, more where texts are few (8 at most).",
+        description="Made-up texts per training text. Default: 3, up to 8 where texts are few, 0 where each costs.",
     )
     checkpoint_seconds: float = Field(
         20.0, gt=0, description="Seconds between checkpoints; a killed run loses no more."
