@@ -161,7 +161,7 @@ def test_a_run_killed_in_every_stage_ends_in_the_same_bytes(
     """A failure would make a killed run another run. One run is broken off in each of its stages, one after another."""
     import importlib
 
-    monkeypatch.setattr(importlib.import_module("limbeck.teacher.label"), "_PART_SECONDS", -1.0)
+    monkeypatch.setattr(importlib.import_module("limbeck.teacher.labelling"), "_PART_SECONDS", -1.0)
     for stage, after in STAGES:
         with pytest.raises(Interrupted):
             progress = Events(interrupt_in=stage, after=after)

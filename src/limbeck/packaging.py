@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from limbeck import evaluate, fingerprint, machine, report, runtime, student, teacher
+from limbeck import evaluate, fingerprint, machine, report, runtime, teacher
 from limbeck.artifact import seal
 from limbeck.examples import Examples
 from limbeck.export import write_artifact
@@ -99,6 +99,8 @@ def timed(
 ) -> tuple[Timing, ...]:
     """Artifacts and, as the last, their teacher on the same real texts with equal threads, in turn.
 
+    A teacher that does not run on this machine is not timed.
+
     Args:
         artifacts: What each is called in its timing, and its folder.
         master: The teacher.
@@ -112,9 +114,11 @@ def timed(
         evaluate.Side(name, runtime.load(folder, threads=threads, check=False).logits, threads)
         for name, folder in artifacts.items()
     ]
-    with teacher.computing_with(threads):
+    with master.timed(threads) as answers:
+        if answers is not None:
+            sides.append(evaluate.Side(f"{TEACHER} ({answers.engine})", answers.logits, threads))
         return evaluate.time_sides(
-            [*sides, evaluate.Side(f"{TEACHER} (PyTorch float32)", master.logits, threads)],
+            sides,
             some.texts,
             some.text_pairs,
             rounds=recipe.verify.timing_rounds,
@@ -144,7 +148,7 @@ def _judge(artifact: Path, content: Package, recipe: Recipe, *, timings: tuple[T
             TEACHER,
             content.signals.logits,
             content.master.size_bytes,
-            student.shape_of(content.master.model).parameters,
+            content.master.n_parameters,
         ),
         examples=content.held_out,
         task=recipe.task,

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
+from limbeck.chat_table import ChatTable
 from limbeck.errors import RecipeError, SchemeError
 from limbeck.scheme import USUAL, shippable
 from limbeck.student_table import LossWeights, StudentTable, Table
@@ -52,10 +53,16 @@ class TeachTable(Table):
 class TeacherTable(Table):
     """How the teacher is loaded and asked."""
 
-    allow_code: tuple[str, ...] = Field((), description="Hub ids or folders whose own Python code may run. None else.")
+    labels: tuple[str, ...] = Field(
+        (), description="Names of the classes in the order of its answers, where the teacher itself does not tell."
+    )
+    allow_code: tuple[str, ...] = Field(
+        (), description="Hub ids, folders or functions (module:function) whose own Python code may run. None else."
+    )
     revision: str | None = Field(None, description="Branch, tag or commit of a hub id.")
     batch_tokens: int = Field(4096, ge=64, description="Tokens per batch while labelling.")
     precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="auto: bfloat16 where it is fast.")
+    chat: ChatTable = ChatTable()
 
 
 class DistillTable(Table):
@@ -90,7 +97,7 @@ class DistillTable(Table):
         None,
         ge=0,
         le=100,
-        description="Made-up texts per training text. Default: 3, more where texts are few (8 at most).",
+        description="Made-up texts per training text. Default: 3, up to 8 where texts are few, 0 where each costs.",
     )
     checkpoint_seconds: float = Field(
         20.0, gt=0, description="Seconds between checkpoints; a killed run loses no more."
@@ -307,11 +314,18 @@ def _toml_lines(table: BaseModel, *, prefix: str) -> list[str]:
     return lines + below
 
 
+def _toml_key(key: str) -> str:
+    return key if key and all(one.isascii() and (one.isalnum() or one in "-_") for one in key) else _toml_value(key)
+
+
 def _toml_value(value: Any) -> str:  # noqa: ANN401  (any TOML value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # as JSON, but for DEL
+    if isinstance(value, dict):
+        pairs = ", ".join(f"{_toml_key(key)} = {_toml_value(item)}" for key, item in value.items())
+        return f"{{ {pairs} }}" if pairs else "{}"
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml_value(item) for item in value) + "]"
     return repr(value)

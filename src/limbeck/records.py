@@ -85,13 +85,15 @@ class TrainingRecord:
 
 @dataclass(frozen=True)
 class LabellingRecord:
-    """What asking the teacher took: how many answers stood on disk, how many were asked for, what is kept and why."""
+    """What asking the teacher took: answers that stood on disk, texts asked about and not answered; what is kept."""
 
     n_texts: int
     n_found: int
     n_asked: int
     n_truncated: int
     folder: str
+    n_unanswered: int = 0
+    notes: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
 
 
@@ -129,8 +131,8 @@ class ModelScores:
 
     Args:
         name: "teacher", "student (float32)", "artifact (int8)", "no-teacher baseline".
-        size_bytes: Bytes on disk of what must ship for it to answer: model and tokenizer.
-        n_parameters: Its parameters.
+        size_bytes: Bytes on disk of what must ship for it to answer: model and tokenizer; None where nobody knows.
+        n_parameters: Its parameters; None where nobody knows.
         score: The task's score, such as accuracy; None without labels.
         retention: score / teacher's score, paired; None without labels, without a teacher, for the teacher
             itself, and where the teacher's score is 0 or less.
@@ -139,11 +141,17 @@ class ModelScores:
     """
 
     name: str
-    size_bytes: int
-    n_parameters: int
+    size_bytes: int | None
+    n_parameters: int | None
     score: Score | None
     retention: Score | None
     agreement: Score | None
+
+    @property
+    def known_bytes(self) -> int:
+        """`size_bytes` of a model that is at hand, as artifacts always are."""
+        assert self.size_bytes is not None
+        return self.size_bytes
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from limbeck.progress import SILENT, Progress
 from limbeck.recipe import Recipe
 from limbeck.student import Importance, Pattern
 from limbeck.student_table import StudentTable
+from limbeck.teacher.folder import token_limit
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -135,13 +136,15 @@ def planned_objective(origin: Origin, train: Examples, recipe: Recipe) -> Object
     config = origin.model.config
     planned = student.planned_config(config, student.unmeasured(config, recipe.student))
     refuse_unsupported(planned)
-    if teacher.token_limit(planned) < origin.encoder.max_tokens:
+    if token_limit(planned.to_dict()) < origin.encoder.max_tokens:
         raise RecipeError(
-            f"The student has places for {teacher.token_limit(planned)} tokens, but texts may have "
+            f"The student has places for {token_limit(planned.to_dict())} tokens, but texts may have "
             f"{origin.encoder.max_tokens}.",
             hint=f"Raise max_position_embeddings in {recipe.student.config}, or lower data.max_tokens.",
         )
-    return objective_of(recipe, student=planned, teacher=config, has_labels=train.labels is not None)
+    return objective_of(
+        recipe, student=planned, teacher=config, has_labels=train.labels is not None, has_states=origin.is_teacher
+    )
 
 
 def kept(
@@ -164,6 +167,7 @@ def kept(
         sample=origin.encoder.encode(some.texts, some.text_pairs),
         teacher=config,
         n_layers=student.count_layers(config, recipe.student),
+        has_states=origin.is_teacher,
     )
     for sentence in told:
         progress.say(sentence)

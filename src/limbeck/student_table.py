@@ -12,8 +12,11 @@ class Table(BaseModel):
 
 
 class StudentTable(Table):
-    """The student's shape."""
+    """The student's shape, and where it comes from."""
 
+    encoder: str | None = Field(
+        None, description="Folder or hub id of the encoder that it starts from. Default: the teacher itself."
+    )
     layers: int | None = Field(None, ge=1, description="Number of layers. Default: half of the teacher's, rounded up.")
     choose: Literal["spaced", "first", "last", "by_loss"] = Field(
         "spaced", description="Which layers: by_loss removes, one by one, the layer that the teacher misses least."
@@ -75,7 +78,9 @@ class LossWeights(Table):
 
     soft_labels: float = Field(1.0, ge=0)
     true_labels: float = Field(0.1, ge=0)
-    last_hidden: float = Field(10.0, ge=0)
+    last_hidden: float | None = Field(
+        None, ge=0, description="Default: 10 where the student starts from the teacher, else 0."
+    )
     similarities: float = Field(0.0, ge=0, description="Which texts of a batch are alike, by the first token's state.")
     layer_hidden: float = Field(0.0, ge=0, description="Runs the teacher beside the student, as do the next two.")
     attention_maps: float = Field(0.0, ge=0, description="Layer for layer.")
@@ -83,6 +88,6 @@ class LossWeights(Table):
 
     @model_validator(mode="after")
     def _something_is_learned(self) -> Self:
-        if not any(self.model_dump().values()):
+        if not any(weight is None or weight > 0 for weight in self.model_dump().values()):
             raise ValueError("every loss weight is 0, so nothing would be learned")
         return self

@@ -7,7 +7,7 @@ import numpy as np
 
 from limbeck import wording
 from limbeck.distill.inner import refuse_without_relations
-from limbeck.distill.objective import Objective
+from limbeck.distill.objective import Objective, settled_weights
 from limbeck.errors import RecipeError
 from limbeck.families import layer_count
 from limbeck.recipe import Recipe
@@ -21,20 +21,27 @@ _BYTES = 2
 
 
 def objective_of(
-    recipe: Recipe, *, student: "PreTrainedConfig", teacher: "PreTrainedConfig", has_labels: bool
+    recipe: Recipe,
+    *,
+    student: "PreTrainedConfig",
+    teacher: "PreTrainedConfig",
+    has_labels: bool,
+    has_states: bool = True,
 ) -> Objective:
     """The objective that the recipe asks for.
 
     Args:
         recipe: Its table distill.
         student: The student's config.
-        teacher: The teacher's config.
+        teacher: The config of what the student starts from.
         has_labels: Whether anybody labelled training texts; without, `true_labels` counts for nothing.
+        has_states: Whether that is the teacher itself, which shows its hidden states.
 
     Raises:
-        RecipeError: Relations are asked of layers or in heads that these models do not have.
+        RecipeError: Hidden states are asked of a teacher that shows none, or relations of layers or in heads that
+            these models do not have.
     """
-    weights = recipe.distill.weights.model_dump()
+    weights = settled_weights(recipe.distill.weights, has_states=has_states)
     if not has_labels:
         weights["true_labels"] = 0.0
     heads = _relation_heads(recipe, student, teacher) if weights["relations"] > 0 else 1
@@ -64,7 +71,13 @@ def _relation_heads(recipe: Recipe, student: "PreTrainedConfig", teacher: "PreTr
 
 
 def kept_and_computed(
-    objective: Objective, *, n_texts: int, sample: EncodedTexts, teacher: "PreTrainedConfig", n_layers: int
+    objective: Objective,
+    *,
+    n_texts: int,
+    sample: EncodedTexts,
+    teacher: "PreTrainedConfig",
+    n_layers: int,
+    has_states: bool = True,
 ) -> tuple[str, ...]:
     """Which signals are kept on disk, which are computed as training goes, and what keeping these would take.
 
@@ -72,17 +85,16 @@ def kept_and_computed(
         objective: What is asked for.
         n_texts: Texts that the student learns from.
         sample: Some of them, which tell how long they are.
-        teacher: The teacher's config.
+        teacher: The config of what the student starts from.
         n_layers: The student's layers.
+        has_states: Whether that is the teacher itself.
 
     Returns: A sentence for each.
     """
     hidden, n_classes = int(teacher.hidden_size or 0), len(teacher.id2label or {})
-    kept = n_texts * (4 * n_classes + _BYTES * hidden)
-    texts = wording.counted(n_texts, "text")
-    told = [
-        f"Kept: logits and the first token's last state of {texts}, {wording.size(kept)}; every later run reads them."
-    ]
+    what = "logits and the first token's last state" if has_states else "logits"
+    size = wording.size(n_texts * (4 * n_classes + _BYTES * hidden * has_states))
+    told = [f"Kept: {what} of {wording.counted(n_texts, 'text')}, {size}; every later run reads them."]
     lengths = np.asarray(sample.lengths, np.float64)
     tokens, squares = n_texts * lengths.mean(), n_texts * np.square(lengths).mean()
     asked = {

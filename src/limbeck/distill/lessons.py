@@ -54,8 +54,9 @@ class Lessons:
 
 def targets_of(examples: Examples, signals: Signals | None) -> Targets:
     """Targets from labels and, where a teacher was asked, from its signals."""
+    hidden = None if signals is None else signals.first_hidden
     return Targets(
         teacher_logits=None if signals is None else torch.from_numpy(signals.logits),
-        teacher_hidden=None if signals is None else torch.from_numpy(signals.first_hidden),
+        teacher_hidden=None if hidden is None else torch.from_numpy(hidden),
         labels=None if examples.labels is None else torch.from_numpy(examples.labels),
     )

@@ -22,6 +22,7 @@ from limbeck.distill.losses import (
 )
 from limbeck.distill.projections import projected
 from limbeck.errors import RecipeError
+from limbeck.student_table import LossWeights
 
 if TYPE_CHECKING:
     from transformers.modeling_outputs import SequenceClassifierOutput
@@ -112,6 +113,41 @@ _NEEDS = {
     "last_hidden": "teacher_hidden",
     "similarities": "teacher_hidden",
 }
+
+_NEED_STATES = ("last_hidden", "similarities", "layer_hidden", "attention_maps", "relations")
+_USUAL_LAST_HIDDEN = 10.0
+
+
+def settled_weights(given: LossWeights, *, has_states: bool) -> dict[str, float]:
+    """The weights with their defaults filled in.
+
+    Args:
+        given: The recipe's.
+        has_states: Whether the teacher shows hidden states that a student of this origin can be pulled to.
+
+    Returns: loss -> weight.
+
+    Raises:
+        RecipeError: A loss that needs such states was asked for, or nothing would be learned without it.
+    """
+    weights: dict[str, float | None] = given.model_dump()
+    asked = {name: weights[name] for name in _NEED_STATES if weights[name]}
+    if asked and not has_states:
+        told = " and ".join(f"distill.weights.{name} = {weight}" for name, weight in asked.items())
+        raise RecipeError(
+            f"{told}, but the teacher shows no hidden states that this student could learn: it does not start from "
+            "the teacher itself.",
+            hint=f"Set {' and '.join(f'distill.weights.{name} = 0' for name in asked)}.",
+        )
+    usual = _USUAL_LAST_HIDDEN if has_states else 0.0
+    settled = {name: usual if weight is None else weight for name, weight in weights.items()}
+    if not any(settled.values()):
+        raise RecipeError(
+            "Every loss weight is 0 but that of hidden states, which this teacher does not show, so nothing would be "
+            "learned.",
+            hint="Set distill.weights.soft_labels = 1.",
+        )
+    return settled
 
 
 @dataclass(frozen=True)

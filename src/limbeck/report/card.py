@@ -79,7 +79,10 @@ def model_card(record: RunRecord, *, name: str) -> str:
 def _front_matter(record: RunRecord, name: str, artifact: Side | None) -> str:
     task = TASKS[record.verdict.task]
     lines = ["library_name: transformers", f"pipeline_tag: {task.hub_name}"]
-    hub_id, license_id = record.teacher.get("hub_id", ""), record.teacher.get("license", "")
+    hub_id = record.teacher.get(
+        "encoder hub_id", "" if "encoder name" in record.teacher else record.teacher.get("hub_id", "")
+    )
+    license_id = record.teacher.get("license", "")
     if _HUB_ID.fullmatch(hub_id):
         lines.append(f"base_model: {json.dumps(hub_id)}")
     if _LICENSE.fullmatch(license_id):
@@ -128,8 +131,9 @@ def _summary(artifact: Side | None, teacher: Side | None, verdict: Verdict) -> s
     task = TASKS[verdict.task]
     found = ((task.agreement, artifact.scores.agreement), (task.score, artifact.scores.score))
     clauses = [score.in_a_clause(words.clause, texts="them") for words, score in found if score is not None]
-    if teacher is not None and 0 < artifact.scores.size_bytes < teacher.scores.size_bytes:
-        clauses.append(f"is {wording.multiple(teacher.scores.size_bytes / artifact.scores.size_bytes)} times smaller")
+    ours, theirs = artifact.scores.known_bytes, None if teacher is None else teacher.scores.size_bytes
+    if theirs is not None and 0 < ours < theirs:
+        clauses.append(f"is {wording.multiple(theirs / ours)} times smaller")
     if not clauses:
         return ""
     joined = clauses[0] if len(clauses) == 1 else f"{', '.join(clauses[:-1])} and {clauses[-1]}"

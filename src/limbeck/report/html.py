@@ -125,11 +125,15 @@ def recipe_toml(recipe: Mapping[str, Any]) -> str:
 def _toml_lines(table: Mapping[str, Any], *, prefix: str) -> Iterator[str]:
     for key, value in table.items():
         if not isinstance(value, Mapping):
-            yield f"# {key} =" if value is None else f"{key} = {_toml_value(value)}"
+            yield f"# {key} =" if value is None else f"{_toml_key(key)} = {_toml_value(value)}"
     for key, value in table.items():
         if isinstance(value, Mapping):
             yield from ("", f"[{prefix}{key}]")
             yield from _toml_lines(value, prefix=f"{prefix}{key}.")
+
+
+def _toml_key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _toml_value(key)
 
 
 def _toml_value(value: object) -> str:
@@ -174,7 +178,7 @@ def _kind_rows(record: RunRecord, artifact: Side | None) -> list[KindRow]:
     """The weights by kind, then what else ships, each with its share of the whole."""
     layers = record.quantization.layers
     weights_bytes = sum(layer.stored_bytes for layer in layers)
-    rest_bytes = max(0, artifact.scores.size_bytes - weights_bytes) if artifact and layers else 0
+    rest_bytes = max(0, artifact.scores.known_bytes - weights_bytes) if artifact and layers else 0
     whole_bytes = (weights_bytes + rest_bytes) or 1
     rows = []
     for kind in panels.kinds_of(record.quantization):

@@ -115,6 +115,7 @@ def size_and_speed_panels(verdict: Verdict) -> tuple[Panel, ...]:
     sizes = [
         Bar(side.role, side.name, side.scores.size_bytes, wording.size(side.scores.size_bytes))
         for side in sides(verdict)
+        if side.scores.size_bytes is not None
     ]
     panels = [_bars("Size on disk", sizes, "Shorter is smaller.")]
     if verdict.timings:

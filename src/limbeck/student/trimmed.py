@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,8 @@ def trimmed(
         _write_trimmed(whole, wanted, corpus=corpus, folder=folder, named=named)
     kept = _kept(folder)["kept"]
     progress.say(f"Of {wording.counted(_rows(whole.model), 'token')}, the student keeps {wording.count(len(kept))}")
-    return Origin(
+    return replace(
+        whole,
         model=with_rows(whole.model, kept),
         encoder=TextEncoder(folder, max_tokens=whole.encoder.max_tokens),
         tokenizer_folder=folder,
