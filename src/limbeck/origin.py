@@ -36,3 +36,8 @@ class Origin:
     told: Mapping[str, str]
     is_teacher: bool
     whole: "Origin | None" = None
+
+    @property
+    def hidden_size(self) -> int:
+        """Width of its hidden states."""
+        return int(self.model.config.hidden_size or 0)

@@ -1,6 +1,7 @@
 """What a student starts from: rows that go with the trimmed tokenizer, and answers that stay the teacher's."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,12 @@ from transformers import AutoConfig, AutoModelForMaskedLM
 from limbeck.errors import TeacherError
 from limbeck.examples import Examples
 from limbeck.origin import Origin
-from limbeck.recipe import TeacherTable
-from limbeck.student import initialise, trimmed
+from limbeck.recipe import Recipe, TeacherTable
+from limbeck.student import initialise, trimmed, vocabulary_of
 from limbeck.student.likeness import by_likeness
 from limbeck.student.trimmed import with_rows
 from limbeck.student_table import StudentTable
-from limbeck.teacher import Teacher, load_teacher
+from limbeck.teacher import EncoderTeacher, load_teacher, origin_of
 from limbeck.teacher.load import float32_logits
 from tiny import FAMILIES, SHAPE, WORDS, write_teacher
 from trained_tokenizers import KINDS, texts_of, write_trained_teacher
@@ -25,13 +26,18 @@ TRIMMED = StudentTable(vocabulary="trimmed", vocabulary_share=0, layers=4)
 CORPUS = texts_of("train")[:60]
 
 
+def _rows(origin: Origin) -> int:
+    """Rows of its embedding table."""
+    return origin.model.get_input_embeddings().num_embeddings
+
+
 def _examples(texts: tuple[str, ...], pairs: tuple[str, ...] | None = None) -> Examples:
     return Examples(texts, pairs, None, ("a", "b", "c"))
 
 
-def _loaded(folder: Path) -> tuple[Teacher, Origin]:
+def _loaded(folder: Path) -> tuple[EncoderTeacher, Origin]:
     master = load_teacher(folder, settings=TeacherTable(), max_tokens=64, work=folder / "work")
-    return master, Origin(master.model, master.encoder, master.tokenizer_folder)
+    return master, origin_of(master, Recipe(), work=folder / "work")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -42,10 +48,7 @@ def test_on_the_corpus_a_trimmed_student_answers_as_its_teacher(kind: str, tmp_p
     origin = trimmed(whole, TRIMMED, corpus=corpus, work=tmp_path)
     student = initialise(origin.model, TRIMMED).eval()
     assert (
-        origin.model.config.vocab_size
-        == student.config.vocab_size
-        == student.get_input_embeddings().weight.shape[0]
-        < whole.model.config.vocab_size / 2
+        _rows(origin) == student.config.vocab_size == student.get_input_embeddings().weight.shape[0] < _rows(whole) / 2
     )
     for pairs in (None, corpus.text_pairs):
         wanted = float32_logits(master.model, master.encoder, corpus.texts, pairs)
@@ -61,7 +64,7 @@ def test_every_family_can_lose_rows(family: str, tmp_path: Path) -> None:
     master, whole = _loaded(write_teacher(tmp_path / "teacher", family=family, labels=("a", "b", "c"), **pad_id))
     texts = (f"{WORDS[0]} {WORDS[5]}", " ".join(WORDS[:12]))
     origin = trimmed(whole, TRIMMED, corpus=_examples(texts), work=tmp_path)
-    assert origin.model.config.vocab_size < whole.model.config.vocab_size
+    assert _rows(origin) < _rows(whole)
     assert origin.model.config.pad_token_id == master.model.config.pad_token_id
     wanted = float32_logits(master.model, master.encoder, texts)
     np.testing.assert_allclose(float32_logits(origin.model, origin.encoder, texts), wanted, atol=1e-6)
@@ -73,12 +76,12 @@ def test_the_teacher_stays_as_it_was_and_lends_its_weights(tmp_path: Path) -> No
     before = master.model.get_input_embeddings().weight.clone()
     origin = trimmed(whole, TRIMMED, corpus=_examples(CORPUS), work=tmp_path)
     assert torch.equal(master.model.get_input_embeddings().weight, before)
-    assert master.model.config.vocab_size == len(before) == whole.model.config.vocab_size
+    assert master.model.config.vocab_size == len(before) == _rows(whole)
     names = [name for name, weight in origin.model.named_parameters() if weight is not master.model.get_parameter(name)]
     assert names == ["roberta.embeddings.word_embeddings.weight"]
     assert not origin.model.get_input_embeddings().weight.requires_grad
     assert trimmed(whole, StudentTable(), corpus=_examples(CORPUS), work=tmp_path) is whole
-    assert whole.told(_examples(CORPUS)) is None
+    assert vocabulary_of(whole, _examples(CORPUS)) is None
 
 
 def test_ids_of_the_config_go_with_their_tokens(tmp_path: Path) -> None:
@@ -114,9 +117,7 @@ def test_answers_that_are_tokens_are_refused(tmp_path: Path) -> None:
     _, whole = _loaded(write_trained_teacher(tmp_path / "teacher", "WordPiece"))
     filling = AutoModelForMaskedLM.from_config(AutoConfig.for_model("bert", **SHAPE, vocab_size=50))
     with pytest.raises(TeacherError, match="this teacher answers with tokens of its own"):
-        trimmed(
-            Origin(filling, whole.encoder, whole.tokenizer_folder), TRIMMED, corpus=_examples(CORPUS), work=tmp_path
-        )
+        trimmed(replace(whole, model=filling), TRIMMED, corpus=_examples(CORPUS), work=tmp_path)
 
 
 def test_what_was_trimmed_is_read_back_and_anew_for_other_texts(tmp_path: Path) -> None:
@@ -129,7 +130,7 @@ def test_what_was_trimmed_is_read_back_and_anew_for_other_texts(tmp_path: Path) 
     assert (kept.stat().st_mtime_ns, again.encoder.fingerprint) == (written, first.encoder.fingerprint)
     other = trimmed(whole, TRIMMED, corpus=_examples(CORPUS[:5]), work=tmp_path)
     assert other.encoder.fingerprint != first.encoder.fingerprint != whole.encoder.fingerprint
-    assert len(json.loads(kept.read_text())["kept"]) == other.rows < first.rows
+    assert len(json.loads(kept.read_text())["kept"]) == _rows(other) < _rows(first)
 
 
 def test_the_likest_tokens_come_first() -> None:

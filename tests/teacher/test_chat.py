@@ -173,7 +173,7 @@ def test_addresses_that_cannot_be_called(source: str, chat: Any, error: Any, tol
 def test_labels_come_from_the_data_where_nobody_names_them(server: ChatServer) -> None:
     """A failure would ask for labels that are told already, or choose from none."""
     table = Recipe.from_dict({"teacher": {"chat": {"model": "m"}}})
-    found = open_teacher(server.url, recipe=table, work=Path(), known_labels=LABELS)
+    found = open_teacher(server.url, recipe=table, work=Path(), known_labels=lambda _task: LABELS)
     assert found.label_names == LABELS
     with pytest.raises(LabelError, match="The labels that m is to choose from are not known"):
         open_teacher(server.url, recipe=table, work=Path())

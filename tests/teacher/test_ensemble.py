@@ -28,7 +28,7 @@ EXAMPLES = Examples(TEXTS, None, None, LABELS)
 
 def _opened(source: Any, **teacher: Any) -> Ensemble:
     table = Recipe.from_dict({"teacher": teacher})
-    found = open_teacher(source, recipe=table, work=Path(), known_labels=LABELS)
+    found = open_teacher(source, recipe=table, work=Path(), known_labels=lambda _task: LABELS)
     assert isinstance(found, Ensemble)
     return found
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from limbeck.distill import settled_weights
+from limbeck.distill.objective import settled_weights
 from limbeck.errors import RecipeError, TeacherError
 from limbeck.pipeline import compress
-from limbeck.recipe import LossWeights, Recipe, TeacherTable
+from limbeck.recipe import Recipe, TeacherTable
+from limbeck.student_table import LossWeights
 from limbeck.teacher import load_teacher, origin_of
 from limbeck.teacher.encoder import load_encoder
 from other_teachers import data, recipe
@@ -59,7 +60,7 @@ def test_a_sentence_transformers_folder_counts_as_the_encoder_in_it(inner: str, 
         load_encoder(source, settings=TeacherTable(), max_tokens=32, work=tmp_path) for source in (folder, plain)
     )
     assert found.fingerprint == wanted.fingerprint
-    assert found.with_head(LABELS).config.num_labels == 2
+    assert found.with_head(LABELS, task="classification").config.num_labels == 2
 
 
 @pytest.mark.parametrize("listed", ["{}", "[]", "torn", '[{"path": "0_Lost"}]', '[{"path": "../plain"}]'])
@@ -77,7 +78,7 @@ def test_losses_on_hidden_states_need_them() -> None:
     assert settled_weights(LossWeights(), has_states=True)["last_hidden"] == 10.0
     assert settled_weights(LossWeights(), has_states=False)["last_hidden"] == 0.0
     assert settled_weights(LossWeights(last_hidden=0.0), has_states=True)["last_hidden"] == 0.0
-    for asked in ({"last_hidden": 10.0}, {"layer_hidden": 0.5}):
+    for asked in ({"last_hidden": 10.0}, {"layer_hidden": 0.5}, {"relations": 1.0}, {"similarities": 1.0}):
         with pytest.raises(RecipeError, match=f"distill.weights.{next(iter(asked))} = .* shows no hidden states"):
             settled_weights(LossWeights(**asked), has_states=False)
 
@@ -100,4 +101,4 @@ def test_a_student_may_start_from_another_encoder_than_its_teacher(tmp_path: Pat
     again = compress(teacher, data(tmp_path, 80), out=tmp_path / "run", **given)  # a run goes on from its own folder
     assert again.record.files == record.files
     toml = Recipe.from_toml(run.folder / "recipe.toml")
-    assert toml == settings
+    assert toml == settings.settled("classification")

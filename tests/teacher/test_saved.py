@@ -29,7 +29,7 @@ NAMED = [dict(zip(LABELS, row, strict=True)) for row in WANTED]
 
 def _opened(path: Path, *, known: Iterable[str] = (), **teacher: Any) -> SavedAnswers:
     found = open_teacher(
-        path, recipe=Recipe.from_dict({"teacher": teacher}), work=path.parent, known_labels=tuple(known)
+        path, recipe=Recipe.from_dict({"teacher": teacher}), work=path.parent, known_labels=lambda _task: tuple(known)
     )
     assert isinstance(found, SavedAnswers)
     return found
@@ -184,5 +184,5 @@ def test_what_predict_prints_is_a_file_of_answers(walked: SmallRun, tmp_path: Pa
 
     model = limbeck.load(walked.run.artifact)
     printed = predict_lines(model, io.BytesIO("\n".join(TEXTS).encode()))
-    path = write_rows(tmp_path / "answers.jsonl", [one.as_json(model.label_names) for one in printed])
+    path = write_rows(tmp_path / "answers.jsonl", [one.as_json(model.label_names, in_full=True) for one in printed])
     assert np.allclose(_read(_opened(path), tmp_path), probabilities(model.logits(TEXTS).values), atol=1e-4)

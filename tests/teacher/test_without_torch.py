@@ -61,6 +61,6 @@ def test_an_artifact_is_verified_by_saved_answers_without_torch(walked: SmallRun
         done = _verify(walked.run.artifact, *given, "--teacher", answers, "--teacher.labels", labels)
         assert done.returncode in {0, 1}, done.stderr
         models = {model["name"]: model for model in json.loads(done.stdout)["models"]}
-        shares.append((models["artifact (int8)"]["agreement"]["value"], models["artifact (int8)"]["accuracy"]["value"]))
+        shares.append((models["artifact (int8)"]["agreement"]["value"], models["artifact (int8)"]["score"]["value"]))
     assert shares[0] == shares[1]
     assert shares[0][0] == shares[0][1]  # these answers are the labels
