@@ -34,6 +34,7 @@ from limbeck.records import NOT_JUDGED, RunRecord, TrainingRecord, Verdict  # no
 from limbeck.run_folder import RunFolder, claimed  # noqa: E402
 from limbeck.scheme import Scheme  # noqa: E402
 from limbeck.signals import Signals  # noqa: E402
+from limbeck.tasks import TASKS  # noqa: E402
 from limbeck.tasks.regression import spread_of  # noqa: E402
 from limbeck.teacher import Teacher, TeacherSource  # noqa: E402
 
@@ -138,9 +139,10 @@ def read_inputs(
         starts_student=recipe.student.encoder is None,
     )
     origin = teacher.origin_of(master, recipe, work=work)
-    parts = data.split(
-        data.to_examples(tables(master.task), master.label_names, progress=progress), settings=recipe.data
-    )
+    examples = data.to_examples(tables(master.task), master.label_names, progress=progress)
+    parts = data.split(examples, settings=recipe.data)
+    if not TASKS[master.task].takes_pairs:
+        parts = data.apart(parts)
     for sentence in data.in_sentences(parts.leaks):
         progress.say(sentence)
     refuse_unmeasurable(

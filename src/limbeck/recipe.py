@@ -60,6 +60,9 @@ class TeacherTable(Table):
         (), description="Hub ids, folders or functions (module:function) whose own Python code may run. None else."
     )
     revision: str | None = Field(None, description="Branch, tag or commit of a hub id.")
+    pooling: Literal["mean", "cls", "max"] | None = Field(
+        None, description="How tokens become the vector of a text, where the teacher's own files do not tell."
+    )
     batch_tokens: int = Field(4096, ge=64, description="Tokens per batch while labelling.")
     precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="auto: bfloat16 where it is fast.")
     chat: ChatTable = ChatTable()
@@ -181,7 +184,7 @@ class Recipe(Table):
     """A whole run."""
 
     seed: int = Field(0, ge=0, lt=2**31)
-    task: Literal["auto", "classification", "multi-label", "regression"] = Field(
+    task: Literal["auto", "classification", "multi-label", "regression", "embeddings"] = Field(
         "auto", description="What texts are asked. auto: what the teacher was made for."
     )
     data: DataTable = DataTable()

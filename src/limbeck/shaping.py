@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limbeck import batching, student, teacher
+from limbeck import batching, heads, student, teacher
 from limbeck.cuts import Cut, Removal
 from limbeck.distill import Objective, TrainingPlan, distillation_plan, kept_and_computed, objective_of
 from limbeck.errors import RecipeError
@@ -166,6 +166,7 @@ def kept(
         n_texts=n_texts,
         sample=origin.encoder.encode(some.texts, some.text_pairs),
         teacher=config,
+        n_outputs=heads.n_outputs(origin.model),
         n_layers=student.count_layers(config, recipe.student),
         has_states=origin.is_teacher,
     )

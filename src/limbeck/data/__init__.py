@@ -1,5 +1,6 @@
 """Texts in: read from files, folders or the hub, matched with the teacher's labels, parted so that nothing leaks."""
 
+from limbeck.data.apart import apart, one_by_one
 from limbeck.data.augment import augmented
 from limbeck.data.labelled import GivenExamples, to_examples
 from limbeck.data.labels import label_names_in
@@ -8,6 +9,6 @@ from limbeck.data.reading import read_table
 from limbeck.data.tables import Table, Tables
 
 __all__ = [
-    "GivenExamples", "Table", "Tables", "augmented",
-    "held_out_of", "in_sentences", "label_names_in", "parts_from", "read_table", "split", "to_examples",
+    "GivenExamples", "Table", "Tables", "apart", "augmented", "held_out_of", "in_sentences", "label_names_in",
+    "one_by_one", "parts_from", "read_table", "split", "to_examples",
 ]  # fmt: skip

@@ -41,7 +41,7 @@ def objective_of(
         RecipeError: Hidden states are asked of a teacher that shows none, or relations of layers or in heads that
             these models do not have.
     """
-    weights = settled_weights(recipe.distill.weights, has_states=has_states)
+    weights = settled_weights(recipe.distill.weights, has_states=has_states, task=recipe.task)
     if not has_labels:
         weights["true_labels"] = 0.0
     heads = _relation_heads(recipe, student, teacher) if weights["relations"] > 0 else 1
@@ -76,6 +76,7 @@ def kept_and_computed(
     n_texts: int,
     sample: EncodedTexts,
     teacher: "PreTrainedConfig",
+    n_outputs: int,
     n_layers: int,
     has_states: bool = True,
 ) -> tuple[str, ...]:
@@ -86,14 +87,15 @@ def kept_and_computed(
         n_texts: Texts that the student learns from.
         sample: Some of them, which tell how long they are.
         teacher: The config of what the student starts from.
+        n_outputs: Numbers of an answer.
         n_layers: The student's layers.
         has_states: Whether that is the teacher itself.
 
     Returns: A sentence for each.
     """
-    hidden, n_classes = int(teacher.hidden_size or 0), len(teacher.id2label or {})
+    hidden = int(teacher.hidden_size or 0)
     what = "logits and the first token's last state" if has_states else "logits"
-    size = wording.size(n_texts * (4 * n_classes + _BYTES * hidden * has_states))
+    size = wording.size(n_texts * (4 * n_outputs + _BYTES * hidden * has_states))
     told = [f"Kept: {what} of {wording.counted(n_texts, 'text')}, {size}; every later run reads them."]
     lengths = np.asarray(sample.lengths, np.float64)
     tokens, squares = n_texts * lengths.mean(), n_texts * np.square(lengths).mean()

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
-from limbeck import batching, machine
+from limbeck import batching, heads, machine
 from limbeck.distill import checkpoint
 from limbeck.distill.checkpoint import TrainingState, Weights
 from limbeck.distill.inner import queries_keys_values
@@ -225,7 +225,7 @@ class _Training:
     def _answer(self, encoded: EncodedTexts) -> torch.Tensor:
         """(n, classes) float32 logits, on the processor."""
         self.model.eval()
-        logits = torch.empty(len(encoded.ids), len(self.plain.config.id2label or {}))
+        logits = torch.empty(len(encoded.ids), heads.n_outputs(self.plain))
         batches = batching.by_length(encoded.lengths, max_tokens=_EVALUATION_TOKENS, max_texts=_EVALUATION_TEXTS)
         with torch.inference_mode():
             for batch in batches:

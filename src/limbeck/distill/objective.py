@@ -10,6 +10,7 @@ from limbeck.distill.inner import Inner
 from limbeck.distill.lessons import Targets
 from limbeck.distill.losses import (
     attention_map_loss,
+    embedding_regression_loss,
     last_hidden_loss,
     layer_hidden_loss,
     number_loss,
@@ -66,6 +67,10 @@ def _last_hidden(seen: Seen, targets: Targets) -> Tensor:
 
 
 def _similarities(seen: Seen, targets: Targets) -> Tensor:
+    if seen.objective.task == EMBEDDINGS:
+        assert seen.output.logits is not None
+        assert targets.teacher_logits is not None
+        return similarity_loss(seen.output.logits, targets.teacher_logits)
     assert seen.output.hidden_states is not None
     assert targets.teacher_hidden is not None
     return similarity_loss(seen.output.hidden_states[-1][:, 0], targets.teacher_hidden)
@@ -114,16 +119,18 @@ _NEEDS = {
     "similarities": "teacher_hidden",
 }
 
+EMBEDDINGS = "embeddings"
 _NEED_STATES = ("last_hidden", "similarities", "layer_hidden", "attention_maps", "relations")
-_USUAL_LAST_HIDDEN = 10.0
+_USUAL_LAST_HIDDEN, _USUAL_SIMILARITIES = 10.0, 1.0
 
 
-def settled_weights(given: LossWeights, *, has_states: bool) -> dict[str, float]:
+def settled_weights(given: LossWeights, *, has_states: bool, task: str = "classification") -> dict[str, float]:
     """The weights with their defaults filled in.
 
     Args:
         given: The recipe's.
         has_states: Whether the teacher shows hidden states that a student of this origin can be pulled to.
+        task: What is asked; vectors are answers themselves, so that their similarities need no hidden states.
 
     Returns: loss -> weight.
 
@@ -131,7 +138,10 @@ def settled_weights(given: LossWeights, *, has_states: bool) -> dict[str, float]
         RecipeError: A loss that needs such states was asked for, or nothing would be learned without it.
     """
     weights: dict[str, float | None] = given.model_dump()
+    is_vector = task == EMBEDDINGS
     asked = {name: weights[name] for name in _NEED_STATES if weights[name]}
+    if is_vector:
+        asked.pop("similarities", None)
     if asked and not has_states:
         told = " and ".join(f"distill.weights.{name} = {weight}" for name, weight in asked.items())
         raise RecipeError(
@@ -139,8 +149,11 @@ def settled_weights(given: LossWeights, *, has_states: bool) -> dict[str, float]
             "the teacher itself.",
             hint=f"Set {' and '.join(f'distill.weights.{name} = 0' for name in asked)}.",
         )
-    usual = _USUAL_LAST_HIDDEN if has_states else 0.0
-    settled = {name: usual if weight is None else weight for name, weight in weights.items()}
+    usual = {
+        "last_hidden": _USUAL_LAST_HIDDEN if has_states and not is_vector else 0.0,
+        "similarities": _USUAL_SIMILARITIES if is_vector else 0.0,
+    }
+    settled = {name: usual[name] if weight is None else weight for name, weight in weights.items()}
     if not any(settled.values()):
         raise RecipeError(
             "Every loss weight is 0 but that of hidden states, which this teacher does not show, so nothing would be "
@@ -175,7 +188,7 @@ class Objective:
     @property
     def needs_hidden(self) -> bool:
         """Whether the student's hidden states are looked at."""
-        return self.has("last_hidden", "similarities", "layer_hidden")
+        return self.has("last_hidden", "layer_hidden", *(() if self.task == EMBEDDINGS else ("similarities",)))
 
     @property
     def needs_states(self) -> bool:
@@ -209,9 +222,10 @@ class Objective:
             RecipeError: For example `true_labels` on texts without labels.
         """
         for name, weight in self.weights.items():
-            if name in _NEEDS and weight > 0 and getattr(targets, _NEEDS[name]) is None:
+            need = "teacher_logits" if self.task == EMBEDDINGS and name == "similarities" else _NEEDS.get(name)
+            if need is not None and weight > 0 and getattr(targets, need) is None:
                 raise RecipeError(
-                    f"distill.weights.{name} = {weight}, but the texts have no {_NEEDS[name].replace('_', ' ')}.",
+                    f"distill.weights.{name} = {weight}, but the texts have no {need.replace('_', ' ')}.",
                     hint=f"Set distill.weights.{name} = 0, or give texts that have them.",
                 )
 
@@ -239,6 +253,8 @@ class Objective:
 
     def towards_teacher(self, logits: Tensor, teacher_logits: Tensor, *, temperature: float) -> Tensor:
         """How far answers are from the teacher's; see the losses of the tasks."""
+        if self.task == EMBEDDINGS:
+            return embedding_regression_loss(logits, teacher_logits)
         if self.task == "regression":
             return number_loss(logits, teacher_logits, spread=self.spread)
         loss = soft_decision_loss if self.task == "multi-label" else soft_label_loss

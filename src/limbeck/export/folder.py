@@ -6,10 +6,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limbeck import files
+from limbeck import files, heads
 from limbeck.artifact import FLOAT_MODEL_FILE, QUANTIZED_MODEL_FILE, SMALL_RUNNING_FILES
 from limbeck.export.writer import onnx_size, write_onnx
 from limbeck.packing import PackedWeights
+from limbeck.pooling import write_pooling
 from limbeck.student import save_model
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def write_artifact(
     *,
     tokenizer_folder: Path,
     packed: PackedWeights,
+    max_tokens: int,
     model_file: str = QUANTIZED_MODEL_FILE,
     rounded: "PreTrainedModel | None" = None,
 ) -> tuple[str, ...]:
@@ -35,6 +37,7 @@ def write_artifact(
         folder: Where to.
         tokenizer_folder: Holds the student's tokenizer files, which are copied as they are.
         packed: The quantized weights.
+        max_tokens: Length limit.
         model_file: Where the quantized graph lies in the folder.
         rounded: What `packed` was made of, where it is not the student itself.
 
@@ -44,6 +47,9 @@ def write_artifact(
         OutputError: The disk is full.
     """
     save_model(student, folder)
+    if heads.head_of(student) == heads.VECTOR:
+        size = heads.n_outputs(student)
+        write_pooling(folder, heads.pooling_of(student.config), size=size, max_tokens=max_tokens)
     for name in _TOKENIZER_FILES:
         if (tokenizer_folder / name).exists():
             shutil.copyfile(tokenizer_folder / name, folder / name)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from limbeck import heads
 from limbeck.families import FAMILIES, layer_count
 from limbeck.student.factorise import OTHERWISE_ALBERT, albert_config, refuse_unfactorisable
 from limbeck.student.scratch import checked_config, read_config
@@ -86,9 +87,8 @@ def planned_config(teacher: "PreTrainedConfig", pattern: Pattern) -> "PreTrained
     from transformers import AutoConfig
 
     if pattern.config is not None:
-        labels = {"id2label": teacher.id2label, "label2id": teacher.label2id}
         ids = {"vocab_size": teacher.vocab_size, "pad_token_id": teacher.pad_token_id}
-        return AutoConfig.for_model(**{**pattern.config, **ids, **labels, "problem_type": teacher.problem_type})
+        return AutoConfig.for_model(**{**pattern.config, **ids, **heads.carried(teacher)})
     config = copy.deepcopy(teacher)
     setattr(config, FAMILIES[teacher.model_type].count_field, len(pattern.layers))
     if getattr(config, "layer_types", None):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from safetensors.torch import load, save
 
-from limbeck import files
+from limbeck import files, heads
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -21,7 +21,8 @@ def save_model(model: "PreTrainedModel", folder: Path) -> None:
     Raises:
         OutputError: The disk is full.
     """
-    model.config.architectures = [type(model).__name__]
+    named = model.base_model if heads.head_of(model) == heads.VECTOR else model  # transformers knows no such head
+    model.config.architectures = [type(named).__name__]
     model.config.save_pretrained(folder)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     with files.written_whole(folder / WEIGHTS_FILE) as temporary:

@@ -33,8 +33,8 @@ def inputs(config: Any) -> tuple[str, ...]:  # noqa: ANN401  (a Hugging Face con
     return (*INPUTS, "token_type_ids") if config.type_vocab_size > 0 else INPUTS
 
 
-def write(graph: Graph, weights: Weights, config: Any) -> Value:  # noqa: ANN401  (a Hugging Face config)
-    """Write a DebertaV2ForSequenceClassification; gives its logits."""
+def write(graph: Graph, weights: Weights, config: Any, every_token: bool) -> Value:  # noqa: ANN401
+    """Write a DebertaV2ForSequenceClassification; gives its logits, or every token's last state."""
     size, n_heads = config.hidden_size, config.num_attention_heads
     asks = _asks(config)
     scale = 1.0 / math.sqrt(size // n_heads * (1 + _n_terms(config)))
@@ -66,7 +66,7 @@ def write(graph: Graph, weights: Weights, config: Any) -> Value:  # noqa: ANN401
         hidden_size=size,
         activation=config.hidden_act,
         epsilon=config.layer_norm_eps,
-        head=Head("pooler.dense", config.pooler_hidden_act, "classifier"),
+        head=None if every_token else Head("pooler.dense", config.pooler_hidden_act, "classifier"),
     )
     tokens = read_tokens(graph)
     rescore = _rescores(graph, weights, config, tokens=tokens, layers=layers, scale=scale) if asks else []
