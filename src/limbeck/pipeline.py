@@ -241,7 +241,7 @@ def walk(
         limbeck_version=_version(),
         teacher=_told_of(master, origin),
         shapes={
-            ("teacher" if origin.is_teacher else "encoder"): student.shape_of(origin.model).to_json(),
+            ("teacher" if origin.is_teacher else "encoder"): student.shape_of(inputs.origin.model).to_json(),
             "student": student.shape_of(learned.model).to_json(),
         },
         cut=shaped.cut,

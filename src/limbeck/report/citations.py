@@ -86,7 +86,8 @@ def citations(record: RunRecord) -> list[str]:
 def _used(record: RunRecord) -> Iterator[str]:
     weights = record.recipe.get("distill", {}).get("weights", {})
     objectives = ("soft_labels", "last_hidden", "similarities", "layer_hidden", "attention_maps", "relations")
-    yield from (key for key in objectives if weights.get(key))
+    learned = {loss for training in record.trainings for point in training.curve for loss in point.losses}
+    yield from (key for key in objectives if (key in learned if weights.get(key) is None else weights[key]))
     cut = record.cut
     if cut is None or cut.layers:
         yield "layers"
