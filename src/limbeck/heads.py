@@ -31,6 +31,11 @@ def head_of(model: "PreTrainedModel") -> str:
     return name[name.rindex("For") :] if "For" in name else ""
 
 
+def head_for(config: "PreTrainedConfig") -> str:
+    """The head of the model that a config of ours or of a classifier is for."""
+    return VECTOR if hasattr(config, _POOLING_FIELD) else CLASSES
+
+
 def task_of(model: "PreTrainedModel") -> str:
     """What a model answers; see `limbeck.tasks`. A config that does not say so has labels that exclude one another."""
     if head_of(model) == VECTOR:
@@ -51,9 +56,10 @@ def n_outputs(model: "PreTrainedModel") -> int:
     return int(config.hidden_size or 0) if head_of(model) == VECTOR else len(config.id2label or {})
 
 
-def pooling_of(config: "PreTrainedConfig") -> Pooling:
-    """How a model of the class `VECTOR` makes one vector of a text's tokens."""
-    return Pooling(**getattr(config, _POOLING_FIELD))
+def pooling_of(config: "PreTrainedConfig") -> Pooling | None:
+    """How a model of the class `VECTOR` makes one vector of a text's tokens; None for other models."""
+    told = getattr(config, _POOLING_FIELD, None)
+    return None if told is None else Pooling(**told)
 
 
 def with_pooling(config: "PreTrainedConfig", pooling: Pooling) -> "PreTrainedConfig":
@@ -114,7 +120,9 @@ def _sentence_embedding(encoder: Any) -> Any:  # noqa: ANN401  (classes of trans
 
     def forward(self: Any, attention_mask: "torch.Tensor", **inputs: Any) -> SequenceClassifierOutput:  # noqa: ANN401
         found = self.base_model(attention_mask=attention_mask, **inputs)
-        vectors = pooled(found.last_hidden_state, attention_mask, pooling_of(self.config))
+        pooling = pooling_of(self.config)
+        assert pooling is not None
+        vectors = pooled(found.last_hidden_state, attention_mask, pooling)
         return SequenceClassifierOutput(
             logits=vectors, hidden_states=found.hidden_states, attentions=getattr(found, "attentions", None)
         )

@@ -10,7 +10,7 @@ from limbeck import extras
 
 extras.need("train", what="Compressing a teacher")
 
-from limbeck import data, ladder, machine, mixing, places, report, shaping, student, teacher  # noqa: E402
+from limbeck import data, heads, ladder, machine, mixing, places, report, shaping, student, teacher  # noqa: E402
 from limbeck.asking import TAUGHT_BY, ask, made_up, refuse_made_up  # noqa: E402
 from limbeck.distill import (  # noqa: E402
     Lessons,
@@ -264,6 +264,7 @@ def walk(
         files={},
         machine=machine.describe(),
         vocabulary=student.vocabulary_of(origin, parts.held_out),
+        pooling=heads.pooling_of(learned.model.config),
     )
     with folder_written_whole(folder.artifact) as temporary:
         record = package(

@@ -51,13 +51,14 @@ def read_pooling(folder: Path) -> Pooling | None:
     modes = [mode] if isinstance(mode, str) else mode
     unknown = [key for key, value in settings.items() if key.startswith("pooling_mode_") and value is True
                and key not in _FLAGS.values()]  # fmt: skip
-    if len(modes) != 1 or unknown or modes[0] not in get_args(Mode):
+    known: list[Mode] = [name for name in get_args(Mode) if [name] == modes]
+    if not known or unknown:
         named = ", ".join([*map(str, modes), *unknown]) or "nothing"
         raise TeacherError(
             f"{folder / found[0] / 'config.json'} pools by {named}; expected one of {', '.join(_FLAGS)}.",
             hint="Give a model with one of these ways of pooling.",
         )
-    return Pooling(modes[0], "Normalize" in [kind for kind, _ in kinds])
+    return Pooling(known[0], "Normalize" in [kind for kind, _ in kinds])
 
 
 def sequence_limit(folder: Path) -> int | None:

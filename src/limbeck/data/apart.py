@@ -1,5 +1,7 @@
 """Pairs of texts taken apart, for models that read each text by itself."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from limbeck import fingerprint
@@ -42,8 +44,8 @@ def one_by_one(examples: Examples) -> Examples:
         examples = examples.take(np.flatnonzero(examples.labels != UNLABELLED))
     assert examples.text_pairs is not None
     texts = [text for pair in zip(examples.texts, examples.text_pairs, strict=True) for text in pair]
-    labels = None if examples.labels is None else np.repeat(examples.labels, 2)
-    return Examples(tuple(texts), None, labels, examples.label_names)
+    singles = Examples(tuple(texts), None, None, examples.label_names)
+    return singles if examples.labels is None else replace(singles, labels=examples.labels.repeat(2))
 
 
 def _distinct(examples: Examples, unread: set[str]) -> tuple[Examples, int]:

@@ -47,9 +47,9 @@ def write_artifact(
         OutputError: The disk is full.
     """
     save_model(student, folder)
-    if heads.head_of(student) == heads.VECTOR:
-        size = heads.n_outputs(student)
-        write_pooling(folder, heads.pooling_of(student.config), size=size, max_tokens=max_tokens)
+    pooling = heads.pooling_of(student.config)
+    if pooling is not None:
+        write_pooling(folder, pooling, size=heads.n_outputs(student), max_tokens=max_tokens)
     for name in _TOKENIZER_FILES:
         if (tokenizer_folder / name).exists():
             shutil.copyfile(tokenizer_folder / name, folder / name)

@@ -1,7 +1,7 @@
 """An ONNX graph while it is being written: nodes in order, constants by name, equal constants once."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,6 +16,8 @@ IR_VERSION = 9
 
 Value = str
 """The name of a tensor in the graph."""
+Outputs = Mapping[str, tuple[Value, Sequence[str | int]]]
+"""Name of an output -> its float32 value, and its shape with a word where a length is free."""
 ENGINES_OWN = "com.microsoft"
 """The domain of operators that onnxruntime adds to ONNX's own."""
 
@@ -78,9 +80,7 @@ class Graph:
         fixed = (self.floats(scale), self.bytes(zero_point))
         return self.once(("quantized", value, *fixed), lambda: (self.node("QuantizeLinear", value, *fixed), *fixed))
 
-    def model(
-        self, *, inputs: Sequence[str], outputs: Mapping[str, tuple[Value, Sequence[str | int]]]
-    ) -> onnx.ModelProto:
+    def model(self, *, inputs: Sequence[str], outputs: Outputs) -> onnx.ModelProto:
         """The whole as a model.
 
         Args:

@@ -1,19 +1,15 @@
 """From tokens to one vector a text, in the graph: what `heads.pooled` computes."""
 
-from collections.abc import Sequence
-
 from onnx import TensorProto
 
 from limbeck.export.attention import NEVER
-from limbeck.export.graph import Graph, Value
+from limbeck.export.graph import Graph, Outputs, Value
 from limbeck.pooling import Pooling
 
 _SHORTEST = 1e-12
 
 
-def vector_outputs(
-    graph: Graph, hidden: Value, pooling: Pooling, *, size: int
-) -> dict[str, tuple[Value, Sequence[str | int]]]:
+def vector_outputs(graph: Graph, hidden: Value, pooling: Pooling, *, size: int) -> Outputs:
     """The outputs of a model that gives vectors, by the names that sentence-transformers and transformers.js read.
 
     Args:

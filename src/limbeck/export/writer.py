@@ -12,7 +12,7 @@ from limbeck import families as known_families
 from limbeck import files, heads
 from limbeck.errors import TeacherError
 from limbeck.export.families import albert, bert, deberta_v2, distilbert, electra, modernbert, mpnet, roberta
-from limbeck.export.graph import Graph, Value
+from limbeck.export.graph import Graph, Outputs, Value
 from limbeck.export.layers import ACTIVATIONS
 from limbeck.export.vectors import vector_outputs
 from limbeck.export.weights import Weights
@@ -93,9 +93,10 @@ def _content(model: PreTrainedModel, *, packed: PackedWeights | None) -> tuple[t
     writer = SUPPORTED_FAMILIES[model.config.model_type]
     weights, inputs = Weights.of(model, packed), writer.inputs(model.config)
     found = writer.write(graph, weights, model.config, not heads.reads_first_token(model))
-    outputs = {"logits": (found, ("batch", heads.n_outputs(model)))}
-    if heads.head_of(model) == heads.VECTOR:
-        outputs = vector_outputs(graph, found, heads.pooling_of(model.config), size=heads.n_outputs(model))
+    outputs: Outputs = {"logits": (found, ("batch", heads.n_outputs(model)))}
+    pooling = heads.pooling_of(model.config)
+    if pooling is not None:
+        outputs = vector_outputs(graph, found, pooling, size=heads.n_outputs(model))
     return inputs, graph.model(inputs=inputs, outputs=outputs)
 
 

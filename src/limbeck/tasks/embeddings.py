@@ -95,8 +95,16 @@ class Embeddings(Task):
         check_pairs(logits, teacher_logits, what="teacher logits")
         return Mean(cosines(logits, teacher_logits))
 
-    def further_of(self, logits: Logits, teacher_logits: Logits) -> Mapping[MeasureWords, Measure]:
-        """Retrieval overlap; nothing for so few texts that their neighbours are no choice."""
+    def further_of(
+        self,
+        logits: Logits,
+        *,
+        labels: Labels | None,  # noqa: ARG002
+        teacher_logits: Logits | None,
+    ) -> Mapping[MeasureWords, Measure]:
+        """Retrieval overlap with the teacher; nothing for so few texts that their neighbours are no choice."""
+        if teacher_logits is None:
+            return {}
         distinct = np.unique(teacher_logits, axis=0, return_index=True)[1]
         rows = np.sort(distinct)[:_CORPUS]
         if len(rows) <= 2 * NEIGHBOURS:
@@ -133,11 +141,13 @@ def cosines(first: Logits, second: Logits) -> Values:
 def unit(vectors: Logits) -> Values:
     """(n, size) -> the same directions with length 1, in float64."""
     wide = vectors.astype(np.float64)
-    return wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    found: Values = wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    return found
 
 
 def _nearest(vectors: Values) -> NDArray[np.int64]:
     """(n, size) of length 1 -> (n, neighbours) the other rows of the largest cosines, in any order."""
     alike = vectors @ vectors.T
     np.fill_diagonal(alike, -np.inf)
-    return np.argpartition(-alike, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
+    found: NDArray[np.int64] = np.argpartition(-alike, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
+    return found

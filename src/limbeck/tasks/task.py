@@ -104,8 +104,14 @@ class Task(ABC):
     def agreement_of(self, logits: Logits, teacher_logits: Logits) -> Measure:
         """How well answers fit what the teacher says."""
 
-    def further_of(self, logits: Logits, teacher_logits: Logits) -> Mapping[MeasureWords, Measure]:  # noqa: ARG002
-        """What else tells how well answers fit what the teacher says; nothing, where agreement tells all."""
+    def further_of(
+        self,
+        logits: Logits,  # noqa: ARG002
+        *,
+        labels: Labels | None,  # noqa: ARG002
+        teacher_logits: Logits | None,  # noqa: ARG002
+    ) -> Mapping[MeasureWords, Measure]:
+        """What else tells how well answers fit what people or the teacher say; nothing, where two figures tell all."""
         return {}
 
     @abstractmethod

@@ -51,9 +51,8 @@ class Encoder:
             TeacherError: The weights cannot be read.
         """
         if task == "embeddings":
-            return load_model(
-                self.folder, pooling=self.pooling, trust_code=self.may_run_code, attention="eager"
-            ).train()
+            model = load_model(self.folder, pooling=self.pooling, trust_code=self.may_run_code, attention="eager")
+            return model.train()  # type: ignore[no-any-return]
         from transformers import AutoModelForSequenceClassification
 
         with quiet(), loading_faults_told(self.folder):

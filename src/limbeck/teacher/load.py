@@ -215,7 +215,7 @@ def load_model(
 
     Args:
         folder: Holds config.json and safetensors.
-        pooling: How the encoder's tokens become a vector; None for a classifier.
+        pooling: How the encoder's tokens become a vector; None for what the config says, else a classifier.
         trust_code: Whether code in the folder may run.
         attention: "sdpa" for inference; "eager" for training, where PyTorch's fused attention is several times slower
             on CPUs (its backward pass takes most of a step).
@@ -230,8 +230,7 @@ def load_model(
             config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_code)
             if pooling is not None:
                 heads.with_pooling(config, pooling)
-            head = heads.CLASSES if pooling is None else heads.VECTOR
-            model, found = heads.reader_of(config, head).from_pretrained(
+            model, found = heads.reader_of(config, heads.head_for(config)).from_pretrained(
                 folder,
                 config=config,
                 dtype=torch.float32,
