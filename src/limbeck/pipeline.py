@@ -51,11 +51,13 @@ class Inputs:
         master: The teacher, who answers.
         origin: What the student starts from; the teacher itself where that can be.
         parts: The texts, parted.
+        extra: Texts without labels to learn from too.
     """
 
     master: Teacher
     origin: Origin
     parts: Parts
+    extra: Examples | None = None
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,11 @@ def read_inputs(
         Evidence(has_labels=parts.held_out.labels is not None, has_teacher=True, has_timings=True),
     )
     refuse_made_up(master, recipe)
-    return Inputs(master, origin, parts)
+    extra = None
+    if recipe.data.extra_texts is not None:
+        source = recipe.data.extra_texts
+        extra = data.read_extra(source, parts, columns=recipe.data, task=master.task, progress=progress)
+    return Inputs(master, origin, parts, extra)
 
 
 def walk(
@@ -183,7 +189,8 @@ def walk(
     if folder.is_settled:  # another run's folder is refused before anything is put into it
         folder.settle(identity_of(inputs, recipe))
     objective = shaping.planned_objective(origin, parts.train, recipe)
-    taught_by = parts.train.joined(made_up(master, parts, recipe, progress=progress))
+    given = parts.train if inputs.extra is None else parts.train.joined(inputs.extra)
+    taught_by = given.joined(made_up(master, parts, recipe, progress=progress))
     origin = student.trimmed(origin, recipe.student, corpus=taught_by, work=students, progress=progress)
     _refuse_impossible(origin, recipe)
     folder.settle(identity_of(inputs, recipe))
@@ -245,7 +252,7 @@ def walk(
             "student": student.shape_of(learned.model).to_json(),
         },
         cut=shaped.cut,
-        data=_data_told(parts),
+        data=_data_told(parts, inputs.extra),
         leaks=tuple(data.in_sentences(parts.leaks)),
         recipe=_recipe_told(recipe, origin),
         labelling=replace(labelling, kept=kept),
@@ -309,9 +316,10 @@ def identity_of(inputs: Inputs, recipe: Recipe) -> dict[str, Any]:
     return {
         "teacher": inputs.master.fingerprint,
         **origin,
-        "data": {name: examples.fingerprint for name, examples in _named(inputs.parts).items()},
+        "data": {name: examples.fingerprint for name, examples in _named(inputs.parts, inputs.extra).items()},
         "recipe": recipe.model_dump(
-            mode="json", exclude={"verify": True, "student": {"encoder", "config"}, "teacher": {"chat"}}
+            mode="json",
+            exclude={"verify": True, "data": {"extra_texts"}, "student": {"encoder", "config"}, "teacher": {"chat"}},
         ),
         "student's config": student.read_config(recipe.student.config) if recipe.student.config else None,
     }
@@ -332,12 +340,13 @@ def _recipe_told(recipe: Recipe, origin: Origin) -> dict[str, Any]:
     return told
 
 
-def _named(parts: Parts) -> dict[str, Examples]:
-    return {"train": parts.train, "validation": parts.validation, "held_out": parts.held_out}
+def _named(parts: Parts, extra: Examples | None) -> dict[str, Examples]:
+    named = {"train": parts.train, "validation": parts.validation, "held_out": parts.held_out}
+    return named if extra is None else named | {"extra": extra}
 
 
-def _data_told(parts: Parts) -> dict[str, int | str]:
-    named = _named(parts)
+def _data_told(parts: Parts, extra: Examples | None) -> dict[str, int | str]:
+    named = _named(parts, extra)
     return {name: len(examples) for name, examples in named.items()} | {
         f"{name} fingerprint": examples.fingerprint for name, examples in named.items()
     }

@@ -31,6 +31,9 @@ class DataTable(Table):
     label: str | None = Field(
         None, description="Column of the label, or joy,anger where each label has one. Found by name when not given."
     )
+    extra_texts: str | None = Field(
+        None, description="Texts without labels to learn from too: a file, folder or data set."
+    )
     validation_share: float = Field(0.1, gt=0, lt=0.5, description="Share of texts that chooses the best checkpoint.")
     held_out_share: float = Field(0.2, gt=0, lt=0.9, description="Share of texts that nothing reads before verify.")
     max_tokens: int = Field(128, ge=8, le=8192, description="Longer texts are cut to this many tokens, and counted.")
@@ -248,8 +251,9 @@ class Recipe(Table):
     def told(self) -> dict[str, Any]:
         """The recipe as records tell it, in JSON values: no folder of this machine, which may ship."""
         tables = self.model_dump(mode="json")
-        if self.student.config is not None:
-            tables["student"]["config"] = Path(self.student.config).name
+        for table, key in (("student", "config"), ("data", "extra_texts")):
+            if tables[table][key] is not None:
+                tables[table][key] = Path(tables[table][key]).name
         return tables
 
     def to_toml(self) -> str:

@@ -14,6 +14,7 @@ TORCH_ROOMS = frozenset(
     {
         "distill",
         "export",
+        "heads",
         "quantization",
         "student",
         "teacher",

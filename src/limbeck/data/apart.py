@@ -48,6 +48,11 @@ def one_by_one(examples: Examples) -> Examples:
     return singles if examples.labels is None else replace(singles, labels=examples.labels.repeat(2))
 
 
+def singles_of(examples: Examples) -> Examples:
+    """Each text of single texts or pairs once, without labels."""
+    return _distinct(examples, set())[0]
+
+
 def _distinct(examples: Examples, unread: set[str]) -> tuple[Examples, int]:
     """Each text once, but those that nothing may read; and how many these are."""
     texts = dict.fromkeys((*examples.texts, *(examples.text_pairs or ())))
