@@ -215,6 +215,11 @@ class Objective:
         """What the student's forward is asked for besides its logits."""
         return {"output_hidden_states": self.needs_hidden} | ({"output_attentions": True} if self.needs_maps else {})
 
+    @property
+    def of_labels_alone(self) -> "Objective":
+        """What the no-teacher baseline is pulled to."""
+        return Objective({"true_labels": 1.0}, task=self.task, spread=self.spread)
+
     def check(self, targets: Targets) -> None:
         """Refuse weights on losses whose targets on disk are not known.
 
