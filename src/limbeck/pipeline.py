@@ -22,7 +22,7 @@ from limbeck.quantizing import Ground  # noqa: E402
 from limbeck.recipe import Recipe  # noqa: E402
 from limbeck.records import NOT_JUDGED, RunRecord, TrainingRecord, Verdict  # noqa: E402
 from limbeck.run_folder import RunFolder, claimed  # noqa: E402
-from limbeck.starting import Inputs, read_inputs, start  # noqa: E402
+from limbeck.starting import Inputs, read_inputs, recipe_told, start  # noqa: E402
 from limbeck.tasks.regression import spread_of  # noqa: E402
 from limbeck.teacher import Teacher, TeacherSource  # noqa: E402
 
@@ -179,7 +179,7 @@ def walk(
         cut=shaped.cut,
         data=_data_told(parts, inputs.extra),
         leaks=tuple(data.in_sentences(parts.leaks)),
-        recipe=_recipe_told(recipe, origin),
+        recipe=recipe_told(recipe, origin),
         labelling=replace(labelling, kept=kept),
         trainings=tuple(
             told
@@ -230,7 +230,7 @@ def finished(inputs: Inputs, folder: RunFolder, *, recipe: Recipe) -> Run | None
     if not (path.exists() and (folder.artifact / MANIFEST_FILE).exists()):
         return None
     told = json.loads(path.read_text(encoding="utf-8"))
-    if told["limbeck_version"] != _version() or told["recipe"] != _recipe_told(recipe, inputs.origin):
+    if told["limbeck_version"] != _version() or told["recipe"] != recipe_told(recipe, inputs.origin):
         return None
     return Run(folder.path, folder.artifact, folder.path / REPORT_FILE, RunRecord.from_json(told))
 
@@ -248,14 +248,6 @@ def identity_of(inputs: Inputs, recipe: Recipe) -> dict[str, Any]:
         ),
         "student's config": student.read_config(recipe.student.config) if recipe.student.config else None,
     }
-
-
-def _recipe_told(recipe: Recipe, origin: Origin) -> dict[str, Any]:
-    """The recipe as records have it that ship: no path of this machine stands in it."""
-    told = recipe.told()
-    if recipe.student.encoder is not None:
-        told["student"]["encoder"] = origin.told["name"]
-    return told
 
 
 def _named(parts: Parts, extra: Examples | None) -> dict[str, Examples]:
