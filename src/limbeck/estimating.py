@@ -32,7 +32,7 @@ from limbeck.tokens import TextEncoder
 _ROUND_SECONDS = 1.5
 _FIRST_TEXTS, _MOST_TEXTS = 16, 1024
 _FEWEST_BATCHES, _MOST_BATCHES, _COMPARED_TEXTS = 2, 8, 128
-_TIMED_TEXTS, _WARM_UP = 32, 2
+_TIMED_TEXTS, _WARM_UP = 24, 2
 
 
 def time_labelling(
@@ -206,9 +206,10 @@ def time_verification(
         if answers is not None:
             sides.append(evaluate.Side("teacher", answers.logits, threads))
         rounds = []
-        for _ in range(N_ROUNDS):
+        for number in range(N_ROUNDS):
+            warm_up = 0 if number else _WARM_UP
             found = evaluate.time_sides(
-                sides, some.texts, some.text_pairs, rounds=1, warm_up=_WARM_UP, progress=Stopwatch(progress)
+                sides, some.texts, some.text_pairs, rounds=1, warm_up=warm_up, progress=Stopwatch(progress)
             )
             by_name = {timing.name: timing for timing in found}
             timed = [by_name[name] for name in ("scheme", "teacher") if name in by_name]

@@ -186,8 +186,11 @@ class Plan:
 
 
 def in_bytes(bounds: ByteBounds | None) -> str:
-    """Bytes in words, both bounds where they read differently: "18.1 MB", "18.1 MB to 18.2 MB"."""
+    """Bytes in words, both bounds where they read differently; the unit of the first only where it is another."""
     if bounds is None:
         return wording.NOTHING
     least, most = wording.size(bounds.least), wording.size(bounds.most)
-    return least if least == most else f"{least} to {most}"
+    if least == most:
+        return least
+    number, unit = least.split()
+    return f"{number if most.endswith(f' {unit}') else least}{wording.NOTHING}{most}"

@@ -6,12 +6,18 @@ from rich.text import Text
 
 from limbeck import wording
 from limbeck.cli.console import stderr
-from limbeck.plan_record import Estimate, Plan, PlannedShape, in_bytes
+from limbeck.plan_record import STUDENT_SHAPE, Estimate, Plan, PlannedShape, in_bytes
 
 
 def print_plan(plan: Plan) -> None:
     """Shapes first, then what the run will take, then the whole in a sentence."""
-    for table in (_shapes(plan), _texts(plan), _times(plan), _disk(plan)):
+    stderr.print()
+    stderr.print(_shapes(plan), soft_wrap=False)
+    stderr.print(
+        "\n*  the recipe's student; bytes of model and tokenizer, multiply-adds of a text\n"
+        f"   in the mean of all given ones, and their share of the {plan.reference.name}'s"
+    )
+    for table in (_texts(plan), _times(plan), _disk(plan)):
         stderr.print()
         stderr.print(table, soft_wrap=False)
     stderr.print()
@@ -23,12 +29,12 @@ def print_plan(plan: Plan) -> None:
 def _table(*columns: str) -> Table:
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for number, name in enumerate(columns):
-        table.add_column(name, justify="right" if number else "left", no_wrap=number > 0)
+        table.add_column(name, justify="right" if number else "left", no_wrap=True)
     return table
 
 
 def _shapes(plan: Plan) -> Table:
-    table = _table("model", "parameters", "float32", plan.scheme, "multiply-adds a text", "")
+    table = _table("model", "parameters", "float32", plan.scheme, "multiply-adds", "share")
     for shape in plan.shapes:
         work = shape.multiply_adds_per_thousand
         share = None if work is None else work / (plan.reference.multiply_adds_per_thousand or 1)
@@ -44,8 +50,9 @@ def _shapes(plan: Plan) -> Table:
 
 
 def _name(shape: PlannedShape) -> Text:
-    layers = "" if shape.layers is None else f", {wording.counted(shape.layers, 'layer')}"
-    return Text(f"{shape.name}{layers}{' *' if shape.is_recipes else ''}", "bold" if shape.is_recipes else "")
+    layers = "" if shape.layers is None else wording.counted(shape.layers, "layer")
+    name = layers if shape.name == STUDENT_SHAPE else ", ".join(filter(None, (shape.name, layers)))
+    return Text(f"{name} *" if shape.is_recipes else name, "bold" if shape.is_recipes else "")
 
 
 def _texts(plan: Plan) -> Table:
@@ -57,7 +64,7 @@ def _texts(plan: Plan) -> Table:
 
 
 def _times(plan: Plan) -> Table:
-    table = _table("time, estimated on this machine", "", "between rounds", "steps")
+    table = _table("time on this machine", "estimate", "between rounds", "steps")
     for stage, estimate in plan.times.items():
         training = plan.trainings.get(stage)
         table.add_row(stage, *_range(estimate), "" if training is None else wording.count(training.steps))
@@ -71,7 +78,7 @@ def _range(estimate: Estimate) -> tuple[str, str]:
 
 
 def _disk(plan: Plan) -> Table:
-    table = _table("disk", "")
+    table = _table("disk", "bytes")
     for what, n_bytes in plan.disk.items():
         table.add_row(what, wording.size(n_bytes))
     return table
