@@ -142,6 +142,11 @@ def planned_objective(origin: Origin, train: Examples, recipe: Recipe) -> Object
             f"{origin.encoder.max_tokens}.",
             hint=f"Raise max_position_embeddings in {recipe.student.config}, or lower data.max_tokens.",
         )
+    if heads.pooling_of(config) is not None and planned.hidden_size != config.hidden_size:
+        raise RecipeError(
+            f"The student's vectors would have {planned.hidden_size} numbers, the teacher's have {config.hidden_size}.",
+            hint="Leave student.hidden_size and student.heads out; other parts of a layer may be cut.",
+        )
     return objective_of(
         recipe, student=planned, teacher=config, has_labels=train.labels is not None, has_states=origin.is_teacher
     )
