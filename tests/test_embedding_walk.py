@@ -89,7 +89,10 @@ def test_pairs_judge_and_single_texts_teach(run: Run, places: Path) -> None:
     all_texts = {text for row in _pairs() for text in (row["sentence1"], row["sentence2"])}
     assert run.record.data["train"] + run.record.data["validation"] <= len(all_texts - held_out)
     assert set(run.record.trainings[0].curve[-1].losses) == {"soft_labels", "similarities", "total"}
-    assert [training.name for training in run.record.trainings] == ["student"]  # no scores, so no baseline on them
+    baseline = run.record.trainings[1]
+    assert (baseline.name, set(baseline.curve[-1].losses)) == ("baseline", {"contrastive", "total"})
+    assert baseline.best_step == baseline.steps  # nothing that people or the teacher said has chosen
+    assert run.verdict.gain is not None
 
 
 def _held_out(run: Run, places: Path) -> list[dict[str, Any]]:

@@ -14,10 +14,10 @@ from limbeck import data, heads, ladder, machine, mixing, places, report, shapin
 from limbeck.asking import TAUGHT_BY, ask, made_up, refuse_made_up  # noqa: E402
 from limbeck.distill import (  # noqa: E402
     Lessons,
-    Objective,
     baseline_plan,
     learn,
     live_teacher,
+    objective_alone,
     targets_of,
 )
 from limbeck.evaluate import Evidence, refuse_unmeasurable  # noqa: E402
@@ -221,13 +221,16 @@ def walk(
             progress=progress,
         )
     baseline = None
-    if recipe.distill.baseline and parts.train.labels is not None:
+    has_labels = parts.train.labels is not None
+    alone = objective_alone(objective, has_labels=has_labels)
+    if recipe.distill.baseline and alone is not None:
         with folder.stage("no-teacher baseline"):
+            read = parts.train if has_labels else given
             baseline = learn(
                 shaped.build,
-                _lessons(origin, parts.train, None, parts.validation, answers["validation"]),
-                objective=Objective({"true_labels": 1.0}, task=recipe.task, spread=objective.spread),
-                plan=baseline_plan(plan),
+                _lessons(origin, read, None, parts.validation, answers["validation"]),
+                objective=alone,
+                plan=baseline_plan(plan, has_labels=has_labels),
                 work=students,
                 progress=progress,
             )
