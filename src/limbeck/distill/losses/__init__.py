@@ -15,6 +15,6 @@ from limbeck.distill.losses.true_labels import true_label_loss
 
 __all__ = [
     "attention_map_loss", "contrastive_loss", "embedding_regression_loss", "last_hidden_loss", "layer_hidden_loss",
-    "margin_loss", "number_loss", "relation_loss", "similarity_loss", "soft_decision_loss", "soft_label_loss", "true_decision_loss",
-    "true_label_loss",
+    "margin_loss", "number_loss", "relation_loss", "similarity_loss", "soft_decision_loss", "soft_label_loss",
+    "true_decision_loss", "true_label_loss",
 ]  # fmt: skip
