@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +37,18 @@ from limbeck.signals import Signals  # noqa: E402
 from limbeck.tasks import TASKS  # noqa: E402
 from limbeck.tasks.regression import spread_of  # noqa: E402
 from limbeck.teacher import Teacher, TeacherSource  # noqa: E402
+from limbeck.teacher.masked import Masker, load_masker, masked_texts  # noqa: E402
 
 _NO_WEIGHT_CHANGES_BY = {"verify": True, "student": {"encoder", "config"}, "teacher": {"chat"}}
 """Knobs that change no weight, or that are told by what stands where they point."""
+_TOLD_BY_CONTENT = {
+    "verify": True,
+    "data": {"extra_texts"},
+    "student": {"encoder", "config"},
+    "distill": {"masker"},
+    "teacher": {"chat"},
+}
+"""Keys that change no weight, or that name what a run knows by its content."""
 RECORD_FILE, REPORT_FILE = "run.json", "report.html"
 
 
@@ -52,12 +61,14 @@ class Inputs:
         origin: What the student starts from; the teacher itself where that can be.
         parts: The texts, parted.
         extra: Texts without labels to learn from too.
+        masker: A masked language model that makes some up.
     """
 
     master: Teacher
     origin: Origin
     parts: Parts
     extra: Examples | None = None
+    masker: Masker | None = None
 
 
 @dataclass(frozen=True)
@@ -156,7 +167,13 @@ def read_inputs(
     if recipe.data.extra_texts is not None:
         source = recipe.data.extra_texts
         extra = data.read_extra(source, parts, columns=recipe.data, task=master.task, progress=progress)
-    return Inputs(master, origin, parts, extra)
+    masker = None
+    if recipe.distill.masker is not None:
+        max_tokens = recipe.data.max_tokens
+        masker = load_masker(
+            recipe.distill.masker, settings=recipe.teacher, max_tokens=max_tokens, work=work / "masker"
+        )
+    return Inputs(master, origin, parts, extra, masker)
 
 
 def walk(
@@ -190,7 +207,10 @@ def walk(
         folder.settle(identity_of(inputs, recipe))
     objective = shaping.planned_objective(origin, parts.train, recipe)
     given = parts.train if inputs.extra is None else parts.train.joined(inputs.extra)
-    taught_by = given.joined(made_up(master, parts, recipe, progress=progress))
+    masked = None
+    if inputs.masker is not None:
+        masked = partial(masked_texts, inputs.masker, parts.train, seed=recipe.seed, work=students, progress=progress)
+    taught_by = given.joined(made_up(master, parts, recipe, masked=masked, progress=progress))
     origin = student.trimmed(origin, recipe.student, corpus=taught_by, work=students, progress=progress)
     _refuse_impossible(origin, recipe)
     folder.settle(identity_of(inputs, recipe))
@@ -322,8 +342,9 @@ def identity_of(inputs: Inputs, recipe: Recipe) -> dict[str, Any]:
         "data": {name: examples.fingerprint for name, examples in _named(inputs.parts, inputs.extra).items()},
         "recipe": recipe.model_dump(
             mode="json",
-            exclude={"verify": True, "data": {"extra_texts"}, "student": {"encoder", "config"}, "teacher": {"chat"}},
+            exclude=_TOLD_BY_CONTENT,
         ),
+        **({} if inputs.masker is None else {"masker": inputs.masker.fingerprint}),
         "student's config": student.read_config(recipe.student.config) if recipe.student.config else None,
     }
 
