@@ -7,7 +7,7 @@ import numpy as np
 
 from limbeck import wording
 from limbeck.distill.inner import refuse_without_relations
-from limbeck.distill.objective import EMBEDDINGS, Objective, settled_weights
+from limbeck.distill.objective import Objective, settled_weights
 from limbeck.errors import RecipeError
 from limbeck.families import layer_count
 from limbeck.recipe import Recipe
@@ -46,18 +46,6 @@ def objective_of(
         weights["true_labels"] = 0.0
     heads = _relation_heads(recipe, student, teacher) if weights["relations"] > 0 else 1
     return Objective(weights, temperature=recipe.distill.temperature, relation_heads=heads, task=recipe.task)
-
-
-def objective_alone(objective: Objective, *, has_labels: bool) -> Objective | None:
-    """What the no-teacher baseline is pulled to: labels; for vectors, what texts alone can teach; else None.
-
-    Args:
-        objective: The student's.
-        has_labels: Whether anybody labelled training texts.
-    """
-    if has_labels:
-        return Objective({"true_labels": 1.0}, task=objective.task, spread=objective.spread)
-    return Objective({"contrastive": 1.0}, task=objective.task) if objective.task == EMBEDDINGS else None
 
 
 def _relation_heads(recipe: Recipe, student: "PreTrainedConfig", teacher: "PreTrainedConfig") -> int:

@@ -230,6 +230,12 @@ class Objective:
         """What the student's forward is asked for besides its logits."""
         return {"output_hidden_states": self.needs_hidden} | ({"output_attentions": True} if self.needs_maps else {})
 
+    def alone(self, *, has_labels: bool) -> "Objective | None":
+        """What the no-teacher baseline is pulled to: labels; for vectors what texts alone can teach; else None."""
+        if has_labels:
+            return Objective({"true_labels": 1.0}, task=self.task, spread=self.spread)
+        return Objective({"contrastive": 1.0}, task=self.task) if self.task == EMBEDDINGS else None
+
     def check(self, targets: Targets) -> None:
         """Refuse weights on losses whose targets on disk are not known.
 

@@ -129,7 +129,7 @@ def load_masker(source: str | Path, *, settings: TeacherTable, max_tokens: int, 
         raise TeacherError(
             f"distill.masker = {str(source)!r} is no masked language model: "
             f"{why or f'its architecture is {named}, not one that ends with ForMaskedLM'}.",
-            hint="Give the pretrained model that the teacher was fine-tuned from, with its head: bert-base-uncased, say.",
+            hint="Give the pretrained model that the teacher was fine-tuned from, with its head.",
         )
     tokenizer_folder = ready_tokenizer(folder, work=work)
     with quiet(), loading_faults_told(folder):
