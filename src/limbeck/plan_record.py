@@ -174,8 +174,8 @@ class Plan:
         return (
             f"A student of {wording.counted(own.layers or 0, 'layer')}: {wording.millions(own.parameters)} parameters, "
             f"{in_bytes(own.scheme_bytes)} as {self.scheme}, {wording.percent(work)} of the {reference.name}'s "
-            f"multiply-adds; about {wording.duration(total.seconds)} of work and {wording.size(sum(self.disk.values()))} "
-            "of disk."
+            f"multiply-adds; about {wording.duration(total.seconds)} of work and "
+            f"{wording.size(sum(self.disk.values()))} of disk."
         )
 
     def to_json(self) -> dict[str, Any]:

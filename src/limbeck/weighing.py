@@ -1,4 +1,4 @@
-"""What models weigh before they are trained: each is built as the walk builds it, and its graph is measured unwritten."""
+"""What models weigh before they are trained: built as the walk builds them, their graphs measured without a file."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -22,7 +22,6 @@ TORCH_ROOMS = frozenset(
         "mixing",
         "packaging",
         "estimating",
-        "planning",
         "pipeline",
         "quantizing",
         "shaping",
