@@ -11,7 +11,7 @@ extras.need("train", what="Compressing a teacher")
 
 from limbeck import data, heads, ladder, machine, places, report, shaping, student  # noqa: E402
 from limbeck.asking import TAUGHT_BY, ask  # noqa: E402
-from limbeck.distill import baseline_plan, learn, lessons_of  # noqa: E402
+from limbeck.distill import learn, lessons_of  # noqa: E402
 from limbeck.examples import Examples, Parts  # noqa: E402
 from limbeck.files import folder_written_whole, write_json, written_whole  # noqa: E402
 from limbeck.manifest import MANIFEST_FILE  # noqa: E402
@@ -28,6 +28,14 @@ from limbeck.teacher import Teacher, TeacherSource  # noqa: E402
 
 _NO_WEIGHT_CHANGES_BY = {"verify": True, "student": {"encoder", "config"}, "teacher": {"chat"}}
 """Knobs that change no weight, or that are told by what stands where they point."""
+_TOLD_BY_CONTENT: Any = {
+    "verify": True,
+    "data": {"extra_texts"},
+    "student": {"encoder", "config"},
+    "distill": {"masker"},
+    "teacher": {"chat"},
+}
+"""Keys that change no weight, or that name what a run knows by its content."""
 RECORD_FILE, REPORT_FILE = "run.json", "report.html"
 
 
@@ -146,13 +154,14 @@ def walk(
             progress=progress,
         )
     baseline = None
-    if recipe.distill.baseline and parts.train.labels is not None:
+    alone = shaping.baseline_of(recipe, parts.train, taught_by, objective, plan)
+    if alone is not None:
         with folder.stage("no-teacher baseline"):
             baseline = learn(
                 shaped.build,
-                lessons_of(origin.encoder, (parts.train, None), (parts.validation, answers["validation"])),
-                objective=objective.of_labels_alone,
-                plan=baseline_plan(plan),
+                lessons_of(origin.encoder, (alone.texts, None), (parts.validation, answers["validation"])),
+                objective=alone.objective,
+                plan=alone.plan,
                 work=students,
                 progress=progress,
             )
@@ -242,10 +251,8 @@ def identity_of(inputs: Inputs, recipe: Recipe) -> dict[str, Any]:
         "teacher": inputs.master.fingerprint,
         **origin,
         "data": {name: examples.fingerprint for name, examples in _named(inputs.parts, inputs.extra).items()},
-        "recipe": recipe.model_dump(
-            mode="json",
-            exclude={"verify": True, "data": {"extra_texts"}, "student": {"encoder", "config"}, "teacher": {"chat"}},
-        ),
+        **({} if inputs.masker is None else {"masker": inputs.masker.fingerprint}),
+        "recipe": recipe.model_dump(mode="json", exclude=_TOLD_BY_CONTENT),
         "student's config": student.read_config(recipe.student.config) if recipe.student.config else None,
     }
 

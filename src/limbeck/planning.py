@@ -16,7 +16,7 @@ extras.need("train", what="Planning a run")
 
 from limbeck import machine, places, shaping, student  # noqa: E402
 from limbeck.asking import TAUGHT_BY, ask  # noqa: E402
-from limbeck.distill import baseline_plan, count_trained  # noqa: E402
+from limbeck.distill import count_trained  # noqa: E402
 from limbeck.estimating import Trial, time_labelling, time_training, time_verification  # noqa: E402
 from limbeck.export import size_beside  # noqa: E402
 from limbeck.plan_record import Estimate, Lengths, Plan, PlannedPart, PlannedShape, PlannedTraining  # noqa: E402
@@ -72,7 +72,7 @@ def plan(
         work, hearing = Path(folder), _Hearing(progress)
         inputs = read_inputs(teacher_source, data_source, recipe=recipe, work=work, progress=progress)
         recipe = recipe.settled(inputs.master.task)
-        ready = start(inputs, recipe, work=work, progress=progress)
+        ready = start(replace(inputs, masker=None), recipe, work=work, progress=progress)  # other texts do as well
         origin, n_taught = ready.origin, len(ready.taught_by)
         shaping.kept(origin, inputs.parts.train, ready.objective, recipe, n_texts=n_taught, progress=hearing)
         root = mirrored(places.signals_root() if signals is None else Path(signals), work / "signals")
@@ -154,9 +154,9 @@ class _Planning:
         ready, recipe, parts = self.ready, self.recipe, self.inputs.parts
         plan = self.shaped.plan(recipe, n_texts=len(ready.taught_by))
         found = {DISTILLATION: Trial(self.shaped, ready.taught_by, ready.objective, plan)}
-        if recipe.distill.baseline and parts.train.labels is not None:
-            other, objective = baseline_plan(plan), ready.objective.of_labels_alone
-            found[BASELINE] = Trial(self.shaped, parts.train, objective, other, has_answers=False)
+        alone = shaping.baseline_of(recipe, parts.train, ready.taught_by, ready.objective, plan)
+        if alone is not None:
+            found[BASELINE] = Trial(self.shaped, alone.texts, alone.objective, alone.plan, has_answers=False)
         return found
 
     def times(self, parts: Mapping[str, PlannedPart], trainings: Mapping[str, Trial]) -> dict[str, Estimate]:
@@ -233,6 +233,11 @@ class _Planning:
             found.append(f"How long {master.name} takes to answer was not timed: each answer would be paid for.")
         if table.choose == "by_loss" or student.is_narrower(table):
             found.append("Measuring what the teacher's parts are worth was not timed.")
+        if self.inputs.masker is not None:
+            found.append(
+                "The masked language model was not asked for texts, which takes time too; as many others stand for "
+                "them here."
+            )
         if self.recipe.quantize.max_lost < 1:
             found.append(
                 "Quantizing was not timed. Where the scheme costs more answers than quantize.max_lost accepts, "

@@ -12,6 +12,7 @@ from limbeck.distill import (
     LiveTeacher,
     Objective,
     TrainingPlan,
+    baseline_plan,
     distillation_plan,
     kept_and_computed,
     live_teacher,
@@ -75,6 +76,40 @@ class Shaped:
             return None
         layer = recipe.distill.relation_layer
         return live_teacher(self.origin.model, taken=self.pattern.layers, objective=objective, relation_layer=layer)
+
+
+@dataclass(frozen=True)
+class Alone:
+    """The same student without the teacher.
+
+    Args:
+        texts: What it learns from.
+        objective: What it is pulled to.
+        plan: How it is trained.
+    """
+
+    texts: Examples
+    objective: Objective
+    plan: TrainingPlan
+
+
+def baseline_of(
+    recipe: Recipe, train: Examples, taught_by: Examples, objective: Objective, plan: TrainingPlan
+) -> Alone | None:
+    """The no-teacher baseline: on labels, or, where vectors are asked for, on texts alone; None where there is none.
+
+    Args:
+        recipe: Whether it wants one.
+        train: The training texts that were given.
+        taught_by: All that the student learns from.
+        objective: What the student is pulled to.
+        plan: How it is trained.
+    """
+    has_labels = train.labels is not None
+    alone = objective.alone(has_labels=has_labels)
+    if not recipe.distill.baseline or alone is None:
+        return None
+    return Alone(train if has_labels else taught_by, alone, baseline_plan(plan, has_labels=has_labels))
 
 
 def sketched(origin: Origin, recipe: Recipe) -> Shaped:
@@ -215,6 +250,11 @@ def planned_objective(origin: Origin, train: Examples, recipe: Recipe) -> Object
             f"The student has places for {token_limit(planned.to_dict())} tokens, but texts may have "
             f"{origin.encoder.max_tokens}.",
             hint=f"Raise max_position_embeddings in {recipe.student.config}, or lower data.max_tokens.",
+        )
+    if heads.pooling_of(config) is not None and planned.hidden_size != config.hidden_size:
+        raise RecipeError(
+            f"The student's vectors would have {planned.hidden_size} numbers, the teacher's have {config.hidden_size}.",
+            hint="Leave student.hidden_size and student.heads out; other parts of a layer may be cut.",
         )
     return objective_of(
         recipe, student=planned, teacher=config, has_labels=train.labels is not None, has_states=origin.is_teacher

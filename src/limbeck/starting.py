@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from limbeck.recipe import Recipe
 from limbeck.scheme import Scheme
 from limbeck.tasks import TASKS
 from limbeck.teacher import Teacher, TeacherSource
+from limbeck.teacher.masked import Masker, load_masker, masked_texts
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,14 @@ class Inputs:
         origin: What the student starts from; the teacher itself where that can be.
         parts: The texts, parted.
         extra: Texts without labels to learn from too.
+        masker: A masked language model that makes some up.
     """
 
     master: Teacher
     origin: Origin
     parts: Parts
     extra: Examples | None = None
+    masker: Masker | None = None
 
 
 def read_inputs(
@@ -77,7 +80,11 @@ def read_inputs(
     if recipe.data.extra_texts is not None:
         source = recipe.data.extra_texts
         extra = data.read_extra(source, parts, columns=recipe.data, task=master.task, progress=progress)
-    return Inputs(master, origin, parts, extra)
+    masker = None
+    if recipe.distill.masker is not None:
+        limit, place = recipe.data.max_tokens, work / "masker"
+        masker = load_masker(recipe.distill.masker, settings=recipe.teacher, max_tokens=limit, work=place)
+    return Inputs(master, origin, parts, extra, masker)
 
 
 @dataclass(frozen=True)
@@ -117,7 +124,10 @@ def start(inputs: Inputs, recipe: Recipe, *, work: Path, progress: Progress = SI
     parts = inputs.parts
     objective = shaping.planned_objective(inputs.origin, parts.train, recipe)
     given = parts.train if inputs.extra is None else parts.train.joined(inputs.extra)
-    more = made_up(inputs.master, parts, recipe, progress=progress)
+    masked = None
+    if inputs.masker is not None:
+        masked = partial(masked_texts, inputs.masker, parts.train, seed=recipe.seed, work=work, progress=progress)
+    more = made_up(inputs.master, parts, recipe, masked=masked, progress=progress)
     taught_by = given.joined(more)
     origin = student.trimmed(inputs.origin, recipe.student, corpus=taught_by, work=work, progress=progress)
     _refuse_impossible(origin, recipe)
