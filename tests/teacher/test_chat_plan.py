@@ -14,7 +14,7 @@ from other_teachers import data, recipe
 def test_a_plan_pays_for_nothing(server: ChatServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A failure would spend money to say what spending it would cost, or keep the cost to itself."""
     monkeypatch.setattr(estimating, "_ROUND_SECONDS", 0.01)
-    chat = {"model": "some-model", "input_cost": 1000.0, "output_cost": 1000.0}
+    chat = {"model": "some-model", "price_per_million_input_tokens": 9.0, "price_per_million_output_tokens": 9.0}
     given = {"signals": tmp_path / "signals", "layers": [1]}
     found = plan(server.url, data(tmp_path), recipe=recipe(tmp_path, teacher={"chat": chat}), **given)
     assert server.requests == []
