@@ -209,3 +209,12 @@ def test_tables_of_labels_come_back_from_toml() -> None:
     assert Recipe.from_dict(tomllib.loads(recipe_toml(recipe.model_dump(mode="json")))) == recipe
     read = tomllib.loads(recipe.to_toml())["teacher"]["chat"]["parameters"]
     assert [type(value) for value in read.values()] == [int, float, bool, str]
+
+
+def test_the_usual_agreement_hangs_on_the_task() -> None:
+    """A failure would refuse good vectors by a bound for labels, or overrule what somebody said."""
+    assert Recipe().settled("embeddings").tolerances.min_agreement == 0.8
+    assert Recipe().settled("classification").tolerances.min_agreement == 0.9
+    said = Recipe.from_dict({"task": "embeddings", "verify": {"tolerances": {"min_agreement": 0.9}}})
+    assert said.settled("embeddings").tolerances.min_agreement == 0.9
+    assert "min_agreement" not in Recipe().settled("embeddings").tolerances.model_fields_set

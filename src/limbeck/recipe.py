@@ -165,11 +165,17 @@ class QuantizeTable(Table):
         return notation
 
 
+_USUAL_AGREEMENT = {"embeddings": 0.8}
+"""Where the usual bound means something else: a mean cosine of 0.8 and more keeps nearly all of a rank correlation."""
+
+
 class Tolerances(Table):
     """What the user accepts. A tolerance that is not given is not checked."""
 
     min_retention: float | None = Field(0.98, ge=0, description="Artifact's score / teacher's score.")
-    min_agreement: float | None = Field(0.90, ge=0, le=1, description="With the teacher, as the task measures it.")
+    min_agreement: float | None = Field(
+        0.90, ge=0, le=1, description="With the teacher, as the task measures it. Default for embeddings: 0.8."
+    )
     min_score: float | None = Field(None, ge=0, le=1, description="Accuracy, F1 or correlation: the task's own.")
     max_size_mb: float | None = Field(None, gt=0, description="Megabytes (10^6 bytes) of model and tokenizer that run.")
     max_latency_ms: float | None = Field(None, gt=0, description="p50 at batch 1, milliseconds.")
@@ -202,8 +208,14 @@ class Recipe(Table):
     verify: VerifyTable = VerifyTable()
 
     def settled(self, task: str) -> Self:
-        """The same recipe, with `task` where it says that the task is to be found."""
-        return self if self.task != AUTO else self.model_copy(update={"task": task})
+        """The same recipe, with `task` where it says that the task is to be found, and defaults that hang on it."""
+        found = self if self.task != AUTO else self.model_copy(update={"task": task})
+        given = self.verify.tolerances
+        if found.task not in _USUAL_AGREEMENT or "min_agreement" in given.model_fields_set:
+            return found
+        values = {**vars(given), "min_agreement": _USUAL_AGREEMENT[found.task]}
+        tolerances = Tolerances.model_construct(_fields_set=set(given.model_fields_set), **values)
+        return found.model_copy(update={"verify": found.verify.model_copy(update={"tolerances": tolerances})})
 
     @property
     def tolerances(self) -> Tolerances:
