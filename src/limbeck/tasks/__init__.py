@@ -2,9 +2,14 @@
 
 from limbeck.tasks.classification import Classification
 from limbeck.tasks.multi_label import MultiLabel
+from limbeck.tasks.question_answering import QuestionAnswering
 from limbeck.tasks.regression import Regression
 from limbeck.tasks.task import Answer, LabelKind, MeasureWords, Task
+from limbeck.tasks.token_classification import TokenClassification
 
-TASKS: dict[str, Task] = {task.name: task for task in (Classification(), MultiLabel(), Regression())}
+TASKS: dict[str, Task] = {
+    task.name: task
+    for task in (Classification(), MultiLabel(), Regression(), TokenClassification(), QuestionAnswering())
+}
 
 __all__ = ["TASKS", "Answer", "LabelKind", "MeasureWords", "Task"]
