@@ -77,6 +77,8 @@ FAMILIES: Mapping[str, Family] = {
     )
 }
 
+TOKEN_HEADS = ("ForTokenClassification", "ForQuestionAnswering")
+"""Heads that read every token; all others read the first one, or a mean."""
 REFUSED: Mapping[str, str] = {
     "deberta": "DeBERTa v1 keeps queries, keys and values in one matrix of another layout; v2 and v3 are supported",
     "funnel": "it shortens the sequence between its blocks, so its layers cannot be taken over one by one",
@@ -95,6 +97,11 @@ REFUSED: Mapping[str, str] = {
 def layer_count(config: "PreTrainedConfig") -> int:
     """Layers of a model of a known family."""
     return int(getattr(config, FAMILIES[config.model_type].count_field))
+
+
+def answers_by_token(model: object) -> bool:
+    """Whether a model's head gives logits for every token, by the name that transformers has for it."""
+    return type(model).__name__.endswith(TOKEN_HEADS)
 
 
 def refusal(config: Mapping[str, Any]) -> str | None:

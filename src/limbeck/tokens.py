@@ -219,7 +219,9 @@ class TextEncoder:
                     hint="Give the contexts as second texts: model(questions, contexts).",
                 )
             within = text_pairs
-            parted = windows_on_contexts(self._tokenizer, texts, text_pairs, segments=self._segments)
+            parted = windows_on_contexts(
+                self._tokenizer, texts, text_pairs, max_tokens=self.max_tokens, segments=self._segments
+            )
         rows = [window for of_text in parted.windows for window in of_text]
         return EncodedTexts(
             ids=[window.ids for window in rows],

@@ -40,7 +40,7 @@ class Ragged:
             dtype: Of the entries.
             width: Shape of one entry.
         """
-        arrays = [np.asarray(row, dtype=dtype).reshape(-1, *width) for row in rows]
+        arrays: list[NDArray[Any]] = [np.asarray(row, dtype=dtype).reshape(-1, *width) for row in rows]
         values = np.concatenate(arrays) if arrays else np.empty((0, *width), dtype)
         return cls(values, starts_of([len(row) for row in arrays]))
 
@@ -150,7 +150,7 @@ class UnitLogits:
     @property
     def n_classes(self) -> int:
         """Columns of the logits."""
-        return self.values.shape[1]
+        return int(self.values.shape[1])
 
     @property
     def rows(self) -> Ragged:

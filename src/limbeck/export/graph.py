@@ -78,14 +78,30 @@ class Graph:
         fixed = (self.floats(scale), self.bytes(zero_point))
         return self.once(("quantized", value, *fixed), lambda: (self.node("QuantizeLinear", value, *fixed), *fixed))
 
-    def model(self, *, inputs: Sequence[str], output: Value, n_classes: int) -> onnx.ModelProto:
-        """The whole as a model with int64 inputs (batch, sequence) and one output `logits` (batch, classes)."""
+    def model(
+        self, *, inputs: Sequence[str], output: Value, n_classes: int, by_token: bool = False, ends: bool = False
+    ) -> onnx.ModelProto:
+        """The whole as a model with int64 inputs (batch, sequence) and float32 outputs.
+
+        Args:
+            inputs: Their names.
+            output: What becomes `logits`: (batch, classes), or (batch, sequence, classes).
+            n_classes: The last axis of `logits`.
+            by_token: Whether every token has logits.
+            ends: Whether the two columns are given by themselves too, each (batch, sequence), under the names that
+                other tools look for in models that answer questions: `start_logits`, `end_logits`.
+        """
         self._nodes.append(helper.make_node("Identity", [output], ["logits"]))
+        shape: list[str | int | None] = ["batch", *(["sequence"] if by_token else []), n_classes]
+        outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, shape)]
+        for column, name in enumerate(("start_logits", "end_logits") if ends else ()):
+            self._nodes.append(helper.make_node("Gather", [output, self.integers(column)], [name], axis=2))
+            outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", "sequence"]))
         graph = helper.make_graph(
             self._nodes,
             "classifier",
             [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "sequence"]) for name in inputs],
-            [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", n_classes])],
+            outputs,
             [self._constants[name] for name in sorted(self._constants)],
         )
         opsets = [helper.make_opsetid("", OPSET)]

@@ -1,7 +1,8 @@
 """The encoder that most families share: embeddings, blocks with the norm after each residual, a head on one token.
 
 A family says where its weights live; this file says what is computed. In the last block only the first token asks,
-since the head reads nothing else: keys and values are made for all tokens, everything after for one a text.
+since the head reads nothing else: keys and values are made for all tokens, everything after for one a text. Where the
+head is one linear layer over every token, the last block is as the others.
 """
 
 from collections.abc import Sequence
@@ -89,7 +90,7 @@ def write_post_norm(
     tokens: Tokens | None = None,
     rescore: Sequence[Rescore] = (),
 ) -> Value:
-    """Write the classifier; gives its logits (B, classes).
+    """Write the classifier; gives its logits (B, classes), or (B, S, classes) where every token has its own.
 
     Args:
         graph: The graph written to.
@@ -105,7 +106,7 @@ def write_post_norm(
         attend_here = partial(
             attend, graph, hidden, weights, block.heads, tokens=tokens, rescore=rescore[index] if rescore else None
         )
-        if index < len(encoder.blocks) - 1:
+        if weights.token_head or index < len(encoder.blocks) - 1:
             asking, context = hidden, attend_here()
         else:
             texts = by_text(graph, hidden, tokens, encoder.hidden_size)
@@ -122,8 +123,17 @@ def write_post_norm(
         inner = activation(graph, linear(graph, attended, weights, [Part(block.up)]), encoder.activation)
         hidden = graph.node("Add", linear(graph, inner, weights, [Part(block.down)]), attended)
         hidden = layer_norm(graph, hidden, weights, block.output_norm, epsilon=encoder.epsilon)
+    if weights.token_head:
+        return token_logits(graph, hidden, weights, tokens)
     pooled = activation(graph, linear(graph, hidden, weights, [Part(encoder.head.hidden)]), encoder.head.activation)
     return linear(graph, pooled, weights, [Part(encoder.head.logits)])
+
+
+def token_logits(graph: Graph, hidden: Value, weights: Weights, tokens: Tokens) -> Value:
+    """(B * S, hidden) -> (B, S, classes): a linear layer over every token."""
+    assert weights.token_head is not None
+    logits = linear(graph, hidden, weights, [Part(weights.token_head)])
+    return by_text(graph, logits, tokens, weights.n_outputs)
 
 
 def write_embeddings(graph: Graph, weights: Weights, encoder: PostNormEncoder, tokens: Tokens) -> Value:

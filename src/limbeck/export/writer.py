@@ -55,10 +55,11 @@ def write_onnx(model: PreTrainedModel, path: Path, *, packed: PackedWeights | No
     """Write a classifier as an ONNX file; of standard operators, but for weights with a scale for each group of inputs.
 
     Inputs are `input_ids`, `attention_mask` and, where the family reads them, `token_type_ids`: int64 (batch,
-    sequence), both free. The output is `logits`: float32 (batch, classes). The same model gives the same bytes.
+    sequence), both free. The output is `logits`: float32 (batch, classes), or (batch, sequence, classes) where the head
+    answers for every token. The same model gives the same bytes.
 
     Args:
-        model: A student (or teacher) with a classification head.
+        model: A student (or teacher) with a head for classes, tags or answers.
         path: The file; whole, or as it was before.
         packed: Its quantized weights; None writes a float32 graph.
 
@@ -87,10 +88,17 @@ def _content(model: PreTrainedModel, *, packed: PackedWeights | None) -> tuple[t
     """The names of the graph's inputs, and the whole file."""
     graph = Graph()
     writer = SUPPORTED_FAMILIES[model.config.model_type]
-    logits = writer.write(graph, Weights.of(model, packed), model.config)
+    weights = Weights.of(model, packed)
+    logits = writer.write(graph, weights, model.config)
     inputs = writer.inputs(model.config)
     assert model.config.num_labels is not None
-    return inputs, graph.model(inputs=inputs, output=logits, n_classes=model.config.num_labels)
+    return inputs, graph.model(
+        inputs=inputs,
+        output=logits,
+        n_classes=model.config.num_labels,
+        by_token=weights.token_head is not None,
+        ends=type(model).__name__.endswith("ForQuestionAnswering"),
+    )
 
 
 def refuse_unsupported(config: PreTrainedConfig) -> None:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from limbeck.families import FAMILIES, layer_count
+from limbeck.families import FAMILIES, answers_by_token, layer_count
 from limbeck.packing import (
     LARGEST_CODE,
     STORED_SCALE_BITS,
@@ -280,6 +280,8 @@ def baked(model: "PreTrainedModel", *, scheme: str) -> QuantizedStudent:
 
 def _last_layer(model: "PreTrainedModel") -> dict[str, str]:
     """Layers of the last block whose inputs the graph sees otherwise: name -> `FakeLinear.reads`."""
+    if answers_by_token(model):
+        return {}
     family = FAMILIES[model.config.model_type]
     prefix = f"{family.layers_prefix}{layer_count(model.config) - 1}."
     reads = {f"{prefix}{name}": "none" for name in family.last_keys}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from limbeck.families import FAMILIES, layer_count
+from limbeck.families import FAMILIES, answers_by_token, layer_count
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -30,13 +30,13 @@ def first_token_at_last(model: "PreTrainedModel") -> Iterator[None]:
     """Within, the last layer goes on behind its attention with the first token only, as the head reads no other.
 
     Logits and gradients stay what they are; the last hidden state becomes (batch, 1, hidden). Where the family does
-    not allow it, nothing changes.
+    not allow it, and where the head reads every token, nothing changes.
 
     Args:
         model: A classifier of a known family.
     """
     family = FAMILIES[model.config.model_type]
-    if family.behind_attention is None:
+    if family.behind_attention is None or answers_by_token(model):
         yield
         return
     last = layer_count(model.config) - 1

@@ -25,6 +25,7 @@ from limbeck.export.attention import (
 from limbeck.export.graph import Graph, Value
 from limbeck.export.layers import activation, layer_norm
 from limbeck.export.linear import Part, linear
+from limbeck.export.post_norm import token_logits
 from limbeck.export.tables import look_up
 from limbeck.export.weights import Weights
 
@@ -41,7 +42,8 @@ def write(graph: Graph, weights: Weights, config: Any) -> Value:  # noqa: ANN401
     size = config.hidden_size
     hidden = by_token(graph, look_up(graph, "input_ids", weights, "model.embeddings.tok_embeddings.weight"), size)
     hidden = layer_norm(graph, hidden, weights, "model.embeddings.norm", epsilon=config.norm_eps)
-    reads_first = config.classifier_pooling == "cls"
+    by_token_too = weights.token_head is not None
+    reads_first = config.classifier_pooling == "cls" and not by_token_too
     for index, kind in enumerate(config.layer_types):
         layer = f"model.layers.{index}."
         only_first = reads_first and index == config.num_hidden_layers - 1
@@ -63,9 +65,11 @@ def write(graph: Graph, weights: Weights, config: Any) -> Value:  # noqa: ANN401
         normed = layer_norm(graph, hidden, weights, f"{layer}mlp_norm", epsilon=config.norm_eps)
         hidden = graph.node("Add", hidden, _gated(graph, normed, weights, config, layer))
     hidden = layer_norm(graph, hidden, weights, "model.final_norm", epsilon=config.norm_eps)
-    pooled = hidden if reads_first else _mean(graph, by_text(graph, hidden, tokens, size))
+    pooled = hidden if reads_first or by_token_too else _mean(graph, by_text(graph, hidden, tokens, size))
     pooled = activation(graph, linear(graph, pooled, weights, [Part("head.dense")]), config.classifier_activation)
     pooled = layer_norm(graph, pooled, weights, "head.norm", epsilon=config.norm_eps)
+    if by_token_too:
+        return token_logits(graph, pooled, weights, tokens)
     return linear(graph, pooled, weights, [Part("classifier")])
 
 
