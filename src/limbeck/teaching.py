@@ -24,6 +24,7 @@ from limbeck.tasks import TASKS, Task  # noqa: E402
 from limbeck.tasks.regression import spread_of  # noqa: E402
 from limbeck.teacher.encoder import Encoder, load_encoder  # noqa: E402
 from limbeck.tokens import TOKENIZER_CONFIG_FILE, TOKENIZER_FILE  # noqa: E402
+from limbeck.units import Ragged  # noqa: E402
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -129,13 +130,13 @@ class _Scale:
     def of(cls, examples: Examples) -> "_Scale":
         """That of the numbers of these examples; labels that are no numbers have none."""
         labels = examples.labels
-        if labels is None or labels.dtype.kind != "f":
+        if labels is None or isinstance(labels, Ragged) or labels.dtype.kind != "f":
             return cls()
         return cls(float(labels.mean()), spread_of(labels))
 
     def taken_off(self, examples: Examples) -> Examples:
         """The same examples, their numbers standardized."""
-        if self == _Scale() or examples.labels is None:
+        if self == _Scale() or examples.labels is None or isinstance(examples.labels, Ragged):
             return examples
         return replace(examples, labels=(examples.labels.astype(np.float64) - self.mean) / self.spread)
 

@@ -24,6 +24,7 @@ from limbeck.examples import Examples
 from limbeck.recipe import Tolerances
 from limbeck.records import ARTIFACT, BASELINE, STUDENT, DistillationGain, ModelScores, Saturation, Timing, Verdict
 from limbeck.tasks import TASKS, LabelKind, Task
+from limbeck.units import Ragged
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ def _check_examples(examples: Examples, task: Task, *, has_teacher: bool) -> Non
                 hint="Bring labels to measure the score, or the teacher's signals to measure agreement.",
             )
         return
-    if task.label_kind is not LabelKind.CLASS:
+    if task.label_kind is not LabelKind.CLASS or isinstance(examples.labels, Ragged):
         return
     n_classes = len(examples.label_names)
     outside = np.flatnonzero((examples.labels < 0) | (examples.labels >= n_classes))
