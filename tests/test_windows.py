@@ -10,7 +10,7 @@ from transformers import AutoTokenizer
 from limbeck.errors import DataError
 from limbeck.tokens import TextEncoder
 from limbeck.units import NOWHERE
-from limbeck.windows import Reads, joined_words, words_within
+from limbeck.windows import ReadingRules, Reads, joined_words, words_within
 from tiny import write_tokenizer
 
 WORDS = [["play", "awfulness", ",", "my", "@mum's", "songs"], ["\u200b", "great", "Straße", "7:30"], ["the"] * 40]
@@ -44,7 +44,9 @@ def byte_level(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_words_answer_from_their_first_pieces_as_in_transformers(folder: Path) -> None:
     """A failure would give a word the tag of a neighbour; the twin is transformers with is_split_into_words."""
-    encoded = TextEncoder(folder, max_tokens=32, reads=Reads.WORDS).encode([joined_words(words) for words in WORDS])
+    encoded = TextEncoder(folder, max_tokens=32, rules=ReadingRules(Reads.WORDS)).encode(
+        [joined_words(words) for words in WORDS]
+    )
     twin = AutoTokenizer.from_pretrained(folder)(WORDS, is_split_into_words=True, truncation=True, max_length=32)
     assert encoded.ids == twin["input_ids"]
     assert encoded.truncated == (2,)
@@ -64,7 +66,7 @@ def test_a_blank_before_a_word_belongs_to_no_word(byte_level: Path) -> None:
     """Byte-level tokenizers begin tokens with the blank; the word before it would answer twice, and this one never."""
     words = ["great", "song", "ü", "awful"]
     text = joined_words(words)
-    encoded = TextEncoder(byte_level, max_tokens=64, reads=Reads.WORDS).encode([text])
+    encoded = TextEncoder(byte_level, max_tokens=64, rules=ReadingRules(Reads.WORDS)).encode([text])
     assert encoded.reading is not None
     assert [text[start:end] for start, end in encoded.reading.units.spans[0]] == words
     pieces = Tokenizer.from_file(str(byte_level / "tokenizer.json")).encode(text).tokens
@@ -74,7 +76,7 @@ def test_a_blank_before_a_word_belongs_to_no_word(byte_level: Path) -> None:
 @pytest.mark.parametrize("kind", ["folder", "byte_level"])
 def test_windows_hold_the_whole_context_and_overlap(kind: str, request: pytest.FixtureRequest) -> None:
     """A failure would lose the answers that stand behind the first window, or at an edge."""
-    encoder = TextEncoder(request.getfixturevalue(kind), max_tokens=40, reads=Reads.CONTEXT, overlap=12)
+    encoder = TextEncoder(request.getfixturevalue(kind), max_tokens=40, rules=ReadingRules(Reads.CONTEXT, overlap=12))
     encoded = encoder.encode(["What is good?", "Who?"], [CONTEXT, "My mum."])
     reading = encoded.reading
     assert reading is not None
@@ -95,7 +97,9 @@ def test_windows_hold_the_whole_context_and_overlap(kind: str, request: pytest.F
 
 def test_contexts_are_read_as_transformers_reads_them(folder: Path) -> None:
     """The twin is transformers with a stride: the same ids in the same windows."""
-    encoded = TextEncoder(folder, max_tokens=40, reads=Reads.CONTEXT, overlap=12).encode(["What is good?"], [CONTEXT])
+    encoded = TextEncoder(folder, max_tokens=40, rules=ReadingRules(Reads.CONTEXT, overlap=12)).encode(
+        ["What is good?"], [CONTEXT]
+    )
     twin = AutoTokenizer.from_pretrained(folder)(
         "What is good?", CONTEXT, truncation="only_second", max_length=40, stride=12, return_overflowing_tokens=True,
         return_token_type_ids=True,
@@ -106,19 +110,19 @@ def test_contexts_are_read_as_transformers_reads_them(folder: Path) -> None:
 
 def test_a_long_question_leaves_room_for_its_context(folder: Path) -> None:
     """A failure would be the tokenizer's own exception, or windows without a word of context."""
-    encoded = TextEncoder(folder, max_tokens=32, reads=Reads.CONTEXT).encode(
+    encoded = TextEncoder(folder, max_tokens=32, rules=ReadingRules(Reads.CONTEXT)).encode(
         ["who is it and " * 40, "who"], ["My mum."] * 2
     )
     assert encoded.truncated == (0,)
     assert encoded.reading is not None
     assert [len(row) for row in encoded.reading.units.spans] == [4, 4]
     with pytest.raises(DataError, match="got questions alone"):
-        TextEncoder(folder, max_tokens=32, reads=Reads.CONTEXT).encode(["who"])
+        TextEncoder(folder, max_tokens=32, rules=ReadingRules(Reads.CONTEXT)).encode(["who"])
 
 
 def test_padded_rows_give_back_the_logits_of_their_units(folder: Path) -> None:
     """A failure would read the logits of padding, or of another text of the batch."""
-    encoder = TextEncoder(folder, max_tokens=32, reads=Reads.WORDS)
+    encoder = TextEncoder(folder, max_tokens=32, rules=ReadingRules(Reads.WORDS))
     encoded = encoder.encode([joined_words(words) for words in WORDS])
     batch = encoder.pad(encoded, [1, 0])
     numbered = np.arange(batch.input_ids.size, dtype=np.float32).reshape(*batch.input_ids.shape, 1)
@@ -134,9 +138,9 @@ def test_padded_rows_give_back_the_logits_of_their_units(folder: Path) -> None:
 
 def test_what_a_model_answers_for_is_part_of_the_fingerprint(folder: Path) -> None:
     """Signals of other units would be taken for these."""
-    made = [TextEncoder(folder, max_tokens=64), TextEncoder(folder, max_tokens=64, reads=Reads.WORDS),
-            TextEncoder(folder, max_tokens=64, reads=Reads.CONTEXT, overlap=8),
-            TextEncoder(folder, max_tokens=64, reads=Reads.CONTEXT, overlap=16)]  # fmt: skip
+    made = [TextEncoder(folder, max_tokens=64), TextEncoder(folder, max_tokens=64, rules=ReadingRules(Reads.WORDS)),
+            TextEncoder(folder, max_tokens=64, rules=ReadingRules(Reads.CONTEXT, overlap=8)),
+            TextEncoder(folder, max_tokens=64, rules=ReadingRules(Reads.CONTEXT, overlap=16))]  # fmt: skip
     assert len({encoder.fingerprint for encoder in made}) == 4
 
 

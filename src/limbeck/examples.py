@@ -39,6 +39,11 @@ class Examples:
     def __len__(self) -> int:
         return len(self.texts)
 
+    @property
+    def within(self) -> tuple[str, ...]:
+        """(n,) what the characters of answers are counted in: the second text of a pair, else the text."""
+        return self.texts if self.text_pairs is None else self.text_pairs
+
     @cached_property
     def text_fingerprints(self) -> tuple[str, ...]:
         """(n,) the key of each text's answer in the signals; see `fingerprint.of_text`."""

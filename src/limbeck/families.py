@@ -124,6 +124,11 @@ def answers_by_token(model: object) -> bool:
     return type(model).__name__.endswith(TOKEN_HEADS)
 
 
+def answers_with_ends(model: object) -> bool:
+    """Whether these logits are the ends of answers."""
+    return type(model).__name__.endswith(TOKEN_HEADS[-1])
+
+
 def refusal(config: Mapping[str, Any]) -> str | None:
     """Why a model with this config.json cannot be a teacher, as half a sentence; None when its family is known."""
     model_type = config.get("model_type")

@@ -113,7 +113,8 @@ def agreement_of(model: "PreTrainedModel", packed: PackedWeights | None, lessons
         path = Path(folder) / "model.onnx"
         write_onnx(model, path, packed=packed)
         logits = _logits(Engine(path, threads=1), lessons)
-    return task.agreement_of(logits, lessons.validation_targets.teacher_logits.numpy()).value
+    read, names = lessons.validation.as_logits, tuple((model.config.id2label or {}).values())
+    return task.agreement_of(read(logits), read(lessons.validation_targets.teacher_logits.numpy()), names).value
 
 
 def _logits(engine: Engine, lessons: Lessons) -> NDArray[np.float32]:
@@ -121,7 +122,7 @@ def _logits(engine: Engine, lessons: Lessons) -> NDArray[np.float32]:
     assert lessons.validation_targets.teacher_logits is not None
     logits = np.empty(lessons.validation_targets.teacher_logits.shape, np.float32)
     for rows in batching.served_by_length(texts.lengths):
-        logits[rows] = engine.run(lessons.encoder.pad(texts, rows))
+        logits[texts.answers_of(rows)] = engine.run(lessons.encoder.pad(texts, rows))
     return logits
 
 

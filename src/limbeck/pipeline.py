@@ -13,12 +13,11 @@ extras.need("train", what="Compressing a teacher")
 from limbeck import data, ladder, machine, mixing, places, report, shaping, student, teacher  # noqa: E402
 from limbeck.asking import TAUGHT_BY, ask, made_up, refuse_made_up  # noqa: E402
 from limbeck.distill import (  # noqa: E402
-    Lessons,
     Objective,
     baseline_plan,
     learn,
+    lessons_of,
     live_teacher,
-    targets_of,
 )
 from limbeck.evaluate import Evidence, refuse_unmeasurable  # noqa: E402
 from limbeck.examples import Examples, Parts  # noqa: E402
@@ -33,9 +32,9 @@ from limbeck.recipe import Recipe  # noqa: E402
 from limbeck.records import NOT_JUDGED, RunRecord, TrainingRecord, Verdict  # noqa: E402
 from limbeck.run_folder import RunFolder, claimed  # noqa: E402
 from limbeck.scheme import Scheme  # noqa: E402
-from limbeck.signals import Signals  # noqa: E402
 from limbeck.tasks.regression import spread_of  # noqa: E402
 from limbeck.teacher import Teacher, TeacherSource  # noqa: E402
+from limbeck.units import values_of  # noqa: E402
 
 _NO_WEIGHT_CHANGES_BY = {"verify": True, "student": {"encoder", "config"}, "teacher": {"chat"}}
 """Knobs that change no weight, or that are told by what stands where they point."""
@@ -141,6 +140,7 @@ def read_inputs(
     parts = data.split(
         data.to_examples(tables(master.task), master.label_names, progress=progress), settings=recipe.data
     )
+    data.refuse_unanswerable(parts, recipe.data)
     for sentence in data.in_sentences(parts.leaks):
         progress.say(sentence)
     refuse_unmeasurable(
@@ -192,13 +192,14 @@ def walk(
     kept = shaping.kept(origin, parts.train, objective, recipe, n_texts=len(taught_by), progress=progress)
     wanted = {TAUGHT_BY: taught_by, "validation": parts.validation, "held_out": parts.held_out}
     with folder.stage("labelling"):
-        asked, answers, labelling = ask(master, wanted, settings=recipe.teacher, root=root, progress=progress)
+        asked, answers, labelling = ask(master, wanted, recipe, root=root, progress=progress)
     taught_by, parts = asked[TAUGHT_BY], replace(parts, validation=asked["validation"], held_out=asked["held_out"])
     with folder.stage("distillation"):
         shaped = shaping.shape(origin, parts.train, recipe, work=students, progress=progress)
         plan = shaped.plan(recipe, n_texts=len(taught_by))
-        lessons = _lessons(origin, taught_by, answers[TAUGHT_BY], parts.validation, answers["validation"])
-        objective = replace(objective, spread=spread_of(answers[TAUGHT_BY].logits))
+        judged_by = (parts.validation, answers["validation"])
+        lessons = lessons_of(origin.encoder, (taught_by, answers[TAUGHT_BY]), judged_by, task=recipe.task)
+        objective = replace(objective, spread=spread_of(values_of(answers[TAUGHT_BY].logits)))
         if objective.needs_live_teacher:
             layer = recipe.distill.relation_layer
             live = live_teacher(origin.model, taken=shaped.pattern.layers, objective=objective, relation_layer=layer)
@@ -216,7 +217,7 @@ def walk(
         with folder.stage("no-teacher baseline"):
             baseline = learn(
                 shaped.build,
-                _lessons(origin, parts.train, None, parts.validation, answers["validation"]),
+                lessons_of(origin.encoder, (parts.train, None), judged_by, task=recipe.task),
                 objective=Objective({"true_labels": 1.0}, task=recipe.task, spread=objective.spread),
                 plan=baseline_plan(plan),
                 work=students,
@@ -344,18 +345,6 @@ def _told_of(master: Teacher, origin: Origin) -> dict[str, str]:
     """The teacher as records that ship have it; and the encoder that the student starts from, where that is another."""
     own = {} if origin.is_teacher else {f"encoder {name}": value for name, value in origin.told.items()}
     return {**master.told, **own}
-
-
-def _lessons(
-    origin: Origin, train: Examples, signals: Signals | None, validation: Examples, validation_signals: Signals
-) -> Lessons:
-    return Lessons(
-        encoder=origin.encoder,
-        train=origin.encoder.encode(train.texts, train.text_pairs),
-        train_targets=targets_of(train, signals),
-        validation=origin.encoder.encode(validation.texts, validation.text_pairs),
-        validation_targets=targets_of(validation, validation_signals),
-    )
 
 
 def _tell(record: RunRecord, folder: RunFolder) -> Run:

@@ -12,7 +12,7 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
 from limbeck import data, files  # noqa: E402
-from limbeck.distill import Lessons, Objective, learn, targets_of, teaching_plan  # noqa: E402
+from limbeck.distill import Objective, learn, lessons_of, teaching_plan  # noqa: E402
 from limbeck.errors import LabelError  # noqa: E402
 from limbeck.examples import Examples, Parts  # noqa: E402
 from limbeck.progress import SILENT, Progress  # noqa: E402
@@ -81,25 +81,25 @@ def teach(
         parts = data.split(data.to_examples(tables, None, progress=progress), settings=recipe.data)
         for sentence in data.in_sentences(parts.leaks):
             progress.say(sentence)
+        data.refuse_unanswerable(parts, recipe.data)
         if parts.train.labels is None:
             raise LabelError(
                 f"{data_source} has no labels, and a teacher learns from labels.",
                 hint="Name their column: --data.label NAME.",
             )
         encoder = load_encoder(
-            encoder_source, settings=recipe.teacher, max_tokens=recipe.data.max_tokens, work=folder.work
+            encoder_source, settings=recipe.teacher, work=folder.work, task=recipe.task, data=recipe.data
         )
         folder.settle(_identity(encoder, parts, recipe))
         scale = _Scale.of(parts.train)
         with folder.stage("teaching"):
             learned = learn(
                 lambda: _with_new_head(encoder, parts, recipe),
-                Lessons(
-                    encoder=encoder.tokens,
-                    train=encoder.tokens.encode(parts.train.texts, parts.train.text_pairs),
-                    train_targets=targets_of(scale.taken_off(parts.train), None),
-                    validation=encoder.tokens.encode(parts.validation.texts, parts.validation.text_pairs),
-                    validation_targets=targets_of(scale.taken_off(parts.validation), None),
+                lessons_of(
+                    encoder.tokens,
+                    (scale.taken_off(parts.train), None),
+                    (scale.taken_off(parts.validation), None),
+                    task=recipe.task,
                 ),
                 objective=Objective({"true_labels": 1.0}, task=recipe.task),
                 plan=teaching_plan(recipe, n_texts=len(parts.train), hidden_size=encoder.hidden_size),

@@ -16,8 +16,9 @@ from limbeck import fingerprint
 from limbeck.errors import ArtifactError, DataError
 from limbeck.units import UnitLogits
 from limbeck.windows import (
-    USUAL_OVERLAP,
+    WHOLE_TEXTS,
     Reading,
+    ReadingRules,
     Reads,
     windows_on_contexts,
     windows_on_words,
@@ -58,6 +59,16 @@ class EncodedTexts:
     def lengths(self) -> list[int]:
         """Tokens of each row."""
         return [len(ids) for ids in self.ids]
+
+    @property
+    def n_texts(self) -> int:
+        """How many texts were read."""
+        return len(self.ids) if self.reading is None else len(self.reading.units)
+
+    @property
+    def owners(self) -> Ids:
+        """(rows,) number of each row's text; the rows of a text stand side by side."""
+        return np.arange(len(self.ids)) if self.reading is None else self.reading.owners
 
     @property
     def n_answers(self) -> int:
@@ -114,23 +125,13 @@ class TextEncoder:
         folder: Holds tokenizer.json, and tokenizer_config.json where the padding token is named.
         max_tokens: Longer texts are cut to this many tokens (of a pair, the longer text is cut first); contexts are
             read in windows of as many.
-        reads: What a model answers for.
-        overlap: Tokens that two neighbouring windows share; at most half of `max_tokens` are.
-        threshold: See `UnitLogits`.
+        rules: What a model answers for, and how it reads on where that is more than the text.
 
     Raises:
         ArtifactError: A file is missing or is no tokenizer.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        max_tokens: int,
-        reads: Reads = Reads.TEXT,
-        overlap: int = USUAL_OVERLAP,
-        threshold: float = 0.0,
-    ) -> None:
+    def __init__(self, folder: Path, *, max_tokens: int, rules: ReadingRules = WHOLE_TEXTS) -> None:
         path = folder / TOKENIZER_FILE
         try:
             self._tokenizer = Tokenizer.from_file(str(path))
@@ -142,9 +143,9 @@ class TextEncoder:
         cut_side = "left" if settings.get("truncation_side") == "left" else "right"
         inputs = settings.get("model_input_names")
         self._has_segments = not isinstance(inputs, list) or "token_type_ids" in inputs
-        self.max_tokens, self.reads, self.threshold = max_tokens, reads, threshold
+        self.max_tokens, self.rules, reads = max_tokens, rules, rules.reads
         self.pad_id = self._find_pad_id(settings.get("pad_token"))
-        overlap = min(overlap, max_tokens // 2) if reads is Reads.CONTEXT else 0
+        overlap = min(rules.overlap, max_tokens // 2) if reads is Reads.CONTEXT else 0
         named = [fingerprint.of_file(path), str(max_tokens), cut_side, str(self._has_segments), str(self.pad_id)]
         self.fingerprint = fingerprint.of_many([*named, *([] if reads is Reads.TEXT else [reads, str(overlap)])])
         self._tokenizer.no_padding()
@@ -167,7 +168,7 @@ class TextEncoder:
             DataError: See `check_texts`.
         """
         check_texts(texts, text_pairs)
-        if self.reads is not Reads.TEXT:
+        if self.rules.reads is not Reads.TEXT:
             return self._windows(texts, text_pairs)
         given = list(texts) if text_pairs is None else list(zip(texts, text_pairs, strict=True))
         if parallel:
@@ -209,7 +210,7 @@ class TextEncoder:
 
     def _windows(self, texts: Sequence[str], text_pairs: Sequence[str] | None) -> EncodedTexts:
         """Texts of words, or questions with their contexts, as windows."""
-        if self.reads is Reads.WORDS:
+        if self.rules.reads is Reads.WORDS:
             within = texts
             parted = windows_on_words(self._tokenizer, texts, segments=self._segments)
         else:
@@ -227,7 +228,7 @@ class TextEncoder:
             ids=[window.ids for window in rows],
             type_ids=[window.type_ids for window in rows],
             truncated=parted.cut,
-            reading=Reading.of(parted.windows, within, threshold=self.threshold),
+            reading=Reading.of(parted.windows, within, threshold=self.rules.threshold),
         )
 
     def _segments(self, encoding: Encoding) -> list[int]:

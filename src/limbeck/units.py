@@ -5,7 +5,8 @@ unit: batches, targets, signals and losses stay what they are, and only what bel
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -120,6 +121,20 @@ class Units:
     def __len__(self) -> int:
         return len(self.texts)
 
+    def take(self, rows: Sequence[int] | Indices) -> "Units":
+        """Those of these texts, in this order."""
+        return Units(self.spans.take(rows), tuple(self.texts[int(row)] for row in rows))
+
+    def joined(self, others: "Units") -> "Units":
+        """These texts, then others."""
+        return Units(self.spans.joined(others.spans), self.texts + others.texts)
+
+    def are_those_of(self, others: "Units") -> bool:
+        """Whether both stand in the same places of as many texts."""
+        return np.array_equal(self.spans.starts, others.spans.starts) and np.array_equal(
+            self.spans.values, others.spans.values
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class UnitLogits:
@@ -156,3 +171,24 @@ class UnitLogits:
     def rows(self) -> Ragged:
         """The logits by text."""
         return self.units.spans.with_values(self.values)
+
+    def columns(self, order: Sequence[int]) -> "UnitLogits":
+        """These columns, in this order."""
+        return replace(self, values=self.values[:, list(order)])
+
+    def joined(self, others: "UnitLogits") -> "UnitLogits":
+        """These texts, then others that were answered alike."""
+        return replace(self, values=np.concatenate([self.values, others.values]), units=self.units.joined(others.units))
+
+
+def together(pieces: Sequence[Any]) -> Any:  # noqa: ANN401  (arrays, or UnitLogits)
+    """The logits of several sets of texts, one set after the other; all are arrays, or all `UnitLogits`."""
+    if isinstance(pieces[0], UnitLogits):
+        return reduce(UnitLogits.joined, pieces)
+    return np.concatenate(pieces)
+
+
+def values_of(logits: Any) -> NDArray[np.floating]:  # noqa: ANN401  (an array, or UnitLogits)
+    """All rows of logits, whatever they belong to."""
+    found: NDArray[np.floating] = logits.values if isinstance(logits, UnitLogits) else logits
+    return found

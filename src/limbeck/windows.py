@@ -35,6 +35,24 @@ class Reads(StrEnum):
 
 
 @dataclass(frozen=True)
+class ReadingRules:
+    """How a model reads texts, besides its tokenizer and its length limit.
+
+    Args:
+        reads: What of a text it answers for.
+        overlap: Tokens that two neighbouring windows on a context share; at most half of a window are.
+        threshold: See `UnitLogits`.
+    """
+
+    reads: Reads = Reads.TEXT
+    overlap: int = USUAL_OVERLAP
+    threshold: float = 0.0
+
+
+WHOLE_TEXTS = ReadingRules()
+
+
+@dataclass(frozen=True)
 class Window:
     """One row for the model.
 
@@ -66,6 +84,11 @@ class Reading:
     owners: NDArray[np.int64]
     units: Units
     threshold: float = 0.0
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """(units,) the window that each unit is in."""
+        return np.repeat(np.arange(len(self.tokens)), self.tokens.lengths)
 
     @classmethod
     def of(cls, windows: Sequence[Sequence[Window]], texts: Sequence[str], *, threshold: float = 0.0) -> "Reading":

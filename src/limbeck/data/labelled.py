@@ -10,9 +10,7 @@ from limbeck.data.tables import RawLabel, Table, Tables
 from limbeck.errors import LabelError
 from limbeck.examples import Examples, Labels
 from limbeck.progress import SILENT, Progress
-from limbeck.tasks import LabelKind, Task
-from limbeck.tasks.question_answering import ENDS
-from limbeck.tasks.regression import NUMBER
+from limbeck.tasks import NAMELESS, LabelKind, Task
 from limbeck.units import Ragged
 from limbeck.windows import Reads
 
@@ -49,8 +47,8 @@ def to_examples(tables: Tables, label_names: Sequence[str] | None, *, progress: 
         LabelError: The teacher does not know a label; or, without a teacher, no labels or only one.
     """
     task = tables.task
-    if task.label_kind in _NAMELESS:
-        names: tuple[str, ...] = tuple(label_names or _NAMELESS[task.label_kind])
+    if task.name in NAMELESS:
+        names: tuple[str, ...] = tuple(label_names or NAMELESS[task.name])
         indices: Mapping[RawLabel, int] = {}
     else:
         names = tuple(label_names) if label_names is not None else names_in_data(tables, progress=progress)
@@ -68,10 +66,6 @@ def to_examples(tables: Tables, label_names: Sequence[str] | None, *, progress: 
         },
         shares_contexts=task.reads is Reads.CONTEXT,
     )
-
-
-_NAMELESS = {LabelKind.NUMBER: (NUMBER,), LabelKind.ANSWERS: ENDS}
-"""What stands for the label names where labels are no names."""
 
 
 def _labels(table: Table, indices: Mapping[RawLabel, int], task: Task, *, n_labels: int) -> Labels | None:

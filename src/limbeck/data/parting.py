@@ -113,6 +113,24 @@ def held_out_of(given: GivenExamples, *, settings: DataTable | None = None) -> E
     return given.parts[WHOLE] if WHOLE in given.parts else split(given, settings=settings).held_out
 
 
+def refuse_unanswerable(parts: Parts, settings: DataTable) -> None:
+    """Refuse questions without an answer where the recipe says that every question has one.
+
+    Raises:
+        DataError: Training or held-out questions have none, and no threshold says when to decline.
+    """
+    if settings.no_answer_threshold is not None:
+        return
+    for name, examples in (("training", parts.train), ("held-out", parts.held_out)):
+        labels = examples.labels
+        if isinstance(labels, Ragged) and labels.values.ndim > 1 and (n := int((labels.lengths == 0).sum())):
+            raise DataError(
+                f"{counted(n, f'{name} question has', f'{name} questions have')} no answer, and the recipe says that "
+                "every question has one.",
+                hint="Say when a model may decline: --data.no_answer_threshold 0; or leave these questions out.",
+            )
+
+
 def in_sentences(leaks: LeakReport) -> tuple[str, ...]:
     """What parting the texts found, for the terminal and the report; nothing found gives one sentence that says so."""
     told = [

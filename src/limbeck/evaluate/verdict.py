@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from limbeck.errors import DataError, LabelError, ShapeError
 from limbeck.evaluate import scores
@@ -24,7 +23,8 @@ from limbeck.examples import Examples
 from limbeck.recipe import Tolerances
 from limbeck.records import ARTIFACT, BASELINE, STUDENT, DistillationGain, ModelScores, Saturation, Timing, Verdict
 from limbeck.tasks import TASKS, LabelKind, Task
-from limbeck.units import Ragged
+from limbeck.tasks.task import AnyLogits
+from limbeck.units import Ragged, values_of
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,13 @@ class ModelAnswers:
 
     Args:
         name: As in `ModelScores.name`.
-        logits: (n, classes), any float dtype, classes in the order of the examples' label names.
+        logits: (n, classes), any float dtype, classes in the order of the examples' label names; or those of units.
         size_bytes: Bytes on disk of what must ship for it to answer: model and tokenizer; None where nobody knows.
         n_parameters: Its parameters; None where nobody knows.
     """
 
     name: str
-    logits: NDArray[np.floating]
+    logits: AnyLogits
     size_bytes: int | None
     n_parameters: int | None
 
@@ -128,8 +128,10 @@ def judge(
 def _outcomes(model: ModelAnswers, teacher: ModelAnswers | None, examples: Examples, task: Task) -> Outcomes:
     return Outcomes(
         name=model.name,
-        agreement=None if teacher is None or model is teacher else task.agreement_of(model.logits, teacher.logits),
-        score=None if examples.labels is None else task.score_of(model.logits, examples.labels),
+        agreement=None
+        if teacher is None or model is teacher
+        else task.agreement_of(model.logits, teacher.logits, examples.label_names),
+        score=None if examples.labels is None else task.score_of(model.logits, examples.labels, examples.label_names),
     )
 
 
@@ -191,12 +193,14 @@ def _check_models(models: Sequence[ModelAnswers], examples: Examples) -> None:
                 f"Expected the size of {model.name!r} in bytes, at least 1, got {model.size_bytes}.",
                 hint="Count the files that must ship for it to answer.",
             )
-        if model.logits.shape != expected:
+        values = values_of(model.logits)
+        found = (len(model.logits), *values.shape[1:])
+        if found != expected:
             raise ShapeError(
-                f"Expected logits of shape {expected} (texts, classes) from {model.name!r}, got {model.logits.shape}.",
+                f"Expected logits of shape {expected} (texts, classes) from {model.name!r}, got {found}.",
                 hint="Judge every model on the same texts, with the label names of the teacher.",
             )
-        finite = np.isfinite(model.logits).all(axis=1)
+        finite = np.isfinite(values).all(axis=1)
         if not finite.all():
             raise ShapeError(
                 f"Expected finite logits from {model.name!r}, got one that is not at text {int(np.argmin(finite))}.",

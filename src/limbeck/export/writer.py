@@ -15,6 +15,7 @@ from limbeck.export.families import albert, bert, deberta_v2, distilbert, electr
 from limbeck.export.graph import Graph, Value
 from limbeck.export.layers import ACTIVATIONS
 from limbeck.export.weights import Weights
+from limbeck.families import answers_with_ends
 from limbeck.packing import PackedWeights
 
 
@@ -97,7 +98,7 @@ def _content(model: PreTrainedModel, *, packed: PackedWeights | None) -> tuple[t
         output=logits,
         n_classes=model.config.num_labels,
         by_token=weights.token_head is not None,
-        ends=type(model).__name__.endswith("ForQuestionAnswering"),
+        ends=answers_with_ends(model),
     )
 
 

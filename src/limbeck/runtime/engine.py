@@ -44,7 +44,7 @@ class Engine:
         self.n_classes: int | None = width if isinstance(width, int) else None
 
     def run(self, batch: TokenBatch) -> NDArray[np.float32]:
-        """The logits of one batch: (texts, classes) float32.
+        """The logits of one batch that count: (answers, classes) float32; see `TokenBatch.read`.
 
         Raises:
             LimbeckError: The process was forked after the graph was loaded.
@@ -58,7 +58,8 @@ class Engine:
         logits: NDArray[np.float32] = self._session.run(
             [OUTPUT], {name: getattr(batch, name) for name in self.input_names}
         )[0]
-        return logits
+        read: NDArray[np.float32] = batch.read(logits)
+        return read
 
 
 def _load(path: Path, threads: int) -> onnxruntime.InferenceSession:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from limbeck.families import FAMILIES
+from limbeck.heads import builder, head_of
 from limbeck.student import width
 from limbeck.student.factorise import OTHERWISE_ALBERT, as_albert, factorised
 from limbeck.student.pattern import Pattern, planned_config, unmeasured
@@ -36,13 +37,11 @@ def initialise(
 
     Source: layers taken over as in Sanh et al. 2019, "DistilBERT", arXiv:1910.01108, section 3.
     """
-    from transformers import AutoModelForSequenceClassification
-
     pattern = pattern or unmeasured(teacher.config, wanted)
     config = planned_config(teacher.config, pattern)
     if pattern.config is not None:
         torch.manual_seed(seed)
-    student = AutoModelForSequenceClassification.from_config(config, attn_implementation="eager")
+    student = builder(head_of(teacher)).from_config(config, attn_implementation="eager")
     if pattern.config is None:
         student.load_state_dict(_taken_over(teacher, pattern), strict=True)
     return student.float().train()  # type: ignore[no-any-return]

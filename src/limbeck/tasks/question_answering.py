@@ -59,7 +59,7 @@ class QuestionAnswering(Task):
 
     name = "question-answering"
     hub_name = "question-answering"
-    hub_metric = "squad_v2"
+    hub_metric = "f1"
     columns = KnownNames(texts=(), pairs=QUESTION_NAMES, labels=ANSWER_NAMES)
     label_kind = LabelKind.ANSWERS
     score = MeasureWords(

@@ -40,7 +40,7 @@ def origin_of(master: Teacher, recipe: Recipe, *, work: Path) -> Origin:
             "sentence-transformers/all-MiniLM-L6-v2",
         )
     settings = recipe.teacher.model_copy(update={"revision": None})  # it names a version of the teacher
-    found = load_encoder(source, settings=settings, max_tokens=recipe.data.max_tokens, work=work / "encoder")
+    found = load_encoder(source, settings=settings, work=work / "encoder", task=master.task, data=recipe.data)
     torch.manual_seed(recipe.seed)
     model = found.with_head(master.label_names, task=master.task).eval().requires_grad_(requires_grad=False)
     told = folders.told_of(source) | {"fingerprint": found.fingerprint}

@@ -1,10 +1,10 @@
 """Spans: where an answer begins and where it ends, each a distribution over the tokens of a window."""
 
-import torch
 from torch import Tensor
 
 from limbeck.errors import ShapeError
 from limbeck.examples import UNLABELLED
+from limbeck.heads import log_softmax_by_row
 
 
 def soft_span_loss(student_logits: Tensor, teacher_logits: Tensor, *, rows: Tensor, temperature: float) -> Tensor:
@@ -52,23 +52,6 @@ def true_span_loss(student_logits: Tensor, wanted: Tensor, *, rows: Tensor) -> T
     is_known = wanted[:, :1] != UNLABELLED
     total = -(wanted * log_softmax_by_row(student_logits.float(), rows) * is_known).sum()
     return total / (2 * _n_rows(rows[is_known[:, 0]])) if bool(is_known.any()) else total * 0.0
-
-
-def log_softmax_by_row(logits: Tensor, rows: Tensor) -> Tensor:
-    """Logarithm of the softmax over the units of each row, column by column.
-
-    Args:
-        logits: (units, columns) float32.
-        rows: (units,) int64; its numbers need not be in a row.
-    """
-    _, numbers = rows.unique(return_inverse=True)
-    n_rows = int(numbers.max()) + 1
-    spread = numbers[:, None].expand_as(logits)
-    tops = logits.detach().new_full((n_rows, logits.shape[1]), -torch.inf)
-    tops = tops.scatter_reduce(0, spread, logits.detach(), "amax")
-    shifted = logits - tops[numbers]
-    sums = torch.zeros_like(tops).index_add(0, numbers, shifted.exp())
-    return shifted - sums.log()[numbers]
 
 
 def _n_rows(rows: Tensor) -> int:
