@@ -65,12 +65,12 @@ def question_rows() -> list[dict[str, Any]]:
     return list(rows.values())
 
 
-def _walked(root: Path, task: str, rows: list[dict[str, Any]], **data: Any) -> Run:
-    teach_settings = {"epochs": 15, "patience": 15, "batch_size": 16, "learning_rate": 3e-3}
+def _walked(root: Path, task: str, rows: list[dict[str, Any]], *, epochs: int, **data: Any) -> Run:
+    teach_settings = {"epochs": epochs, "patience": epochs, "batch_size": 16, "learning_rate": 3e-3}
     recipe = Recipe.from_dict({**SETTINGS, "task": task, "data": data, "teach": teach_settings})
     source = write_rows(root / "texts.jsonl", rows)
     taught = teach(write_teacher(root / "encoder"), source, out=root / "taught", recipe=recipe)
-    distill = {name: value for name, value in SETTINGS["distill"].items() if name != "augment"} | {"epochs": 8}
+    distill = {name: value for name, value in SETTINGS["distill"].items() if name != "augment"} | {"epochs": epochs}
     found = Recipe.from_dict({**SETTINGS, "data": data, "distill": distill})  # a teacher says what it was made for
     return compress(taught.folder, source, out=root / "run", recipe=found, signals=root / "signals")
 
@@ -78,13 +78,14 @@ def _walked(root: Path, task: str, rows: list[dict[str, Any]], **data: Any) -> R
 @pytest.fixture(scope="module")
 def tags(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished run of a teacher of names."""
-    return _walked(tmp_path_factory.mktemp("tags"), "token-classification", tagged_rows())
+    return _walked(tmp_path_factory.mktemp("tags"), "token-classification", tagged_rows(), epochs=8)
 
 
 @pytest.fixture(scope="module")
 def questions(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished run of a teacher of questions, in windows of 24 tokens."""
-    return _walked(tmp_path_factory.mktemp("questions"), "question-answering", question_rows(), max_tokens=24,
+    root = tmp_path_factory.mktemp("questions")
+    return _walked(root, "question-answering", question_rows(), epochs=40, max_tokens=24,
                    window_overlap=8, no_answer_threshold=0.0)  # fmt: skip
 
 
@@ -169,8 +170,6 @@ def test_a_teacher_is_asked_again_elsewhere(name: str, request: pytest.FixtureRe
     agreement = next(model.agreement for model in asked.models if model.name.startswith(ARTIFACT))
     assert agreement is not None
     assert agreement.value > 0.6
-    known = run.artifact, write_rows(root / "held_out.jsonl", [])
-    assert known[0].exists()
 
 
 @pytest.mark.parametrize("name", ["tags", "questions"])
