@@ -196,9 +196,9 @@ def walk(
     taught_by, parts = asked[TAUGHT_BY], replace(parts, validation=asked["validation"], held_out=asked["held_out"])
     with folder.stage("distillation"):
         shaped = shaping.shape(origin, parts.train, recipe, work=students, progress=progress)
-        plan = shaped.plan(recipe, n_texts=len(taught_by))
         judged_by = (parts.validation, answers["validation"])
         lessons = lessons_of(origin.encoder, (taught_by, answers[TAUGHT_BY]), judged_by, task=recipe.task)
+        plan = shaped.plan(recipe, n_texts=len(lessons.train.ids))
         objective = replace(objective, spread=spread_of(values_of(answers[TAUGHT_BY].logits)))
         if objective.needs_live_teacher:
             layer = recipe.distill.relation_layer

@@ -92,17 +92,18 @@ def teach(
         )
         folder.settle(_identity(encoder, parts, recipe))
         scale = _Scale.of(parts.train)
+        lessons = lessons_of(
+            encoder.tokens,
+            (scale.taken_off(parts.train), None),
+            (scale.taken_off(parts.validation), None),
+            task=recipe.task,
+        )
         with folder.stage("teaching"):
             learned = learn(
                 lambda: _with_new_head(encoder, parts, recipe),
-                lessons_of(
-                    encoder.tokens,
-                    (scale.taken_off(parts.train), None),
-                    (scale.taken_off(parts.validation), None),
-                    task=recipe.task,
-                ),
+                lessons,
                 objective=Objective({"true_labels": 1.0}, task=recipe.task),
-                plan=teaching_plan(recipe, n_texts=len(parts.train), hidden_size=encoder.hidden_size),
+                plan=teaching_plan(recipe, n_texts=len(lessons.train.ids), hidden_size=encoder.hidden_size),
                 work=folder.work,
                 progress=progress,
             )
