@@ -96,6 +96,7 @@ FAMILIES: Mapping[str, Family] = {
 POSITIONS_BEHIND_PADDING = frozenset({"roberta", "xlm-roberta", "camembert", "mpnet"})
 """Families that count positions from the padding's id, so that tables start behind it and the id may not move."""
 
+
 REFUSED: Mapping[str, str] = {
     "deberta": "DeBERTa v1 keeps queries, keys and values in one matrix of another layout; v2 and v3 are supported",
     "funnel": "it shortens the sequence between its blocks, so its layers cannot be taken over one by one",

@@ -110,7 +110,8 @@ def agreement_of(model: "PreTrainedModel", packed: PackedWeights | None, lessons
         path = Path(folder) / "model.onnx"
         write_onnx(model, path, packed=packed)
         logits = Engine(path, threads=1).run_by_length(lessons.encoder, lessons.validation)
-    return task.agreement_of(logits, lessons.validation_targets.teacher_logits.numpy()).value
+    read, names = lessons.validation.as_logits, tuple((model.config.id2label or {}).values())
+    return task.agreement_of(read(logits), read(lessons.validation_targets.teacher_logits.numpy()), names).value
 
 
 def _per_output(settings: Settings) -> Iterator[Settings]:

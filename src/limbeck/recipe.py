@@ -17,6 +17,7 @@ from limbeck.errors import RecipeError, SchemeError
 from limbeck.scheme import USUAL, shippable
 from limbeck.student_table import LossWeights, StudentTable, Table
 
+_USUAL_TOKENS = {"question-answering": 384}
 AUTO = "auto"
 """A task that is found by what the teacher was made for."""
 
@@ -36,7 +37,23 @@ class DataTable(Table):
     )
     validation_share: float = Field(0.1, gt=0, lt=0.5, description="Share of texts that chooses the best checkpoint.")
     held_out_share: float = Field(0.2, gt=0, lt=0.9, description="Share of texts that nothing reads before verify.")
-    max_tokens: int = Field(128, ge=8, le=8192, description="Longer texts are cut to this many tokens, and counted.")
+    max_tokens: int | None = Field(
+        None,
+        ge=8,
+        le=8192,
+        description="Longer texts are cut to this many tokens, and counted. Default: 128, and 384 for questions, "
+        "whose contexts are read in windows of as many.",
+    )
+    window_overlap: int = Field(128, ge=0, description="Tokens that windows on a context share; half of one at most.")
+    no_answer_threshold: float | None = Field(
+        None,
+        description="Questions may have no answer, and have none where that scores so much more than the best answer. "
+        "Default: every question has one.",
+    )
+
+    def tokens_for(self, task: str) -> int:
+        """The length limit for a task."""
+        return self.max_tokens or _USUAL_TOKENS.get(task, 128)
 
 
 class TeachTable(Table):
@@ -196,9 +213,10 @@ class Recipe(Table):
     """A whole run."""
 
     seed: int = Field(0, ge=0, lt=2**31)
-    task: Literal["auto", "classification", "multi-label", "regression", "embeddings"] = Field(
-        "auto", description="What texts are asked. auto: what the teacher was made for."
-    )
+    task: Literal[
+        "auto", "classification", "multi-label", "regression", "embeddings", "token-classification",
+        "question-answering",
+    ] = Field("auto", description="What texts are asked. auto: what the teacher was made for.")  # fmt: skip
     data: DataTable = DataTable()
     teach: TeachTable = TeachTable()
     teacher: TeacherTable = TeacherTable()
@@ -209,13 +227,15 @@ class Recipe(Table):
 
     def settled(self, task: str) -> Self:
         """The same recipe, with `task` where it says that the task is to be found, and defaults that hang on it."""
-        found = self if self.task != AUTO else self.model_copy(update={"task": task})
+        found = task if self.task == AUTO else self.task
+        data = self.data.model_copy(update={"max_tokens": self.data.tokens_for(found)})
+        settled = self.model_copy(update={"task": found, "data": data})
         given = self.verify.tolerances
-        if found.task not in _USUAL_AGREEMENT or "min_agreement" in given.model_fields_set:
-            return found
-        values = {**vars(given), "min_agreement": _USUAL_AGREEMENT[found.task]}
+        if found not in _USUAL_AGREEMENT or "min_agreement" in given.model_fields_set:
+            return settled
+        values = {**vars(given), "min_agreement": _USUAL_AGREEMENT[found]}
         tolerances = Tolerances.model_construct(_fields_set=set(given.model_fields_set), **values)
-        return found.model_copy(update={"verify": found.verify.model_copy(update={"tolerances": tolerances})})
+        return settled.model_copy(update={"verify": self.verify.model_copy(update={"tolerances": tolerances})})
 
     @property
     def tolerances(self) -> Tolerances:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from limbeck import batching, heads, student, teacher
 from limbeck.cuts import Cut, Removal
 from limbeck.distill import (
@@ -28,6 +30,7 @@ from limbeck.recipe import Recipe
 from limbeck.student import Importance, Pattern
 from limbeck.student_table import StudentTable
 from limbeck.teacher.folder import token_limit
+from limbeck.units import values_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -177,7 +180,9 @@ def _removals(
     return student.remove_layers(
         origin.model,
         student.count_layers(origin.model.config, wanted),
-        ask=lambda model: teacher.float32_logits(model, origin.encoder, texts.texts, texts.text_pairs),
+        ask=lambda model: values_of(
+            teacher.float32_logits(model, origin.encoder, texts.texts, texts.text_pairs)
+        ).astype(np.float32, copy=False),
         memory=work / REMOVALS_FILE,
         progress=progress,
     )

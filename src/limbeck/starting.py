@@ -68,6 +68,7 @@ def read_inputs(
     parts = data.split(examples, settings=recipe.data)
     if not TASKS[master.task].takes_pairs:
         parts = data.apart(parts)
+    data.refuse_unanswerable(parts, recipe.data)
     for sentence in data.in_sentences(parts.leaks):
         progress.say(sentence)
     refuse_unmeasurable(
@@ -81,7 +82,7 @@ def read_inputs(
         extra = data.read_extra(source, parts, columns=recipe.data, task=master.task, progress=progress)
     masker = None
     if recipe.distill.masker is not None:
-        limit, place = recipe.data.max_tokens, work / "masker"
+        limit, place = recipe.data.tokens_for(master.task), work / "masker"
         masker = load_masker(recipe.distill.masker, settings=recipe.teacher, max_tokens=limit, work=place)
     return Inputs(master, origin, parts, extra, masker)
 

@@ -16,6 +16,7 @@ from limbeck.data.tables import HELD_OUT, TRAIN, VALIDATION, WHOLE
 from limbeck.errors import DataError, LabelError, RecipeError
 from limbeck.examples import Examples, LeakReport, Parts
 from limbeck.recipe import DataTable
+from limbeck.units import Ragged
 from limbeck.wording import counted
 
 _SHOWN_LABELS = 10
@@ -36,6 +37,7 @@ def split(given: GivenExamples, *, settings: DataTable | None = None) -> Parts:
         held_out=parts.get(HELD_OUT),
         settings=settings,
         source=given.source,
+        shares_contexts=given.shares_contexts,
     )
 
 
@@ -46,6 +48,7 @@ def parts_from(
     held_out: Examples | None = None,
     settings: DataTable | None = None,
     source: str = "the data",
+    shares_contexts: bool = False,
 ) -> Parts:
     """Make three clean parts of what is given.
 
@@ -64,6 +67,8 @@ def parts_from(
         held_out: Texts that nothing reads before `verify`.
         settings: The shares.
         source: What the data are called in messages.
+        shares_contexts: Whether many rows ask about one second text. Then no second text stands in two parts, and what
+            is carved out is carved out by second text.
 
     Raises:
         DataError: Some parts hold pairs and others single texts, a part would be empty, or train has one label only.
@@ -82,7 +87,7 @@ def parts_from(
         held_out, validation = validation, None
     given = {TRAIN: train, VALIDATION: validation, HELD_OUT: held_out}
     _check_alike([examples for examples in given.values() if examples is not None], source)
-    cleaner = _Cleaner()
+    cleaner = _Cleaner(shares_contexts)
     clean = {part: cleaner.cleaned(part, examples) for part, examples in given.items() if examples is not None}
     rest = clean[TRAIN]
     if HELD_OUT not in clean:
@@ -108,6 +113,24 @@ def held_out_of(given: GivenExamples, *, settings: DataTable | None = None) -> E
     return given.parts[WHOLE] if WHOLE in given.parts else split(given, settings=settings).held_out
 
 
+def refuse_unanswerable(parts: Parts, settings: DataTable) -> None:
+    """Refuse questions without an answer where the recipe says that every question has one.
+
+    Raises:
+        DataError: Training or held-out questions have none, and no threshold says when to decline.
+    """
+    if settings.no_answer_threshold is not None:
+        return
+    for name, examples in (("training", parts.train), ("held-out", parts.held_out)):
+        labels = examples.labels
+        if isinstance(labels, Ragged) and labels.values.ndim > 1 and (n := int((labels.lengths == 0).sum())):
+            raise DataError(
+                f"{counted(n, f'{name} question has', f'{name} questions have')} no answer, and the recipe says that "
+                "every question has one.",
+                hint="Say when a model may decline: --data.no_answer_threshold 0; or leave these questions out.",
+            )
+
+
 def in_sentences(leaks: LeakReport) -> tuple[str, ...]:
     """What parting the texts found, for the terminal and the report; nothing found gives one sentence that says so."""
     told = [
@@ -129,7 +152,7 @@ def in_sentences(leaks: LeakReport) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Clean:
-    """Examples with the content fingerprints that were computed for them already."""
+    """Examples with what tells which of them belong together: the contents of texts, or of contexts that they share."""
 
     examples: Examples
     contents: tuple[str, ...]
@@ -142,20 +165,26 @@ class _Clean:
 class _Cleaner:
     """Sees the parts one after the other, the one that wins first: train, validation, held-out."""
 
+    shares_contexts: bool = False
     repeats: dict[str, int] = field(default_factory=dict)
     leaks: dict[str, int] = field(default_factory=dict)
     contradictions: int = 0
     _first: dict[str, tuple[str, object]] = field(default_factory=dict)
+    _first_of_group: dict[str, str] = field(default_factory=dict)
 
     def cleaned(self, part: str, examples: Examples) -> _Clean:
         contents = examples.content_fingerprints
-        labels: list[object] = [None] * len(examples) if examples.labels is None else examples.labels.tolist()
+        groups = contents
+        if self.shares_contexts:
+            groups = tuple(fingerprint.of_content(context) for context in examples.text_pairs or ())
+        labels: Sequence[object] = [None] * len(examples) if examples.labels is None else examples.labels.tolist()
         self.repeats[part] = 0
         self.leaks |= {f"{part} in {earlier}": 0 for earlier in self.repeats if earlier != part}
         in_part: set[str] = set()
         kept = []
         for index, (content, label) in enumerate(zip(contents, labels, strict=True)):
-            earlier, first_label = self._first.setdefault(content, (part, label))
+            _, first_label = self._first.setdefault(content, (part, label))
+            earlier = self._first_of_group.setdefault(groups[index], part)
             if label is not None and first_label is not None and label != first_label:
                 self.contradictions += 1
             if content in in_part:
@@ -166,7 +195,7 @@ class _Cleaner:
                 self.leaks[f"{part} in {earlier}"] += 1
                 continue
             kept.append(index)
-        return _Clean(examples, contents) if len(kept) == len(examples) else _Clean(examples, contents).take(kept)
+        return _Clean(examples, groups) if len(kept) == len(examples) else _Clean(examples, groups).take(kept)
 
 
 def _carved(clean: _Clean, part: str, share: float) -> tuple[_Clean, _Clean]:
@@ -233,7 +262,10 @@ def _only_label(examples: Examples) -> str | None:
     """What people say of every text, where they always say the same."""
     if examples.labels is None:
         return None
-    found = np.unique(examples.labels, axis=0)
+    if isinstance(examples.labels, Ragged) and examples.labels.values.ndim > 1:
+        return None  # answers have no names
+    labels = examples.labels.values if isinstance(examples.labels, Ragged) else examples.labels
+    found = np.unique(labels, axis=0)
     if len(found) != 1:
         return None
     if found.ndim == 2:
@@ -243,13 +275,10 @@ def _only_label(examples: Examples) -> str | None:
 
 def _absent_labels(clean: dict[str, _Clean]) -> list[str]:
     train = clean[TRAIN].examples
-    if train.labels is None or train.labels.dtype.kind == "f":
+    labels = train.labels.values if isinstance(train.labels, Ragged) else train.labels
+    if labels is None or labels.dtype.kind == "f" or (isinstance(train.labels, Ragged) and labels.ndim > 1):
         return []
-    counts = (
-        np.bincount(train.labels, minlength=len(train.label_names))
-        if train.labels.ndim == 1
-        else (train.labels == 1).sum(axis=0)
-    )
+    counts = np.bincount(labels, minlength=len(train.label_names)) if labels.ndim == 1 else (labels == 1).sum(axis=0)
     absent = [train.label_names[index] for index in np.flatnonzero(counts == 0)]
     if not absent:
         return []

@@ -22,9 +22,12 @@ from limbeck.distill.losses import (
     true_decision_loss,
     true_label_loss,
 )
+from limbeck.distill.losses.spans import soft_span_loss, true_span_loss
 from limbeck.distill.projections import projected
 from limbeck.errors import RecipeError
 from limbeck.student_table import LossWeights
+from limbeck.tasks import TASKS
+from limbeck.windows import Reads
 
 if TYPE_CHECKING:
     from transformers.modeling_outputs import SequenceClassifierOutput
@@ -36,6 +39,7 @@ class Seen:
 
     Args:
         output: What the student's forward gave.
+        logits: Those of its answers, (n, classes).
         relations: Queries, keys and values of its last layer, where they are asked for.
         projections: Name -> linear layer into the teacher's width, where widths differ.
         objective: The objective that asks.
@@ -43,6 +47,7 @@ class Seen:
     """
 
     output: "SequenceClassifierOutput"
+    logits: Tensor
     relations: Sequence[Tensor]
     projections: nn.ModuleDict
     objective: "Objective"
@@ -50,30 +55,31 @@ class Seen:
 
 
 def _soft_labels(seen: Seen, targets: Targets) -> Tensor:
-    assert seen.output.logits is not None
     assert targets.teacher_logits is not None
     own = seen.objective
-    return own.towards_teacher(seen.output.logits, targets.teacher_logits, temperature=own.temperature)
+    return own.towards_teacher(seen.logits, targets.teacher_logits, temperature=own.temperature, rows=targets.rows)
 
 
 def _true_labels(seen: Seen, targets: Targets) -> Tensor:
-    assert seen.output.logits is not None
     assert targets.labels is not None
-    return seen.objective.towards_labels(seen.output.logits, targets.labels)
+    return seen.objective.towards_labels(seen.logits, targets.labels, rows=targets.rows)
 
 
 def _last_hidden(seen: Seen, targets: Targets) -> Tensor:
     assert seen.output.hidden_states is not None
+    own = projected(seen.output.hidden_states[-1], seen.projections, "last_hidden")
+    if seen.objective.reads_units:
+        inner, mask = _live(targets)
+        assert inner.last is not None
+        return layer_hidden_loss([own], [inner.last], mask)
     assert targets.teacher_hidden is not None
-    own = projected(seen.output.hidden_states[-1][:, 0], seen.projections, "last_hidden")
-    return last_hidden_loss(own, targets.teacher_hidden)
+    return last_hidden_loss(own[:, 0], targets.teacher_hidden)
 
 
 def _similarities(seen: Seen, targets: Targets) -> Tensor:
     if seen.objective.task == EMBEDDINGS:
-        assert seen.output.logits is not None
         assert targets.teacher_logits is not None
-        return similarity_loss(seen.output.logits, targets.teacher_logits)
+        return similarity_loss(seen.logits, targets.teacher_logits)
     assert seen.output.hidden_states is not None
     assert targets.teacher_hidden is not None
     return similarity_loss(seen.output.hidden_states[-1][:, 0], targets.teacher_hidden)
@@ -101,9 +107,8 @@ def _relations(seen: Seen, targets: Targets) -> Tensor:
 
 
 def _contrastive(seen: Seen, targets: Targets) -> Tensor:  # noqa: ARG001  (it needs no targets)
-    assert seen.output.logits is not None
     assert seen.again is not None
-    return contrastive_loss(seen.output.logits, seen.again)
+    return contrastive_loss(seen.logits, seen.again)
 
 
 def _live(targets: Targets) -> tuple[Inner, Tensor]:
@@ -196,6 +201,11 @@ class Objective:
         return any(self.weights.get(name, 0) > 0 for name in names)
 
     @property
+    def reads_units(self) -> bool:
+        """Whether the head reads words or tokens, so that the states of all of them count and not the first one's."""
+        return TASKS[self.task].reads is not Reads.TEXT
+
+    @property
     def needs_hidden(self) -> bool:
         """Whether the student's hidden states are looked at."""
         return self.has("last_hidden", "layer_hidden", *(() if self.task == EMBEDDINGS else ("similarities",)))
@@ -221,9 +231,14 @@ class Objective:
         return self.has("contrastive")
 
     @property
+    def needs_last(self) -> bool:
+        """Whether the teacher's states of every token behind its last layer are wanted."""
+        return self.reads_units and self.has("last_hidden")
+
+    @property
     def needs_live_teacher(self) -> bool:
         """Whether something is wanted of the teacher that is too large to keep, and computed as training goes."""
-        return self.needs_states or self.needs_maps or self.needs_relations
+        return self.needs_states or self.needs_maps or self.needs_relations or self.needs_last
 
     @property
     def asked_outputs(self) -> dict[str, Any]:
@@ -243,6 +258,8 @@ class Objective:
             RecipeError: For example `true_labels` on texts without labels.
         """
         for name, weight in self.weights.items():
+            if name == "last_hidden" and self.needs_last:
+                continue
             need = "teacher_logits" if self.task == EMBEDDINGS and name == "similarities" else _NEEDS.get(name)
             if need is not None and weight > 0 and getattr(targets, need) is None:
                 raise RecipeError(
@@ -255,6 +272,7 @@ class Objective:
         output: "SequenceClassifierOutput",
         targets: Targets,
         *,
+        logits: Tensor | None = None,
         relations: Sequence[Tensor] = (),
         again: Tensor | None = None,
         projections: nn.ModuleDict | None = None,
@@ -264,27 +282,40 @@ class Objective:
         Args:
             output: What the student's forward gave, with `asked_outputs`.
             targets: What is wanted.
+            logits: Those of the answers; None takes all that the forward gave.
             relations: Queries, keys and values of the student's last layer, where they are asked for.
             again: The logits of a second answer to the same batch, where `needs_another_view`.
             projections: From `fitted_projections`, where the student's width is not the teacher's.
         """
-        seen = Seen(output, relations, projections if projections is not None else nn.ModuleDict(), self, again)
+        if logits is None:
+            assert output.logits is not None
+            logits = output.logits
+        maps = projections if projections is not None else nn.ModuleDict()
+        seen = Seen(output, logits, relations, maps, self, again)
         parts = {name: LOSSES[name](seen, targets) for name, weight in self.weights.items() if weight > 0}
         total = sum(self.weights[name] * loss for name, loss in parts.items())
         assert isinstance(total, Tensor)
         return {**parts, "total": total}
 
-    def towards_teacher(self, logits: Tensor, teacher_logits: Tensor, *, temperature: float) -> Tensor:
-        """How far answers are from the teacher's; see the losses of the tasks."""
+    def towards_teacher(
+        self, logits: Tensor, teacher_logits: Tensor, *, temperature: float, rows: Tensor | None = None
+    ) -> Tensor:
+        """How far answers are from the teacher's; see the losses of the tasks. `rows` as in `Targets`."""
         if self.task == EMBEDDINGS:
             return embedding_regression_loss(logits, teacher_logits)
+        if self.task == "question-answering":
+            assert rows is not None
+            return soft_span_loss(logits, teacher_logits, rows=rows, temperature=temperature)
         if self.task == "regression":
             return number_loss(logits, teacher_logits, spread=self.spread)
         loss = soft_decision_loss if self.task == "multi-label" else soft_label_loss
         return loss(logits, teacher_logits, temperature=temperature)
 
-    def towards_labels(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """How far answers are from what people say; see the losses of the tasks."""
+    def towards_labels(self, logits: Tensor, labels: Tensor, *, rows: Tensor | None = None) -> Tensor:
+        """How far answers are from what people say; see the losses of the tasks. `rows` as in `Targets`."""
+        if self.task == "question-answering":
+            assert rows is not None
+            return true_span_loss(logits, labels, rows=rows)
         if self.task == "regression":
             return number_loss(logits, labels, spread=self.spread)
         return (true_decision_loss if self.task == "multi-label" else true_label_loss)(logits, labels)

@@ -11,10 +11,10 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from limbeck import families as known_families
 from limbeck import files, heads
 from limbeck.errors import TeacherError
+from limbeck.export.every_token import token_outputs, vector_outputs
 from limbeck.export.families import albert, bert, deberta_v2, distilbert, electra, modernbert, mpnet, roberta
 from limbeck.export.graph import Graph, Outputs, Value
 from limbeck.export.layers import ACTIVATIONS
-from limbeck.export.vectors import vector_outputs
 from limbeck.export.weights import Weights
 from limbeck.packing import PackedWeights
 
@@ -57,9 +57,9 @@ def write_onnx(model: PreTrainedModel, path: Path, *, packed: PackedWeights | No
     """Write a model as an ONNX file; of standard operators, but for weights with a scale for each group of inputs.
 
     Inputs are `input_ids`, `attention_mask` and, where the family reads them, `token_type_ids`: int64 (batch,
-    sequence), both free. The output is `logits`: float32 (batch, classes); of a model that gives vectors,
-    `sentence_embedding` (batch, size) and `last_hidden_state` (batch, sequence, size). The same model gives the same
-    bytes.
+    sequence), both free. The output is `logits`: float32 (batch, classes), or (batch, sequence, classes) where the head
+    answers for every token; of a model that gives vectors, `sentence_embedding` (batch, size) and `last_hidden_state`
+    (batch, sequence, size). The same model gives the same bytes.
 
     Args:
         model: A student (or teacher) with a head; see `limbeck.heads`.
@@ -97,6 +97,8 @@ def _content(model: PreTrainedModel, *, packed: PackedWeights | None) -> tuple[t
     pooling = heads.pooling_of(model.config)
     if pooling is not None:
         outputs = vector_outputs(graph, found, pooling, size=heads.n_outputs(model))
+    elif weights.token_head is not None:
+        outputs = token_outputs(graph, found, weights, ends=heads.answers_with_ends(model))
     return inputs, graph.model(inputs=inputs, outputs=outputs)
 
 

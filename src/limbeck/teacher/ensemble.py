@@ -28,8 +28,11 @@ from limbeck.progress import SILENT, Progress
 from limbeck.recipe import Recipe, TeacherTable
 from limbeck.records import LabellingRecord
 from limbeck.signals import Signals, SignalStore
+from limbeck.tasks import TASKS
 from limbeck.teacher import distributions
 from limbeck.teacher.answering import Labelled, MadeUpTexts, Teacher, TimedAnswers, key_of_answers
+from limbeck.units import values_of
+from limbeck.windows import Reads
 
 _WORST_LAST: tuple[MadeUpTexts, ...] = ("answered", "paid", "impossible")
 
@@ -146,7 +149,8 @@ class Ensemble:
         unanswered = {position for labelled in found for position in labelled.store.unanswered(names)}
         fresh = [names[position] for position in store.missing(names) if position not in unanswered]
         if fresh:
-            store.append(fresh, Signals(self._averaged([labelled.store.read(fresh).logits for labelled in found])))
+            answers = [values_of(labelled.store.read(fresh).logits) for labelled in found]
+            store.append(fresh, Signals(self._averaged(answers)))
         n_asked = max(labelled.record.n_asked for labelled in found)
         record = LabellingRecord(
             n_texts=len(examples),
@@ -190,7 +194,7 @@ def ensemble_of(name: str, members: Sequence[Teacher], weights: Sequence[float])
     Raises:
         RecipeError: There is none, or a weight is not above zero.
         LabelError: Two of them know different classes.
-        TeacherError: Two of them have different tasks.
+        TeacherError: Two of them have different tasks, or one that is not about whole texts.
     """
     if not members or min(weights) <= 0:
         raise RecipeError(
@@ -199,6 +203,11 @@ def ensemble_of(name: str, members: Sequence[Teacher], weights: Sequence[float])
         )
     first = members[0]
     for other in members[1:]:
+        if TASKS[other.task].reads is not Reads.TEXT:
+            raise TeacherError(
+                f"{other.name} answers for words or tokens, and ensembles average answers to whole texts.",
+                hint="Give it as the only teacher.",
+            )
         if other.task != first.task:
             raise TeacherError(
                 f"{first.name} and {other.name} cannot answer together: their tasks are {first.task!r} and "

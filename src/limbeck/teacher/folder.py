@@ -8,10 +8,12 @@ from typing import Any
 from limbeck import families
 from limbeck.errors import TeacherError, UnsafeTeacherError
 from limbeck.recipe import AUTO
+from limbeck.tasks import TASKS
 
 EMBEDDINGS = "embeddings"
 """The task of encoders without a head."""
 WANTED_FILES = ("*.json", "*.safetensors", "*.txt", "*.model")
+_SENTENCE_HEAD = TASKS["classification"].head
 _PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
@@ -158,13 +160,14 @@ def task_of(config: Mapping[str, Any], *, name: str, asked: str = AUTO, is_liste
         raise TeacherError(
             f"{name} is of the family {config.get('model_type')!r}: {why}.", hint="Give a teacher of a known family."
         )
-    architectures = config.get("architectures") or []
-    has_head = any(str(kind).endswith("ForSequenceClassification") for kind in architectures)
+    architectures = [str(kind) for kind in config.get("architectures") or ()]
+    has_head = any(kind.endswith(task.head) for kind in architectures for task in TASKS.values())
     if asked == EMBEDDINGS or (asked == AUTO and is_listed and not has_head):
         return EMBEDDINGS
     if not has_head:
         raise TeacherError(
-            f"{name} has no classification head (its architecture is {', '.join(architectures) or 'not named'}).",
+            f"{name} has no classification head (its architecture is {', '.join(architectures) or 'not named'}), nor "
+            "one for tags or answers.",
             hint="Fine-tune it first: limbeck teach --encoder "
             f"{name} --data texts.jsonl --out my-teacher, then give --teacher my-teacher.",
         )
@@ -200,6 +203,10 @@ def made_for_another(name: str, *, made_for: str, asked: str) -> TeacherError:
 
 
 def _made_for(config: Mapping[str, Any]) -> str:
+    named = [str(kind) for kind in config.get("architectures") or ()]
+    for task in TASKS.values():
+        if task.head != _SENTENCE_HEAD and any(kind.endswith(task.head) for kind in named):
+            return task.name
     kind = config.get("problem_type")
     if kind == "regression" or len(config.get("id2label") or {0: "", 1: ""}) < 2:
         return "regression"

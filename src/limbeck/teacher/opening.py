@@ -96,14 +96,14 @@ class _Opening:
 
     def model(self, source: str | Path) -> Teacher:
         """A teacher that is a model, in a folder, a file, or on the hub."""
-        settings, max_tokens, path = self.recipe.teacher, self.recipe.data.max_tokens, Path(source).expanduser()
+        settings, table, path = self.recipe.teacher, self.recipe.data, Path(source).expanduser()
         if folder_kind(path) is FolderKind.ARTIFACT:
             if not (self.starts_student and any(path.glob("*.safetensors"))):
                 return graph.artifact_teacher(source, task=self.recipe.task)
             open_artifact(path)
         elif graph.is_graph(path):
-            return graph.graph_teacher(source, labels=settings.labels, max_tokens=max_tokens, task=self.recipe.task)
+            return graph.graph_teacher(source, labels=settings.labels, data=table, task=self.recipe.task)
         extras.need("train", what="Asking a teacher that is a Hugging Face model")
         from limbeck.teacher.load import load_teacher
 
-        return load_teacher(source, settings=settings, max_tokens=max_tokens, work=self.work, task=self.recipe.task)
+        return load_teacher(source, settings=settings, work=self.work, task=self.recipe.task, data=table)
