@@ -138,6 +138,7 @@ class ModelScores:
             itself, and where the teacher's score is 0 or less.
         agreement: The task's agreement, such as the share of texts with the teacher's answer; None for the teacher
             itself and without a teacher.
+        further: What else the task tells against labels, by name: precision, recall.
     """
 
     name: str
@@ -146,6 +147,7 @@ class ModelScores:
     score: Score | None
     retention: Score | None
     agreement: Score | None
+    further: Mapping[str, Score] = field(default_factory=dict)
 
     @property
     def known_bytes(self) -> int:

@@ -1,7 +1,7 @@
 """The verdict: what the models answered on held-out texts, weighed against what the user accepts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,7 +21,17 @@ from limbeck.evaluate.scores import Doubt
 from limbeck.evaluate.summary import side, verdict_sentence
 from limbeck.examples import Examples
 from limbeck.recipe import Tolerances
-from limbeck.records import ARTIFACT, BASELINE, STUDENT, DistillationGain, ModelScores, Saturation, Timing, Verdict
+from limbeck.records import (
+    ARTIFACT,
+    BASELINE,
+    STUDENT,
+    DistillationGain,
+    ModelScores,
+    Saturation,
+    Score,
+    Timing,
+    Verdict,
+)
 from limbeck.tasks import TASKS, LabelKind, Task
 from limbeck.tasks.task import AnyLogits
 from limbeck.units import Ragged, values_of
@@ -97,7 +107,11 @@ def judge(
     doubt = Doubt(confidence, bootstrap_samples, seed)
     outcomes = {model.name: _outcomes(model, teacher, examples, asked) for model in models}
     of_teacher = None if teacher is None else outcomes[teacher.name]
-    scored = {model.name: _scored(model, outcomes[model.name], of_teacher, doubt) for model in models}
+    further = {model.name: _further(model, examples, asked, doubt) for model in models}
+    scored = {
+        model.name: replace(_scored(model, outcomes[model.name], of_teacher, doubt), further=further[model.name])
+        for model in models
+    }
     artifact_scores = scored[artifact.name]
     teacher_scores = None if teacher is None else scored[teacher.name]
 
@@ -147,6 +161,13 @@ def _scored(model: ModelAnswers, outcomes: Outcomes, of_teacher: Outcomes | None
         retention=retention,
         agreement=None if outcomes.agreement is None else scores.of_one(outcomes.agreement, doubt),
     )
+
+
+def _further(model: ModelAnswers, examples: Examples, task: Task, doubt: Doubt) -> dict[str, Score]:
+    if examples.labels is None:
+        return {}
+    found = task.further_of(model.logits, examples.labels, examples.label_names)
+    return {words.name: scores.of_one(one, doubt) for words, one in zip(task.further_scores, found, strict=True)}
 
 
 def _gain(outcomes: Mapping[str, Outcomes], of_artifact: Outcomes, task: Task, doubt: Doubt) -> DistillationGain | None:

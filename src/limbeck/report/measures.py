@@ -49,6 +49,7 @@ def measures(verdict: Verdict) -> tuple[Measure, ...]:
     task = TASKS[verdict.task]
     rows: list[tuple[str, str, _Figure]] = [
         (task.score.title, task.score.meaning, lambda side: share_figure(side.scores.score)),
+        *((words.title, words.meaning, _further(words.name)) for words in task.further_scores),
         (
             "Retention",
             f"The model’s {task.score.name} divided by the teacher’s.",
@@ -71,6 +72,10 @@ def measures(verdict: Verdict) -> tuple[Measure, ...]:
         if any(cell.figure != wording.NOTHING for cell in cells):
             table.append(Measure(name, meaning, cells))
     return tuple(table)
+
+
+def _further(name: str) -> _Figure:
+    return lambda side: share_figure(side.scores.further.get(name))
 
 
 def tolerances(checks: Sequence[Check]) -> tuple[Tolerance, ...]:

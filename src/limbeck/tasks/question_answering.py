@@ -26,6 +26,7 @@ from limbeck.windows import Reads
 NO_ANSWER = "(no answer)"
 ENDS = ("start", "end")
 """What stands for the label names: the columns of the logits."""
+_NEVER = -1e9
 MAX_ANSWER_TOKENS = 30
 """Longer spans are no answers (`max_answer_length` of run_squad.py)."""
 
@@ -72,6 +73,13 @@ class QuestionAnswering(Task):
         "Share of held-out questions that get the teacher's answer, but for case, marks, articles and blanks.",
         "answers {value} of {texts} as the teacher does",
     )
+    further_scores = (
+        MeasureWords(
+            "exact match",
+            "Share of questions whose answer is one of people's, but for case, marks, articles and blanks.",
+            "{value}",
+        ),
+    )
     groups_changes = False
     reads = Reads.CONTEXT
     head = "ForQuestionAnswering"
@@ -107,11 +115,10 @@ class QuestionAnswering(Task):
             )
         )
 
-    def exact_matches(self, logits: UnitLogits, labels: Ragged) -> Share:
-        """The share of exact matches; arguments and errors as in `score_of`."""
-        wanted = self._wanted(logits, labels)
-        answers = self.answers(logits, ENDS)
-        return Share(np.array([is_exact(one.text, texts) for one, texts in zip(answers, wanted, strict=True)]))
+    def further_of(self, logits: UnitLogits, labels: Ragged, label_names: Sequence[str] = ()) -> tuple[Share]:
+        """Exact match; arguments and errors as in `score_of`."""
+        both = zip(self.answers(logits, label_names), self._wanted(logits, labels), strict=True)
+        return (Share(np.array([is_exact(one.text, texts) for one, texts in both], np.bool_)),)
 
     def agreement_of(self, logits: UnitLogits, teacher_logits: UnitLogits, label_names: Sequence[str] = ()) -> Share:
         """Whether both answers are the same, normalised."""
@@ -163,6 +170,20 @@ class QuestionAnswering(Task):
             [text[start:end] for start, end in answers.tolist()]
             for text, answers in zip(logits.units.texts, labels, strict=True)
         ]
+
+
+def ends_by_window(logits: UnitLogits) -> NDArray[np.float32]:
+    """The logits of each end over the units of each window, as rows that a softmax makes distributions of.
+
+    Returns: (2 * windows, units of the longest window); behind a shorter window's units, what counts for nothing.
+    """
+    windows = [
+        rows[one] for spans, rows in zip(logits.units.spans, logits.rows, strict=True) for one in _windows(spans)
+    ]
+    found = np.full((len(ENDS) * len(windows), max(map(len, windows), default=1)), _NEVER, np.float32)
+    for number, window in enumerate(windows):
+        found[len(ENDS) * number : len(ENDS) * (number + 1), : len(window)] = window.T
+    return found
 
 
 def _check(logits: UnitLogits) -> None:

@@ -95,6 +95,8 @@ class Task(ABC):
     """Against what people say."""
     agreement: ClassVar[MeasureWords]
     """Against what the teacher says."""
+    further_scores: ClassVar[tuple[MeasureWords, ...]] = ()
+    """What else is told beside the score, also against what people say."""
     groups_changes: ClassVar[bool] = True
     """Whether changed answers fall into few kinds (this label became that one)."""
     reads: ClassVar[Reads] = Reads.TEXT
@@ -111,6 +113,15 @@ class Task(ABC):
     @abstractmethod
     def score_of(self, logits: AnyLogits, labels: AnyLabels, label_names: Sequence[str] = ()) -> Measure:
         """How well answers fit what people say."""
+
+    def further_of(
+        self,
+        logits: AnyLogits,  # noqa: ARG002
+        labels: AnyLabels,  # noqa: ARG002
+        label_names: Sequence[str] = (),  # noqa: ARG002
+    ) -> tuple[Measure, ...]:
+        """The measures of `further_scores`, in their order."""
+        return ()
 
     @abstractmethod
     def agreement_of(self, logits: AnyLogits, teacher_logits: AnyLogits, label_names: Sequence[str] = ()) -> Measure:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from limbeck.errors import ShapeError
 from limbeck.tasks.classification import probabilities
 from limbeck.tasks.columns import TAG_NAMES, WORDS_NAMES, KnownNames
-from limbeck.tasks.measures import FScore
+from limbeck.tasks.measures import FScore, Ratio
 from limbeck.tasks.spans import spans_of
 from limbeck.tasks.task import Answer, Change, LabelKind, Labels, MeasureWords, Task, surest_first
 from limbeck.units import Ragged, UnitLogits, Units
@@ -115,6 +115,10 @@ class TokenClassification(Task):
         "F1 of the spans against the teacher's: a span counts when the teacher gives just the same.",
         "finds the teacher's spans in {texts} with an F1 of {value}",
     )
+    further_scores = (
+        MeasureWords("precision", "Share of the spans that were found which are right.", "{value}"),
+        MeasureWords("recall", "Share of the spans that people marked which were found.", "{value}"),
+    )
     groups_changes = False
     reads = Reads.WORDS
     head = "ForTokenClassification"
@@ -166,6 +170,12 @@ class TokenClassification(Task):
             for text, tags in zip(logits.units.texts, labels, strict=True)
         ]
         return _f_score(_found(logits, label_names), wanted)
+
+    def further_of(self, logits: UnitLogits, labels: Ragged, label_names: Sequence[str] = ()) -> tuple[Ratio, Ratio]:
+        """Precision and recall; arguments and errors as in `score_of`."""
+        counts = self.score_of(logits, labels, label_names)
+        right = counts.true_positives
+        return Ratio(right, right + counts.false_positives), Ratio(right, right + counts.false_negatives)
 
     def agreement_of(self, logits: UnitLogits, teacher_logits: UnitLogits, label_names: Sequence[str] = ()) -> FScore:
         """F1 of the spans, with the teacher's in the place of people's."""

@@ -160,8 +160,7 @@ def task_of(config: Mapping[str, Any], *, name: str, asked: str = AUTO) -> str:
     architectures = [str(kind) for kind in config.get("architectures") or ()]
     if not any(kind.endswith(task.head) for kind in architectures for task in TASKS.values()):
         raise TeacherError(
-            f"{name} has no classification head (its architecture is {', '.join(architectures) or 'not named'}), nor "
-            "one for tags or answers.",
+            f"{name} has no classification head (its architecture is {', '.join(architectures) or 'not named'}).",
             hint="Fine-tune it first: limbeck teach --encoder "
             f"{name} --data texts.jsonl --out my-teacher, then give --teacher my-teacher.",
         )
