@@ -188,6 +188,29 @@ def test_texts_without_labels_are_enough(name: str, request: pytest.FixtureReque
 
 
 @pytest.mark.parametrize("name", ["tags", "questions"])
+def test_narrower_students_of_chosen_layers(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """What each part is worth is measured by the answers to words and windows, padding left out."""
+    run: Run = request.getfixturevalue(name)
+    root = run.folder.parent
+    recipe = Recipe.from_dict(
+        {
+            **SETTINGS,
+            "data": {"max_tokens": 24, "window_overlap": 8, "no_answer_threshold": 0.0},
+            "student": {"layers": 2, "choose": "by_loss", "intermediate_size": 24, "hidden_size": 24},
+            "distill": {"epochs": 1, "evaluations": 1, "baseline": False, "weights": {"layer_hidden": 1.0}},
+        }
+    )
+    found = compress(root / "taught" / "teacher", root / "texts.jsonl", out=tmp_path / "run", recipe=recipe,
+                     signals=root / "signals")  # fmt: skip
+    cut = found.record.cut
+    assert cut is not None
+    assert (cut.chosen, len(cut.removals)) == ("by_loss", 2)
+    assert all(0.0 < share.importance < 1.0 for share in cut.widths)
+    assert found.record.shapes["student"]["hidden_size"] == 24
+    assert "last_hidden" in found.record.trainings[0].curve[-1].losses
+
+
+@pytest.mark.parametrize("name", ["tags", "questions"])
 def test_the_pages_speak_of_this_task(name: str, request: pytest.FixtureRequest) -> None:
     """A failure would tell a reader of accuracy, or print a card whose code asks for classes."""
     run: Run = request.getfixturevalue(name)
@@ -197,6 +220,8 @@ def test_the_pages_speak_of_this_task(name: str, request: pytest.FixtureRequest)
     assert words[0] in page
     assert all(word in card for word in words)
     assert f'pipeline("{run.verdict.task}"' in card
+    further = {"tags": ("Precision", "Recall"), "questions": ("Exact match",)}[name]
+    assert all(word in page and f"*{word.lower()}* of the artifact" in card for word in further)
     for text in (page, card):
         assert "ccuracy" not in text
     for answer in run.verdict.changed_answers[:3]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from limbeck import batching, heads, student, teacher
 from limbeck.cuts import Cut, Removal
@@ -24,11 +25,14 @@ from limbeck.examples import Examples
 from limbeck.export import refuse_unsupported
 from limbeck.families import layer_count
 from limbeck.files import write_json
+from limbeck.heads import answers_with_ends
 from limbeck.origin import Origin
 from limbeck.progress import SILENT, Progress
 from limbeck.recipe import Recipe
 from limbeck.student import Importance, Pattern
 from limbeck.student_table import StudentTable
+from limbeck.tasks.question_answering import ends_by_window
+from limbeck.tasks.task import AnyLogits
 from limbeck.teacher.folder import token_limit
 from limbeck.units import values_of
 
@@ -180,12 +184,18 @@ def _removals(
     return student.remove_layers(
         origin.model,
         student.count_layers(origin.model.config, wanted),
-        ask=lambda model: values_of(
-            teacher.float32_logits(model, origin.encoder, texts.texts, texts.text_pairs)
-        ).astype(np.float32, copy=False),
+        ask=lambda model: _distributed(
+            teacher.float32_logits(model, origin.encoder, texts.texts, texts.text_pairs), model
+        ),
         memory=work / REMOVALS_FILE,
         progress=progress,
     )
+
+
+def _distributed(logits: AnyLogits, model: "PreTrainedModel") -> NDArray[np.float32]:
+    """Logits as rows that stand for distributions: of texts, of words, or of both ends of an answer in each window."""
+    found = ends_by_window(logits) if answers_with_ends(model) else values_of(logits)
+    return found.astype(np.float32, copy=False)
 
 
 def _importance(origin: Origin, texts: Examples, *, work: Path, progress: Progress) -> Importance:
@@ -194,7 +204,8 @@ def _importance(origin: Origin, texts: Examples, *, work: Path, progress: Progre
     if not path.exists():
         encoded = origin.encoder.encode(texts.texts, texts.text_pairs)
         batches = batching.by_length(encoded.lengths, max_tokens=_BATCH_TOKENS, max_texts=_BATCH_TEXTS)
-        inputs = (teacher.model_inputs(origin.model, origin.encoder.pad(encoded, batch)) for batch in batches)
+        padded = [origin.encoder.pad(encoded, batch) for batch in batches]
+        inputs = ((teacher.model_inputs(origin.model, one), one) for one in padded)
         measured = student.measure_importance(origin.model, inputs, n_texts=len(texts), progress=progress)
         write_json(path, measured.to_json())
     return Importance.from_json(json.loads(path.read_text(encoding="utf-8")))

@@ -22,9 +22,7 @@ def test_each_line_is_answered_in_its_place(model: Model) -> None:
     stream = io.BytesIO("\ufeffplay a song\n\nwake me\r\n你好 🎵\nstop".encode())
     texts = ["play a song", "", "wake me", "你好 🎵", "stop"]
     found = list(predict_lines(model, stream, chunk=2))
-    assert [(one.line, one.text, one.text_pair) for one in found] == [
-        (n, t, None) for n, t in enumerate(texts, start=1)
-    ]
+    assert [(one.line, one.told) for one in found] == [(n, {"text": t}) for n, t in enumerate(texts, start=1)]
     assert [one.answer.label for one in found] == [answer.label for answer in model(texts)]
 
 
@@ -34,7 +32,7 @@ def test_json_lines_may_hold_texts_and_pairs(model: Model) -> None:
     stream = io.BytesIO("\n\n".join(map(json.dumps, rows)).encode())
     found = list(predict_lines(model, stream, json_lines=True))
     assert [one.line for one in found] == [1, 3, 5]
-    assert [one.text_pair for one in found] == [None, "stop", None]
+    assert [one.told.get("text_pair") for one in found] == [None, "stop", None]
     expected = [model("play")[0], model("play", "stop")[0], model("rain")[0]]
     assert [one.answer.label for one in found] == [one.label for one in expected]
     assert [one.answer.probability for one in found] == pytest.approx([one.probability for one in expected], abs=1e-6)

@@ -8,7 +8,7 @@ import pytest
 from limbeck.errors import ShapeError
 from limbeck.examples import UNLABELLED
 from limbeck.tasks.answer_text import is_exact, normalised, overlap
-from limbeck.tasks.question_answering import MAX_ANSWER_TOKENS, NO_ANSWER, QuestionAnswering
+from limbeck.tasks.question_answering import MAX_ANSWER_TOKENS, NO_ANSWER, QuestionAnswering, ends_by_window
 from limbeck.tasks.task import Change
 from limbeck.units import NOWHERE, Ragged, UnitLogits, Units
 
@@ -103,8 +103,9 @@ def test_f1_and_exact_match_by_hand() -> None:
     gold = Ragged.of([[(16, 33)]], dtype=np.int64, width=(2,))
     assert TASK.answers(asked(values), NAMES)[0].text == "great song"
     assert TASK.score_of(asked(values), gold, NAMES).value == pytest.approx(4 / 5)
-    assert TASK.exact_matches(asked(values), gold).value == 0.0
-    assert TASK.exact_matches(asked(values), Ragged.of([[(16, 30), (0, 2)]], dtype=np.int64, width=(2,))).value == 1.0
+    for wanted, share in ((gold, 0.0), (Ragged.of([[(16, 30), (0, 2)]], dtype=np.int64, width=(2,)), 1.0)):
+        [exact] = TASK.further_of(asked(values), labels=wanted, teacher_logits=None).values()
+        assert exact.value == share
     nothing = Ragged.of([[]], dtype=np.int64, width=(2,))
     assert TASK.score_of(asked(values), nothing, NAMES).value == 0.0
     assert TASK.label_in_words(gold[0], NAMES, CONTEXT) == "the great song at"
@@ -138,6 +139,17 @@ def test_targets_point_into_the_windows_that_hold_the_answer() -> None:
     assert two[2, 1] == 1.0
     unknown = TASK.targets(Ragged.of([[(UNLABELLED, UNLABELLED)]], dtype=np.int64, width=(2,)), units)
     assert (unknown == UNLABELLED).all()
+
+
+def test_ends_by_window_are_rows_of_distributions() -> None:
+    """A softmax over both columns of a token would compare the beginning of an answer with its end."""
+    spans = [NONE, *WORDS[:2], NONE, WORDS[2]]
+    values = np.arange(10.0).reshape(5, 2)
+    found = ends_by_window(asked(values, spans=spans))
+    assert found.shape == (4, 3)
+    assert found[:2].tolist() == [[0.0, 2.0, 4.0], [1.0, 3.0, 5.0]]
+    assert found[2:, :2].tolist() == [[6.0, 8.0], [7.0, 9.0]]
+    assert np.exp(found[2:, 2]).tolist() == [0.0, 0.0]
 
 
 def test_what_does_not_fit_is_refused() -> None:

@@ -57,6 +57,14 @@ def test_f1_by_hand() -> None:
     assert TASK.score_of(logits_of([row.tolist() for row in TAGS]), TAGS, NAMES).value == 1.0
 
 
+def test_precision_and_recall_by_hand() -> None:
+    """Of 2 spans that were found 1 is right, and of 3 that are there 1 was found."""
+    found = logits_of([[BP, IP, NO, BL, NO], [NO, NO]])
+    precision, recall = TASK.further_of(found, labels=TAGS, teacher_logits=None, label_names=NAMES).values()
+    assert (precision.value, recall.value) == (1 / 2, 1 / 3)
+    assert precision.over(np.array([1])) == 1.0  # nothing was found there, so nothing wrongly
+
+
 def test_a_tag_that_breaks_the_scheme_still_finds_its_span() -> None:
     """I-place behind O is the same span as B-place: what counts are spans, not tags."""
     found = logits_of([[BP, IP, NO, IL, IL], [NO, IL]])

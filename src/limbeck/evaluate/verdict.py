@@ -140,7 +140,9 @@ def _outcomes(model: ModelAnswers, teacher: ModelAnswers | None, examples: Examp
     return Outcomes(
         name=model.name,
         agreement=None if others is None else task.agreement_of(model.logits, others, examples.label_names),
-        further=task.further_of(model.logits, labels=examples.labels, teacher_logits=others),
+        further=task.further_of(
+            model.logits, labels=examples.labels, teacher_logits=others, label_names=examples.label_names
+        ),
         score=None if examples.labels is None else task.score_of(model.logits, examples.labels, examples.label_names),
     )
 

@@ -103,6 +103,7 @@ class Embeddings(Task):
         *,
         labels: Labels | None,  # noqa: ARG002
         teacher_logits: Logits | None,
+        label_names: Sequence[str] = (),  # noqa: ARG002
     ) -> Mapping[MeasureWords, Measure]:
         """Retrieval overlap with the teacher; nothing for so few texts that their neighbours are no choice."""
         if teacher_logits is None:

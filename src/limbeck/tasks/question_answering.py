@@ -8,7 +8,7 @@ Source: Devlin et al. 2019, "BERT", arXiv:1810.04805, sections 4.2 and 4.3; seve
 (the lowest of all windows) as in its run_squad.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from limbeck.errors import ShapeError
 from limbeck.tasks.answer_text import is_exact, overlap
 from limbeck.tasks.columns import ANSWER_NAMES, QUESTION_NAMES, KnownNames
-from limbeck.tasks.measures import Mean, Share
+from limbeck.tasks.measures import Mean, Measure, Share
 from limbeck.tasks.task import Answer, Change, LabelKind, Labels, MeasureWords, Task, surest_first
 from limbeck.units import NOWHERE, Ragged, UnitLogits, Units
 from limbeck.windows import Reads
@@ -26,6 +26,12 @@ from limbeck.windows import Reads
 NO_ANSWER = "(no answer)"
 ENDS = ("start", "end")
 """What stands for the label names: the columns of the logits."""
+_NEVER = -1e9
+EXACT_MATCH = MeasureWords(
+    "exact match",
+    "Share of questions whose answer is one of people's, but for case, marks, articles and blanks.",
+    "answers {value} of {texts} exactly as people do",
+)
 MAX_ANSWER_TOKENS = 30
 """Longer spans are no answers (`max_answer_length` of run_squad.py)."""
 
@@ -107,11 +113,19 @@ class QuestionAnswering(Task):
             )
         )
 
-    def exact_matches(self, logits: UnitLogits, labels: Ragged) -> Share:
-        """The share of exact matches; arguments and errors as in `score_of`."""
-        wanted = self._wanted(logits, labels)
-        answers = self.answers(logits, ENDS)
-        return Share(np.array([is_exact(one.text, texts) for one, texts in zip(answers, wanted, strict=True)]))
+    def further_of(
+        self,
+        logits: UnitLogits,
+        *,
+        labels: Ragged | None,
+        teacher_logits: UnitLogits | None,  # noqa: ARG002
+        label_names: Sequence[str] = (),
+    ) -> Mapping[MeasureWords, Measure]:
+        """Exact match against what people say; arguments and errors as in `score_of`."""
+        if labels is None:
+            return {}
+        both = zip(self.answers(logits, label_names), self._wanted(logits, labels), strict=True)
+        return {EXACT_MATCH: Share(np.array([is_exact(one.text, texts) for one, texts in both], np.bool_))}
 
     def agreement_of(self, logits: UnitLogits, teacher_logits: UnitLogits, label_names: Sequence[str] = ()) -> Share:
         """Whether both answers are the same, normalised."""
@@ -163,6 +177,20 @@ class QuestionAnswering(Task):
             [text[start:end] for start, end in answers.tolist()]
             for text, answers in zip(logits.units.texts, labels, strict=True)
         ]
+
+
+def ends_by_window(logits: UnitLogits) -> NDArray[np.float32]:
+    """The logits of each end over the units of each window, as rows that a softmax makes distributions of.
+
+    Returns: (2 * windows, units of the longest window); behind a shorter window's units, what counts for nothing.
+    """
+    windows = [
+        rows[one] for spans, rows in zip(logits.units.spans, logits.rows, strict=True) for one in _windows(spans)
+    ]
+    found = np.full((len(ENDS) * len(windows), max(map(len, windows), default=1)), _NEVER, np.float32)
+    for number, window in enumerate(windows):
+        found[len(ENDS) * number : len(ENDS) * (number + 1), : len(window)] = window.T
+    return found
 
 
 def _check(logits: UnitLogits) -> None:

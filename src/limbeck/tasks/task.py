@@ -124,6 +124,7 @@ class Task(ABC):
         *,
         labels: AnyLabels | None,  # noqa: ARG002
         teacher_logits: AnyLogits | None,  # noqa: ARG002
+        label_names: Sequence[str] = (),  # noqa: ARG002
     ) -> Mapping[MeasureWords, Measure]:
         """What else tells how well answers fit what people or the teacher say; nothing, where two figures tell all."""
         return {}

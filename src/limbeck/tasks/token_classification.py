@@ -4,7 +4,7 @@ A text is its words, with one blank between them (see `limbeck.windows.joined_wo
 answers for it. Scores are F1 of whole spans, type and both ends: nothing is earned for half of a name.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from limbeck.errors import ShapeError
 from limbeck.tasks.classification import probabilities
 from limbeck.tasks.columns import TAG_NAMES, WORDS_NAMES, KnownNames
-from limbeck.tasks.measures import FScore
+from limbeck.tasks.measures import FScore, Measure, Ratio
 from limbeck.tasks.spans import spans_of
 from limbeck.tasks.task import Answer, Change, LabelKind, Labels, MeasureWords, Task, surest_first
 from limbeck.units import Ragged, UnitLogits, Units
@@ -97,6 +97,16 @@ class SpansAnswer(Answer):
         )
 
 
+PRECISION = MeasureWords(
+    "precision",
+    "Share of the spans that were found which are right.",
+    "finds spans in {texts} of which {value} are right",
+)
+RECALL = MeasureWords(
+    "recall", "Share of the spans that people marked which were found.", "finds {value} of the spans in {texts}"
+)
+
+
 class TokenClassification(Task):
     """A tag a word."""
 
@@ -166,6 +176,24 @@ class TokenClassification(Task):
             for text, tags in zip(logits.units.texts, labels, strict=True)
         ]
         return _f_score(_found(logits, label_names), wanted)
+
+    def further_of(
+        self,
+        logits: UnitLogits,
+        *,
+        labels: Ragged | None,
+        teacher_logits: UnitLogits | None,  # noqa: ARG002
+        label_names: Sequence[str] = (),
+    ) -> Mapping[MeasureWords, Measure]:
+        """Precision and recall against what people say; arguments and errors as in `score_of`."""
+        if labels is None:
+            return {}
+        counts = self.score_of(logits, labels, label_names)
+        right = counts.true_positives
+        return {
+            PRECISION: Ratio(right, right + counts.false_positives),
+            RECALL: Ratio(right, right + counts.false_negatives),
+        }
 
     def agreement_of(self, logits: UnitLogits, teacher_logits: UnitLogits, label_names: Sequence[str] = ()) -> FScore:
         """F1 of the spans, with the teacher's in the place of people's."""

@@ -166,8 +166,7 @@ def task_of(config: Mapping[str, Any], *, name: str, asked: str = AUTO, is_liste
         return EMBEDDINGS
     if not has_head:
         raise TeacherError(
-            f"{name} has no classification head (its architecture is {', '.join(architectures) or 'not named'}), nor "
-            "one for tags or answers.",
+            f"{name} has no classification head (its architecture is {', '.join(architectures) or 'not named'}).",
             hint="Fine-tune it first: limbeck teach --encoder "
             f"{name} --data texts.jsonl --out my-teacher, then give --teacher my-teacher.",
         )

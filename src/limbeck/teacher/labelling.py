@@ -87,6 +87,7 @@ def label(
     half = store.key.precision == "bfloat16"
     model = bfloat16_copy(teacher.model) if half else teacher.model
     waiting = _Waiting(encoded, names)
+    begins = np.diff(encoded.owners, prepend=-1) > 0  # a text counts with its first window
     last_written = time.monotonic()
     with (
         first_token_at_last(model),
@@ -102,7 +103,7 @@ def label(
             waiting.logits |= _by_row(answers_in(output, padded), batch, wanted, rows=padded.rows)
             if store.key.hidden_size:
                 waiting.hidden |= _by_row(output.hidden_states[-1][:, 0], batch, wanted)
-            bar.advance(len({int(encoded.owners[window]) for window in batch[wanted]}))
+            bar.advance(int(begins[batch[wanted]].sum()))
             if time.monotonic() - last_written > _PART_SECONDS:
                 waiting.write(store)
                 last_written = time.monotonic()
