@@ -77,6 +77,9 @@ FAMILIES: Mapping[str, Family] = {
     )
 }
 
+STATIC = "static"
+"""The family of students without layers (`student.static`); no teacher is of it."""
+
 REFUSED: Mapping[str, str] = {
     "deberta": "DeBERTa v1 keeps queries, keys and values in one matrix of another layout; v2 and v3 are supported",
     "funnel": "it shortens the sequence between its blocks, so its layers cannot be taken over one by one",
