@@ -22,7 +22,7 @@ from transformers import AutoTokenizer, Trainer, TrainingArguments
 
 from limbeck import data, machine, student, teacher
 from limbeck.batching import by_length
-from limbeck.distill import Lessons, Objective, distillation_plan, learn, live_teacher, targets_of
+from limbeck.distill import Lessons, distillation_plan, learn, live_teacher, objective_of, targets_of
 from limbeck.examples import Examples
 from limbeck.recipe import Recipe
 from limbeck.signals import SignalStore
@@ -93,10 +93,12 @@ def _train(master: Teacher, texts: Examples, few: Examples, recipe: Recipe, work
             validation=master.encoder.encode(few.texts, few.text_pairs),
             validation_targets=targets_of(few, store.read(few.text_fingerprints)),
         )
-        objective = Objective(recipe.distill.weights.model_dump(), temperature=recipe.distill.temperature)
-        taken = student.choose_layers(master.model.config, recipe.student)
+        config = master.model.config
+        pattern = student.unmeasured(config, recipe.student)
+        taken, planned = pattern.layers, student.planned_config(config, pattern)
+        objective = objective_of(recipe, student=planned, teacher=config, has_labels=True)
         if objective.needs_live_teacher:
-            lessons = replace(lessons, live_teacher=live_teacher(master.model, taken=taken))
+            lessons = replace(lessons, live_teacher=live_teacher(master.model, taken=taken, objective=objective))
         learn(
             lambda: student.initialise(master.model, recipe.student),
             lessons,

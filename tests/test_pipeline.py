@@ -161,7 +161,7 @@ def test_a_run_killed_in_every_stage_ends_in_the_same_bytes(
     """A failure would make a killed run another run. One run is broken off in each of its stages, one after another."""
     import importlib
 
-    monkeypatch.setattr(importlib.import_module("limbeck.teacher.label"), "_PART_SECONDS", -1.0)
+    monkeypatch.setattr(importlib.import_module("limbeck.teacher.labelling"), "_PART_SECONDS", -1.0)
     for stage, after in STAGES:
         with pytest.raises(Interrupted):
             progress = Events(interrupt_in=stage, after=after)
@@ -215,10 +215,16 @@ def test_another_recipe_in_the_same_folder_is_refused(walked: SmallRun) -> None:
 def test_texts_without_labels_are_enough(walked: SmallRun, tmp_path: Path) -> None:
     """A failure would keep out those who have a teacher and texts, and nobody to label them."""
     data = write_rows(tmp_path / "texts.jsonl", [{"text": row["text"]} for row in labelled_rows()])
-    recipe = _recipe(distill={"weights": {"layer_hidden": 0.3}})
+    beside = {"layer_hidden": 0.3, "attention_maps": 0.3, "relations": 0.3, "similarities": 0.3}
+    recipe = _recipe(distill={"weights": beside})
     run = compress(walked.teacher, data, out=tmp_path / "run", recipe=recipe, signals=walked.signals)
     assert [training.name for training in run.record.trainings] == ["student"]
-    assert set(run.record.trainings[0].curve[0].losses) == {"soft_labels", "last_hidden", "layer_hidden", "total"}
+    assert set(run.record.trainings[0].curve[0].losses) == {"soft_labels", "last_hidden", *beside, "total"}
+    page = run.report.read_text(encoding="utf-8")
+    for loss in ("hidden states between layers", "attention maps", "relations of queries", "similarities of texts"):
+        assert f"Loss: {loss}" in page
+    assert len(run.record.labelling.kept) == 4
+    assert all(sentence.partition(":")[0] in page for sentence in run.record.labelling.kept)
     assert all(model.score is None for model in run.verdict.models)
     assert run.verdict.not_checked == ("min_retention was not checked: it needs labels.",)
     assert run.record.labelling.n_asked == 0

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from limbeck.errors import RecipeError
-from limbeck.recipe import DataTable, Recipe, StudentTable, known_keys, with_overrides
+from limbeck.recipe import DataTable, Recipe, known_keys, with_overrides
+from limbeck.report.html import recipe_toml
+from limbeck.student_table import StudentTable
 
 HINT = "`limbeck recipe` prints every key with its default and meaning."
 
@@ -99,6 +101,16 @@ def test_a_printed_recipe_holds_every_key_with_its_meaning() -> None:
             "student: layers = 3 but take_layers names 2 (got {'layers': 3, 'take_layers': [0, 1]})",
         ),
         (
+            {"student": {"choose": "last", "take_layers": [0, 1]}},
+            'student: choose = "last" but take_layers names the layers '
+            "(got {'choose': 'last', 'take_layers': [0, 1]})",
+        ),
+        (
+            {"student": {"config": "mine.json", "layers": 2}},
+            "student: config tells the whole shape, so layers has nothing to say "
+            "(got {'config': 'mine.json', 'layers': 2})",
+        ),
+        (
             {"student": {"take_layers": [3, 1]}},
             "student: take_layers must be different layer numbers from 0 up, in rising order "
             "(got {'take_layers': [3, 1]})",
@@ -186,3 +198,14 @@ def test_recipes_do_not_change() -> None:
     """A failure would let one run's settings leak into the next."""
     with pytest.raises(ValueError, match="frozen"):
         Recipe().seed = 3  # type: ignore[misc]
+
+
+def test_tables_of_labels_come_back_from_toml() -> None:
+    """Labels have blanks, dots and quotes; a failure would write a recipe that nobody can read back."""
+    descriptions = {"a b": "two words", 'c."d"': "dots and quotes", "é": "not ASCII", "plain": "x"}
+    parameters = {"temperature": 0, "top_p": 0.5, "stream": False, "effort": "low"}
+    recipe = Recipe.from_dict({"teacher": {"chat": {"descriptions": descriptions, "parameters": parameters}}})
+    assert Recipe.from_dict(tomllib.loads(recipe.to_toml())) == recipe
+    assert Recipe.from_dict(tomllib.loads(recipe_toml(recipe.model_dump(mode="json")))) == recipe
+    read = tomllib.loads(recipe.to_toml())["teacher"]["chat"]["parameters"]
+    assert [type(value) for value in read.values()] == [int, float, bool, str]

@@ -63,6 +63,11 @@ class Examples:
             label_names=self.label_names,
         )
 
+    def without(self, positions: Sequence[int]) -> "Examples":
+        """The examples but those at `positions`, in their order."""
+        left_out = set(positions)
+        return self.take([index for index in range(len(self)) if index not in left_out]) if left_out else self
+
     def joined(self, unlabelled: "Examples") -> "Examples":
         """These examples, followed by others of the same kind whose labels nobody gave."""
         return Examples(

@@ -19,6 +19,8 @@ class Family:
         keeps_first: The first layer differs from the rest (ModernBERT has no norm there), so a student starts with it.
         behind_attention: The module of a layer that takes what attention found, token by token; None where the layers
             share one set of weights or the residual goes around it.
+        queries_keys_values: The linear layers of a layer that make them, in this order; one name where they are one
+            layer, none where layers share one set of weights.
         last_norm: Name of the norm behind the last layer, where layers themselves do not end with one.
         last_query: In the exported graph, the last layer's module that reads first tokens only.
         last_keys: In the exported graph, the last layer's modules that are multiplied as floats (see
@@ -30,16 +32,21 @@ class Family:
     count_field: str = "num_hidden_layers"
     keeps_first: bool = False
     behind_attention: str | None = None
+    queries_keys_values: tuple[str, ...] = ()
     last_norm: str | None = None
     last_query: str | None = None
     last_keys: tuple[str, ...] = ()
 
 
 def _like_bert(model_type: str, layers_prefix: str) -> Family:
-    names = ("query", "key", "value")
-    query, *keys = (f"attention.self.{name}" for name in names)
+    query, key, value = names = ("attention.self.query", "attention.self.key", "attention.self.value")
     return Family(
-        model_type, layers_prefix, behind_attention="attention.output", last_query=query, last_keys=tuple(keys)
+        model_type,
+        layers_prefix,
+        behind_attention="attention.output",
+        queries_keys_values=names,
+        last_query=query,
+        last_keys=(key, value),
     )
 
 
@@ -56,6 +63,7 @@ FAMILIES: Mapping[str, Family] = {
             "distilbert.transformer.layer.",
             count_field="n_layers",
             behind_attention="sa_layer_norm",
+            queries_keys_values=("attention.q_lin", "attention.k_lin", "attention.v_lin"),
             last_query="attention.q_lin",
             last_keys=("attention.k_lin", "attention.v_lin"),
         ),
@@ -63,6 +71,7 @@ FAMILIES: Mapping[str, Family] = {
             "mpnet",
             "mpnet.encoder.layer.",
             behind_attention="attention.LayerNorm",
+            queries_keys_values=("attention.attn.q", "attention.attn.k", "attention.attn.v"),
             last_query="attention.attn.q",
             last_keys=("attention.attn.k", "attention.attn.v"),
         ),
@@ -71,14 +80,23 @@ FAMILIES: Mapping[str, Family] = {
             "deberta-v2",
             "deberta.encoder.layer.",
             behind_attention="attention.output",
+            queries_keys_values=tuple(f"attention.self.{name}_proj" for name in ("query", "key", "value")),
             last_query="attention.self.query_proj",
         ),
-        Family("modernbert", "model.layers.", keeps_first=True, last_norm="model.final_norm"),
+        Family(
+            "modernbert",
+            "model.layers.",
+            keeps_first=True,
+            queries_keys_values=("attn.Wqkv",),
+            last_norm="model.final_norm",
+        ),
     )
 }
 
+POSITIONS_BEHIND_PADDING = frozenset({"roberta", "xlm-roberta", "camembert", "mpnet"})
+"""Families that count positions from the padding's id, so that tables start behind it and the id may not move."""
 STATIC = "static"
-"""The family of students without layers (`student.static`); no teacher is of it."""
+"""Students without layers (`student.static`); what has none to take over can be no teacher."""
 
 REFUSED: Mapping[str, str] = {
     "deberta": "DeBERTa v1 keeps queries, keys and values in one matrix of another layout; v2 and v3 are supported",

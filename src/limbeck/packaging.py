@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from limbeck import evaluate, fingerprint, machine, report, runtime, student, teacher
+from limbeck import evaluate, fingerprint, machine, report, runtime, teacher
 from limbeck.artifact import seal
 from limbeck.examples import Examples
 from limbeck.export import write_artifact
 from limbeck.files import written_whole
 from limbeck.manifest import Manifest, quantized_model_file
+from limbeck.origin import Origin
 from limbeck.progress import Progress
 from limbeck.quantization import QuantizedStudent
 from limbeck.recipe import Recipe
@@ -32,6 +33,7 @@ class Package:
 
     Args:
         master: The teacher.
+        origin: What the student started from; its tokenizer ships.
         student: The distilled student, in float32.
         baseline: The same shape trained on labels alone, or None.
         quantized: The student's codes.
@@ -41,6 +43,7 @@ class Package:
     """
 
     master: Teacher
+    origin: Origin
     student: "PreTrainedModel"
     baseline: "PreTrainedModel | None"
     quantized: QuantizedStudent
@@ -71,12 +74,12 @@ def package(
         inputs = write_artifact(
             content.student,
             artifact,
-            tokenizer_folder=content.master.tokenizer_folder,
+            tokenizer_folder=content.origin.tokenizer_folder,
             packed=content.quantized.weights,
             model_file=quantized_model_file(Scheme.parse(record.quantization.scheme)),
             rounded=content.rounded,
         )
-        manifest = _manifest(record, content.master, recipe, inputs=inputs)
+        manifest = _manifest(record, content, recipe, inputs=inputs)
         seal(artifact, manifest)
     progress.say(f"Verifying on {len(content.held_out)} held-out texts")
     with folder.stage("verification"):
@@ -96,6 +99,8 @@ def timed(
 ) -> tuple[Timing, ...]:
     """Artifacts and, as the last, their teacher on the same real texts with equal threads, in turn.
 
+    A teacher that does not run on this machine is not timed.
+
     Args:
         artifacts: What each is called in its timing, and its folder.
         master: The teacher.
@@ -109,9 +114,11 @@ def timed(
         evaluate.Side(name, runtime.load(folder, threads=threads, check=False).logits, threads)
         for name, folder in artifacts.items()
     ]
-    with teacher.computing_with(threads):
+    with master.timed(threads) as answers:
+        if answers is not None:
+            sides.append(evaluate.Side(f"{TEACHER} ({answers.engine})", answers.logits, threads))
         return evaluate.time_sides(
-            [*sides, evaluate.Side(f"{TEACHER} (PyTorch float32)", master.logits, threads)],
+            sides,
             some.texts,
             some.text_pairs,
             rounds=recipe.verify.timing_rounds,
@@ -131,7 +138,7 @@ def _judge(artifact: Path, content: Package, recipe: Recipe, *, timings: tuple[T
         )
     ]
     if content.baseline is not None:
-        logits = teacher.float32_logits(content.baseline, content.master.encoder, texts, pairs)
+        logits = teacher.float32_logits(content.baseline, content.origin.encoder, texts, pairs)
         others.insert(0, evaluate.ModelAnswers(BASELINE, logits, float32.size_bytes, n_parameters))
     return evaluate.judge(
         evaluate.ModelAnswers(
@@ -141,7 +148,7 @@ def _judge(artifact: Path, content: Package, recipe: Recipe, *, timings: tuple[T
             TEACHER,
             content.signals.logits,
             content.master.size_bytes,
-            student.shape_of(content.master.model).parameters,
+            content.master.n_parameters,
         ),
         examples=content.held_out,
         task=recipe.task,
@@ -170,21 +177,21 @@ def _shipped(verdict: Verdict) -> dict[str, Any]:
     return told
 
 
-def _manifest(record: RunRecord, master: Teacher, recipe: Recipe, *, inputs: tuple[str, ...]) -> Manifest:
+def _manifest(record: RunRecord, content: Package, recipe: Recipe, *, inputs: tuple[str, ...]) -> Manifest:
     told = machine.describe()
     return Manifest(
         limbeck_version=record.limbeck_version,
         task=recipe.task,
-        label_names=master.label_names,
-        max_tokens=master.encoder.max_tokens,
+        label_names=content.master.label_names,
+        max_tokens=content.origin.encoder.max_tokens,
         scheme=record.quantization.scheme,
         model_file=quantized_model_file(Scheme.parse(record.quantization.scheme)),
         inputs=inputs,
         shape=record.shapes["student"],
         n_parameters=record.shapes["student"]["parameters"],
         fingerprints={
-            "teacher": master.fingerprint,
-            "tokenizer": master.encoder.fingerprint,
+            "teacher": content.master.fingerprint,
+            "tokenizer": content.origin.encoder.fingerprint,
             **{name: str(record.data[f"{name} fingerprint"]) for name in ("train", "validation", "held_out")},
             "recipe": fingerprint.of_settings(record.recipe),
         },

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,12 @@ from limbeck import extras
 
 extras.need("train", what="Compressing a teacher")
 
-from limbeck import data, ladder, machine, mixing, places, report, student, teacher  # noqa: E402
+from limbeck import data, ladder, machine, mixing, places, report, shaping, student, teacher  # noqa: E402
+from limbeck.asking import TAUGHT_BY, ask, made_up, refuse_made_up  # noqa: E402
 from limbeck.distill import (  # noqa: E402
     Lessons,
     Objective,
     baseline_plan,
-    distillation_plan,
     learn,
     live_teacher,
     targets_of,
@@ -23,21 +24,22 @@ from limbeck.evaluate import Evidence, refuse_unmeasurable  # noqa: E402
 from limbeck.examples import Examples, Parts  # noqa: E402
 from limbeck.files import folder_written_whole, write_json, written_whole  # noqa: E402
 from limbeck.manifest import MANIFEST_FILE  # noqa: E402
+from limbeck.origin import Origin  # noqa: E402
 from limbeck.packaging import Package, package  # noqa: E402
 from limbeck.progress import SILENT, Progress  # noqa: E402
 from limbeck.quantization import refuse_unfit  # noqa: E402
 from limbeck.quantizing import Ground  # noqa: E402
 from limbeck.recipe import Recipe  # noqa: E402
-from limbeck.records import NOT_JUDGED, LabellingRecord, RunRecord, TrainingRecord, Verdict  # noqa: E402
+from limbeck.records import NOT_JUDGED, RunRecord, TrainingRecord, Verdict  # noqa: E402
 from limbeck.run_folder import RunFolder, claimed  # noqa: E402
 from limbeck.scheme import Scheme  # noqa: E402
-from limbeck.signals import Signals, SignalStore  # noqa: E402
+from limbeck.signals import Signals  # noqa: E402
 from limbeck.tasks.regression import spread_of  # noqa: E402
-from limbeck.teacher import Teacher  # noqa: E402
+from limbeck.teacher import Teacher, TeacherSource  # noqa: E402
 
-TAUGHT_BY = "training texts"
+_NO_WEIGHT_CHANGES_BY = {"verify": True, "student": {"encoder", "config"}, "teacher": {"chat"}}
+"""Knobs that change no weight, or that are told by what stands where they point."""
 RECORD_FILE, REPORT_FILE = "run.json", "report.html"
-_USUAL_TEXTS, _FEWEST_MADE_UP, _MOST_MADE_UP = 10_000, 3.0, 8.0
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,13 @@ class Inputs:
     """What a run starts from.
 
     Args:
-        master: The teacher.
+        master: The teacher, who answers.
+        origin: What the student starts from; the teacher itself where that can be.
         parts: The texts, parted.
     """
 
     master: Teacher
+    origin: Origin
     parts: Parts
 
 
@@ -76,7 +80,7 @@ class Run:
 
 
 def compress(
-    teacher_source: str | Path,
+    teacher_source: TeacherSource,
     data_source: str | Path,
     *,
     out: str | Path,
@@ -90,7 +94,8 @@ def compress(
     Killed at any point, the same call goes on from there; what is finished is kept.
 
     Args:
-        teacher_source: A local folder or hub id of a Hugging Face encoder with a classification head.
+        teacher_source: A local folder or hub id of a Hugging Face encoder with a classification head, or any other
+            teacher; see `teacher.open_teacher`.
         data_source: A file, a folder with train/validation/test files, or a data set of the hub.
         out: Folder of the run: new, empty, or of this same run.
         recipe: Every knob; None takes the defaults.
@@ -109,14 +114,14 @@ def compress(
 
 
 def read_inputs(
-    teacher_source: str | Path, data_source: str | Path, *, recipe: Recipe, work: Path, progress: Progress = SILENT
+    teacher_source: TeacherSource, data_source: str | Path, *, recipe: Recipe, work: Path, progress: Progress = SILENT
 ) -> Inputs:
     """Load the teacher, read the texts and part them; what cannot be judged in the end is refused here.
 
     Args:
         teacher_source: As for `compress`.
         data_source: As for `compress`.
-        recipe: Its tables data, teacher and verify.
+        recipe: Its tables data, teacher, student, distill and verify.
         work: Where a converted tokenizer may lie.
         progress: Told what goes on.
 
@@ -124,18 +129,26 @@ def read_inputs(
         LimbeckError: Whatever is wrong with what was given.
     """
     progress.say("Reading texts and teacher")
-    master = teacher.load_teacher(
-        teacher_source, settings=recipe.teacher, max_tokens=recipe.data.max_tokens, work=work, task=recipe.task
+    tables = cache(lambda task: data.read_table(data_source, columns=recipe.data, task=task, progress=progress))
+    master = teacher.open_teacher(
+        teacher_source,
+        recipe=recipe,
+        work=work,
+        known_labels=lambda task: data.label_names_in(tables(task)),
+        starts_student=recipe.student.encoder is None,
     )
-    tables = data.read_table(data_source, columns=recipe.data, task=master.task, progress=progress)
-    parts = data.split(data.to_examples(tables, master.label_names, progress=progress), settings=recipe.data)
+    origin = teacher.origin_of(master, recipe, work=work)
+    parts = data.split(
+        data.to_examples(tables(master.task), master.label_names, progress=progress), settings=recipe.data
+    )
     for sentence in data.in_sentences(parts.leaks):
         progress.say(sentence)
     refuse_unmeasurable(
         recipe.verify.tolerances,
         Evidence(has_labels=parts.held_out.labels is not None, has_teacher=True, has_timings=True),
     )
-    return Inputs(master, parts)
+    refuse_made_up(master, recipe)
+    return Inputs(master, origin, parts)
 
 
 def walk(
@@ -163,25 +176,35 @@ def walk(
     Raises:
         LimbeckError: Whatever is wrong with what was given; nothing that the user had is lost.
     """
-    master, parts = inputs.master, inputs.parts
+    master, origin, parts = inputs.master, inputs.origin, inputs.parts
     students = students or folder.work
-    _refuse_impossible(master, recipe)
+    if folder.is_settled:  # another run's folder is refused before anything is put into it
+        folder.settle(identity_of(inputs, recipe))
+    objective = shaping.planned_objective(origin, parts.train, recipe)
+    taught_by = parts.train.joined(made_up(master, parts, recipe, progress=progress))
+    origin = student.trimmed(origin, recipe.student, corpus=taught_by, work=students, progress=progress)
+    _refuse_impossible(origin, recipe)
     folder.settle(identity_of(inputs, recipe))
     with written_whole(folder.path / "recipe.toml") as temporary:
         temporary.write_text(recipe.to_toml(), encoding="utf-8")
 
     root = Path(signals) if signals is not None else places.signals_root()
-    taught_by = parts.train.joined(_made_up(parts, recipe))
-    answers, labelling = _ask(master, parts, taught_by, recipe, root=root, folder=folder, progress=progress)
-    taken = student.choose_layers(master.model.config, recipe.student)
-    plan = distillation_plan(recipe, n_texts=len(taught_by), hidden_size=master.hidden_size, taken=taken)
+    kept = shaping.kept(origin, parts.train, objective, recipe, n_texts=len(taught_by), progress=progress)
+    wanted = {TAUGHT_BY: taught_by, "validation": parts.validation, "held_out": parts.held_out}
+    with folder.stage("labelling"):
+        asked, answers, labelling = ask(master, wanted, settings=recipe.teacher, root=root, progress=progress)
+    taught_by, parts = asked[TAUGHT_BY], replace(parts, validation=asked["validation"], held_out=asked["held_out"])
     with folder.stage("distillation"):
-        lessons = _lessons(master, taught_by, answers[TAUGHT_BY], parts.validation, answers["validation"])
-        objective = _objective(lessons, recipe)
+        shaped = shaping.shape(origin, parts.train, recipe, work=students, progress=progress)
+        plan = shaped.plan(recipe, n_texts=len(taught_by))
+        lessons = _lessons(origin, taught_by, answers[TAUGHT_BY], parts.validation, answers["validation"])
+        objective = replace(objective, spread=spread_of(answers[TAUGHT_BY].logits))
         if objective.needs_live_teacher:
-            lessons = replace(lessons, live_teacher=live_teacher(master.model, taken=taken))
+            layer = recipe.distill.relation_layer
+            live = live_teacher(origin.model, taken=shaped.pattern.layers, objective=objective, relation_layer=layer)
+            lessons = replace(lessons, live_teacher=live)
         learned = learn(
-            lambda: student.initialise(master.model, recipe.student),
+            shaped.build,
             lessons,
             objective=objective,
             plan=plan,
@@ -192,8 +215,8 @@ def walk(
     if recipe.distill.baseline and parts.train.labels is not None:
         with folder.stage("no-teacher baseline"):
             baseline = learn(
-                lambda: student.initialise(master.model, recipe.student),
-                _lessons(master, parts.train, None, parts.validation, answers["validation"]),
+                shaped.build,
+                _lessons(origin, parts.train, None, parts.validation, answers["validation"]),
                 objective=Objective({"true_labels": 1.0}, task=recipe.task, spread=objective.spread),
                 plan=baseline_plan(plan),
                 work=students,
@@ -208,21 +231,22 @@ def walk(
             plan,
             calibration=parts.train,
             held_out=parts.held_out.content_fingerprints,
-            tokenizer_folder=master.tokenizer_folder,
+            tokenizer_folder=origin.tokenizer_folder,
             work=folder.work,
         )
         shrunk = ladder.climb(learned.model, ground, recipe=recipe, progress=progress)
     record = RunRecord(
         limbeck_version=_version(),
-        teacher=_told_of(master),
+        teacher=_told_of(master, origin),
         shapes={
-            "teacher": student.shape_of(master.model).to_json(),
+            ("teacher" if origin.is_teacher else "encoder"): student.shape_of(inputs.origin.model).to_json(),
             "student": student.shape_of(learned.model).to_json(),
         },
+        cut=shaped.cut,
         data=_data_told(parts),
         leaks=tuple(data.in_sentences(parts.leaks)),
-        recipe=recipe.model_dump(mode="json"),
-        labelling=labelling,
+        recipe=_recipe_told(recipe, origin),
+        labelling=replace(labelling, kept=kept),
         trainings=tuple(
             told
             for told in (
@@ -237,6 +261,7 @@ def walk(
         verdict=NOT_JUDGED,
         files={},
         machine=machine.describe(),
+        vocabulary=student.vocabulary_of(origin, parts.held_out),
     )
     with folder_written_whole(folder.artifact) as temporary:
         record = package(
@@ -244,6 +269,7 @@ def walk(
             temporary,
             Package(
                 master,
+                origin,
                 learned.model,
                 None if baseline is None else baseline.model,
                 shrunk.quantized,
@@ -269,25 +295,38 @@ def finished(inputs: Inputs, folder: RunFolder, *, recipe: Recipe) -> Run | None
     if not (path.exists() and (folder.artifact / MANIFEST_FILE).exists()):
         return None
     told = json.loads(path.read_text(encoding="utf-8"))
-    if told["limbeck_version"] != _version() or told["recipe"] != recipe.model_dump(mode="json"):
+    if told["limbeck_version"] != _version() or told["recipe"] != _recipe_told(recipe, inputs.origin):
         return None
     return Run(folder.path, folder.artifact, folder.path / REPORT_FILE, RunRecord.from_json(told))
 
 
 def identity_of(inputs: Inputs, recipe: Recipe) -> dict[str, Any]:
     """What makes a run this run; tolerances and timing settings may change, as they change no weight."""
+    origin = {} if inputs.origin.is_teacher else {"encoder": inputs.origin.fingerprint}
     return {
         "teacher": inputs.master.fingerprint,
+        **origin,
         "data": {name: examples.fingerprint for name, examples in _named(inputs.parts).items()},
-        "recipe": recipe.model_dump(mode="json", exclude={"verify"}),
+        "recipe": recipe.model_dump(
+            mode="json", exclude={"verify": True, "student": {"encoder", "config"}, "teacher": {"chat"}}
+        ),
+        "student's config": student.read_config(recipe.student.config) if recipe.student.config else None,
     }
 
 
-def _refuse_impossible(master: Teacher, recipe: Recipe) -> None:
+def _refuse_impossible(origin: Origin, recipe: Recipe) -> None:
     """Refuse bits that no student of this shape can have, before anything is spent on one."""
-    shape = student.initialise(master.model, recipe.student)
+    shape = student.initialise(origin.model, recipe.student)
     refuse_unfit(shape, scheme=Scheme.parse(recipe.quantize.scheme))
-    mixing.refuse_unreachable(shape, recipe.quantize, tokenizer_folder=master.tokenizer_folder)
+    mixing.refuse_unreachable(shape, recipe.quantize, tokenizer_folder=origin.tokenizer_folder)
+
+
+def _recipe_told(recipe: Recipe, origin: Origin) -> dict[str, Any]:
+    """The recipe as records have it that ship: no path of this machine stands in it."""
+    told = recipe.told()
+    if recipe.student.encoder is not None:
+        told["student"]["encoder"] = origin.told["name"]
+    return told
 
 
 def _named(parts: Parts) -> dict[str, Examples]:
@@ -301,75 +340,22 @@ def _data_told(parts: Parts) -> dict[str, int | str]:
     }
 
 
-def _told_of(master: Teacher) -> dict[str, str]:
-    """The teacher by its folder's name or its hub id; no path of this machine goes into a record that ships."""
-    if Path(master.name).expanduser().exists():
-        return {"name": Path(master.name).expanduser().resolve().name, "fingerprint": master.fingerprint}
-    return {"name": master.name, "hub_id": master.name, "fingerprint": master.fingerprint}
-
-
-def _made_up(parts: Parts, recipe: Recipe) -> Examples:
-    """Texts for the teacher to answer besides the given ones; none of them stands in another part."""
-    n_train = len(parts.train)
-    share = recipe.distill.augment
-    if share is None:
-        share = max(_FEWEST_MADE_UP, min(_MOST_MADE_UP, _USUAL_TEXTS / n_train))
-    unread = {*parts.validation.content_fingerprints, *parts.held_out.content_fingerprints}
-    return data.augmented(parts.train, n=round(share * n_train), seed=recipe.seed, avoid=unread)
-
-
-def _ask(
-    master: Teacher,
-    parts: Parts,
-    taught_by: Examples,
-    recipe: Recipe,
-    *,
-    root: Path,
-    folder: RunFolder,
-    progress: Progress,
-) -> tuple[dict[str, Signals], LabellingRecord]:
-    """The teacher's answers: what the student learns from may be computed faster, what it is judged by is not."""
-    fast = teacher.chosen_precision(recipe.teacher)
-    wanted = {TAUGHT_BY: taught_by, "validation": parts.validation, "held_out": parts.held_out}
-    found: dict[str, Signals] = {}
-    told: list[LabellingRecord] = []
-    with folder.stage("labelling"):
-        for name, examples in wanted.items():
-            precision = fast if name == TAUGHT_BY else "float32"
-            store = SignalStore(root, teacher.signals_key(master, precision=precision))
-            told.append(
-                teacher.label(master, examples, store, settings=recipe.teacher, progress=progress, part_name=name)
-            )
-            found[name] = store.read(examples.text_fingerprints)
-    return found, LabellingRecord(
-        n_texts=sum(one.n_texts for one in told),
-        n_found=sum(one.n_found for one in told),
-        n_asked=sum(one.n_asked for one in told),
-        n_truncated=sum(one.n_truncated for one in told),
-        folder=str(root),
-    )
+def _told_of(master: Teacher, origin: Origin) -> dict[str, str]:
+    """The teacher as records that ship have it; and the encoder that the student starts from, where that is another."""
+    own = {} if origin.is_teacher else {f"encoder {name}": value for name, value in origin.told.items()}
+    return {**master.told, **own}
 
 
 def _lessons(
-    master: Teacher, train: Examples, signals: Signals | None, validation: Examples, validation_signals: Signals
+    origin: Origin, train: Examples, signals: Signals | None, validation: Examples, validation_signals: Signals
 ) -> Lessons:
     return Lessons(
-        encoder=master.encoder,
-        train=master.encoder.encode(train.texts, train.text_pairs),
+        encoder=origin.encoder,
+        train=origin.encoder.encode(train.texts, train.text_pairs),
         train_targets=targets_of(train, signals),
-        validation=master.encoder.encode(validation.texts, validation.text_pairs),
+        validation=origin.encoder.encode(validation.texts, validation.text_pairs),
         validation_targets=targets_of(validation, validation_signals),
     )
-
-
-def _objective(lessons: Lessons, recipe: Recipe) -> Objective:
-    weights = recipe.distill.weights.model_dump()
-    if lessons.train_targets.labels is None:
-        weights["true_labels"] = 0.0
-    answers = lessons.train_targets.teacher_logits
-    assert answers is not None
-    spread = spread_of(answers.numpy())
-    return Objective(weights, temperature=recipe.distill.temperature, task=recipe.task, spread=spread)
 
 
 def _tell(record: RunRecord, folder: RunFolder) -> Run:

@@ -10,20 +10,18 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
+from limbeck.chat_table import ChatTable
 from limbeck.errors import RecipeError, SchemeError
 from limbeck.scheme import USUAL, shippable
+from limbeck.student_table import LossWeights, StudentTable, Table
 
 AUTO = "auto"
 """A task that is found by what the teacher was made for."""
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
-
-
-class DataTable(_Table):
+class DataTable(Table):
     """Which columns hold what, and how the texts are parted where no parts are given."""
 
     text: str | None = Field(None, description="Column of the text. Found by name when not given.")
@@ -38,7 +36,7 @@ class DataTable(_Table):
     max_tokens: int = Field(128, ge=8, le=8192, description="Longer texts are cut to this many tokens, and counted.")
 
 
-class TeachTable(_Table):
+class TeachTable(Table):
     """How `limbeck teach` makes a teacher from a pretrained encoder and labelled texts."""
 
     epochs: int = Field(8, ge=1, description="Passes over the texts at most.")
@@ -52,53 +50,22 @@ class TeachTable(_Table):
     max_gradient_norm: float = Field(1.0, gt=0)
 
 
-class TeacherTable(_Table):
+class TeacherTable(Table):
     """How the teacher is loaded and asked."""
 
-    allow_code: tuple[str, ...] = Field((), description="Hub ids or folders whose own Python code may run. None else.")
+    labels: tuple[str, ...] = Field(
+        (), description="Names of the classes in the order of its answers, where the teacher itself does not tell."
+    )
+    allow_code: tuple[str, ...] = Field(
+        (), description="Hub ids, folders or functions (module:function) whose own Python code may run. None else."
+    )
     revision: str | None = Field(None, description="Branch, tag or commit of a hub id.")
     batch_tokens: int = Field(4096, ge=64, description="Tokens per batch while labelling.")
     precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="auto: bfloat16 where it is fast.")
+    chat: ChatTable = ChatTable()
 
 
-class StudentTable(_Table):
-    """The student's shape."""
-
-    layers: int | None = Field(None, ge=1, description="Number of layers. Default: half of the teacher's, rounded up.")
-    take_layers: tuple[int, ...] | None = Field(
-        None, description="Teacher layers to take over, counted from 0. Default: evenly spaced, first to last."
-    )
-
-    @model_validator(mode="after")
-    def _layers_agree(self) -> Self:
-        if self.take_layers is not None:
-            if (
-                not self.take_layers
-                or sorted(set(self.take_layers)) != list(self.take_layers)
-                or self.take_layers[0] < 0
-            ):
-                raise ValueError("take_layers must be different layer numbers from 0 up, in rising order")
-            if self.layers is not None and self.layers != len(self.take_layers):
-                raise ValueError(f"layers = {self.layers} but take_layers names {len(self.take_layers)}")
-        return self
-
-
-class LossWeights(_Table):
-    """What each objective counts for; 0 leaves it out."""
-
-    soft_labels: float = Field(1.0, ge=0)
-    true_labels: float = Field(0.1, ge=0)
-    last_hidden: float = Field(10.0, ge=0)
-    layer_hidden: float = Field(0.0, ge=0, description="Runs the teacher beside the student, as these fill gigabytes.")
-
-    @model_validator(mode="after")
-    def _something_is_learned(self) -> Self:
-        if self.soft_labels == self.true_labels == self.last_hidden == self.layer_hidden == 0:
-            raise ValueError("every loss weight is 0, so nothing would be learned")
-        return self
-
-
-class DistillTable(_Table):
+class DistillTable(Table):
     """How the student learns."""
 
     epochs: int | None = Field(
@@ -109,11 +76,19 @@ class DistillTable(_Table):
     )
     batch_size: int = Field(64, ge=1)
     temperature: float = Field(4.0, gt=0, description="T of the softened distributions.")
+    relation_heads: int | None = Field(
+        None, ge=1, description="Heads that relations are measured in. Default: the teacher's, where they divide."
+    )
+    relation_layer: int | None = Field(
+        None, ge=0, description="Teacher layer that relations are taken from, counted from 0. Default: the last."
+    )
     weights: LossWeights = LossWeights()
     warmup_share: float = Field(0.06, ge=0, lt=1)
     weight_decay: float = Field(0.01, ge=0)
     max_gradient_norm: float = Field(1.0, gt=0)
-    train_embeddings: bool = Field(False, description="Also train the embedding tables taken over from the teacher.")
+    train_embeddings: bool | None = Field(
+        None, description="Also train the embedding tables. Default: only where they are not the teacher's own."
+    )
     train_lowest: bool = Field(
         True, description="false: lowest layers stay where they are the teacher's; a fifth faster."
     )
@@ -122,7 +97,7 @@ class DistillTable(_Table):
         None,
         ge=0,
         le=100,
-        description="Made-up texts per training text. Default: 3, more where texts are few (8 at most).",
+        description="Made-up texts per training text. Default: 3, up to 8 where texts are few, 0 where each costs.",
     )
     checkpoint_seconds: float = Field(
         20.0, gt=0, description="Seconds between checkpoints; a killed run loses no more."
@@ -130,7 +105,7 @@ class DistillTable(_Table):
     baseline: bool = Field(True, description="Also train the same shape on labels alone, for comparison.")
 
 
-class QuantizeTable(_Table):
+class QuantizeTable(Table):
     """Bits of the artifact."""
 
     scheme: str = Field(USUAL, description="Bits of weights, activations and embedding tables.")
@@ -181,7 +156,7 @@ class QuantizeTable(_Table):
         return notation
 
 
-class Tolerances(_Table):
+class Tolerances(Table):
     """What the user accepts. A tolerance that is not given is not checked."""
 
     min_retention: float | None = Field(0.98, ge=0, description="Artifact's score / teacher's score.")
@@ -191,7 +166,7 @@ class Tolerances(_Table):
     max_latency_ms: float | None = Field(None, gt=0, description="p50 at batch 1, milliseconds.")
 
 
-class VerifyTable(_Table):
+class VerifyTable(Table):
     """How the artifact is judged."""
 
     tolerances: Tolerances = Tolerances()
@@ -202,7 +177,7 @@ class VerifyTable(_Table):
     threads: int = Field(0, ge=0, description="Threads for both sides; 0 takes the physical cores.")
 
 
-class Recipe(_Table):
+class Recipe(Table):
     """A whole run."""
 
     seed: int = Field(0, ge=0, lt=2**31)
@@ -266,6 +241,13 @@ class Recipe(_Table):
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise RecipeError(f"{path} is not TOML: {error}", hint="Mend that line; see https://toml.io.") from None
         return cls.from_dict(with_overrides(tables, overrides or {}), source=str(path))
+
+    def told(self) -> dict[str, Any]:
+        """The recipe as records tell it, in JSON values: no folder of this machine, which may ship."""
+        tables = self.model_dump(mode="json")
+        if self.student.config is not None:
+            tables["student"]["config"] = Path(self.student.config).name
+        return tables
 
     def to_toml(self) -> str:
         """The whole recipe as TOML, each key with its meaning as a comment; keys without a value are commented out."""
@@ -332,11 +314,18 @@ def _toml_lines(table: BaseModel, *, prefix: str) -> list[str]:
     return lines + below
 
 
+def _toml_key(key: str) -> str:
+    return key if key and all(one.isascii() and (one.isalnum() or one in "-_") for one in key) else _toml_value(key)
+
+
 def _toml_value(value: Any) -> str:  # noqa: ANN401  (any TOML value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # as JSON, but for DEL
+    if isinstance(value, dict):
+        pairs = ", ".join(f"{_toml_key(key)} = {_toml_value(item)}" for key, item in value.items())
+        return f"{{ {pairs} }}" if pairs else "{}"
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml_value(item) for item in value) + "]"
     return repr(value)

@@ -8,7 +8,9 @@ from pydantic import TypeAdapter
 
 from limbeck import wording
 from limbeck.bits import QuantizationRecord
+from limbeck.cuts import Cut
 from limbeck.scheme import Scheme
+from limbeck.vocabulary import VocabularyRecord
 
 Record = TypeVar("Record")
 
@@ -83,13 +85,16 @@ class TrainingRecord:
 
 @dataclass(frozen=True)
 class LabellingRecord:
-    """What asking the teacher took: how many answers stood on disk already, and how many were asked for."""
+    """What asking the teacher took: answers that stood on disk, texts asked about and not answered; what is kept."""
 
     n_texts: int
     n_found: int
     n_asked: int
     n_truncated: int
     folder: str
+    n_unanswered: int = 0
+    notes: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,8 +131,8 @@ class ModelScores:
 
     Args:
         name: "teacher", "student (float32)", "artifact (int8)", "no-teacher baseline".
-        size_bytes: Bytes on disk of what must ship for it to answer: model and tokenizer.
-        n_parameters: Its parameters.
+        size_bytes: Bytes on disk of what must ship for it to answer: model and tokenizer; None where nobody knows.
+        n_parameters: Its parameters; None where nobody knows.
         score: The task's score, such as accuracy; None without labels.
         retention: score / teacher's score, paired; None without labels, without a teacher, for the teacher
             itself, and where the teacher's score is 0 or less.
@@ -136,11 +141,17 @@ class ModelScores:
     """
 
     name: str
-    size_bytes: int
-    n_parameters: int
+    size_bytes: int | None
+    n_parameters: int | None
     score: Score | None
     retention: Score | None
     agreement: Score | None
+
+    @property
+    def known_bytes(self) -> int:
+        """`size_bytes` of a model that is at hand, as artifacts always are."""
+        assert self.size_bytes is not None
+        return self.size_bytes
 
 
 @dataclass(frozen=True)
@@ -297,6 +308,8 @@ class RunRecord:
         files: path in the artifact -> sha256.
         machine: processor, instruction set, cores, versions; see `machine.describe`.
         seconds: stage -> wall-clock seconds in the process that finished it.
+        cut: How the student was cut from the teacher.
+        vocabulary: What trimming left of the teacher's; None where the student has all of it.
     """
 
     limbeck_version: str
@@ -312,6 +325,8 @@ class RunRecord:
     files: Mapping[str, str]
     machine: Mapping[str, str]
     seconds: Mapping[str, float] = field(default_factory=dict)
+    cut: Cut | None = None
+    vocabulary: VocabularyRecord | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""

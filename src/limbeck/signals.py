@@ -2,7 +2,8 @@
 
     <root>/<fingerprint of teacher, tokenizer and settings>/
         manifest.json        what the key was made of
-        part-<...>.arrow     rows: text fingerprint, logits, last hidden state; written whole, never changed
+        part-<...>.arrow     rows: text fingerprint, logits, last hidden state where the teacher shows it; written
+                             whole, never changed
 
 A killed labelling leaves the parts that it had finished, and the next one asks only for texts that no part holds.
 Hidden states are kept in half precision: the rounding (2^-11 relative) is far below what a student is taught.
@@ -36,7 +37,7 @@ class SignalsKey:
         tokenizer: Fingerprint of the tokenizer and its length limit.
         precision: "float32" or "bfloat16": what the teacher computed in.
         n_classes: Width of the logits.
-        hidden_size: Width of the hidden states.
+        hidden_size: Width of the hidden states; 0 where the teacher shows none.
     """
 
     teacher: str
@@ -57,11 +58,12 @@ class Signals:
 
     Args:
         logits: (n, classes) float32.
-        first_hidden: (n, hidden) float16, the first token's state after the last layer: what the head reads.
+        first_hidden: (n, hidden) float16, the first token's state after the last layer: what the head reads. None
+            where the teacher shows no states.
     """
 
     logits: NDArray[np.float32]
-    first_hidden: NDArray[np.float16]
+    first_hidden: NDArray[np.float16] | None = None
 
     def __len__(self) -> int:
         return len(self.logits)
@@ -108,19 +110,27 @@ class SignalStore:
                 positions.append(position)
         return positions
 
+    def unanswered(self, text_fingerprints: Iterable[str]) -> list[int]:
+        """Positions of all texts that have no answer, equal ones included."""
+        return [position for position, text in enumerate(text_fingerprints) if text not in self._where]
+
+    def has(self, text_fingerprint: str) -> bool:
+        """Whether this text has an answer."""
+        return text_fingerprint in self._where
+
     def append(self, text_fingerprints: Sequence[str], signals: Signals) -> None:
         """Write answers as one more part, whole or not at all.
 
         Raises:
             OutputError: The disk is full; the parts before this one stay.
         """
-        table = pa.table(
-            {
-                "text": pa.array(text_fingerprints, pa.string()),
-                "logits": _rows(signals.logits.astype(np.float32, copy=False), pa.float32()),
-                "first_hidden": _rows(signals.first_hidden.astype(np.float16, copy=False), pa.float16()),
-            }
-        )
+        columns = {
+            "text": pa.array(text_fingerprints, pa.string()),
+            "logits": _rows(signals.logits.astype(np.float32, copy=False), pa.float32()),
+        }
+        if signals.first_hidden is not None:
+            columns["first_hidden"] = _rows(signals.first_hidden.astype(np.float16, copy=False), pa.float16())
+        table = pa.table(columns)
         name = f"part-{len(self._where):09d}-{fingerprint.of_many(text_fingerprints)[:8]}.arrow"
         with (
             files.written_whole(self.folder / name) as temporary,
@@ -144,14 +154,15 @@ class SignalStore:
             )
         places = [self._where[text] for text in text_fingerprints]
         logits = np.empty((len(places), self.key.n_classes), np.float32)
-        hidden = np.empty((len(places), self.key.hidden_size), np.float16)
+        hidden = np.empty((len(places), self.key.hidden_size), np.float16) if self.key.hidden_size else None
         part_numbers = np.array([part for part, _ in places], np.int64)
         rows = np.array([row for _, row in places], np.int64)
         for number, part in enumerate(self._parts):
             here = np.flatnonzero(part_numbers == number)
             if len(here):
                 logits[here] = _matrix(part, "logits", self.key.n_classes)[rows[here]]
-                hidden[here] = _matrix(part, "first_hidden", self.key.hidden_size)[rows[here]]
+                if hidden is not None:
+                    hidden[here] = _matrix(part, "first_hidden", self.key.hidden_size)[rows[here]]
         return Signals(logits, hidden)
 
     def _read_part(self, path: Path) -> pa.Table:
@@ -162,7 +173,7 @@ class SignalStore:
             raise SignalsError(
                 f"{path} is no Arrow file ({error}).", hint="Delete this one file; only its texts are asked for again."
             ) from None
-        if table.column_names != ["text", "logits", "first_hidden"]:
+        if table.column_names != ["text", "logits", *(["first_hidden"] if self.key.hidden_size else [])]:
             raise SignalsError(
                 f"{path} has the columns {table.column_names}.", hint="Delete this one file; limbeck did not write it."
             )

@@ -55,7 +55,7 @@ class SweepRecord:
         sentence: What a reader should know who reads nothing else.
         teacher: As in `RunRecord`.
         teacher_scores: The teacher's, on the held-out texts.
-        teacher_timing: Its speed, timed in turns with all pairs.
+        teacher_timing: Its speed, timed in turns with all pairs; None where it does not run on this machine.
         data: As in `RunRecord`.
         recipe: What all pairs share of their recipes: all but the number of layers and the scheme.
         n_held_out: Held-out texts.
@@ -68,7 +68,7 @@ class SweepRecord:
     sentence: str
     teacher: Mapping[str, str]
     teacher_scores: ModelScores
-    teacher_timing: Timing
+    teacher_timing: Timing | None
     data: Mapping[str, int | str]
     recipe: Mapping[str, Any]
     n_held_out: int

@@ -17,12 +17,14 @@ from limbeck.packaging import timed  # noqa: E402
 from limbeck.pipeline import Inputs, Run, finished, identity_of, read_inputs, walk  # noqa: E402
 from limbeck.progress import SILENT, Progress  # noqa: E402
 from limbeck.quantization import refuse_unfit  # noqa: E402
-from limbeck.recipe import Recipe, StudentTable  # noqa: E402
+from limbeck.recipe import Recipe  # noqa: E402
 from limbeck.records import ARTIFACT, TEACHER, ModelScores, Timing  # noqa: E402
 from limbeck.run_folder import SWEEP_KIND, RunFolder, claimed  # noqa: E402
 from limbeck.scheme import Scheme, shippable  # noqa: E402
+from limbeck.student_table import StudentTable  # noqa: E402
 from limbeck.sweep_record import SweepRecord, SweptPair, fidelity_of, pair_name  # noqa: E402
 from limbeck.tasks import TASKS, Task  # noqa: E402
+from limbeck.teacher import TeacherSource  # noqa: E402
 
 USUAL_SCHEMES = ("w8a8e8", "w4a8e4", "w3a8e4", "w2a8e4")
 """Each smaller than the one before, and all about as fast, as they multiply codes of 8 bits."""
@@ -58,7 +60,7 @@ class _Pair:
 
 
 def sweep(
-    teacher_source: str | Path,
+    teacher_source: TeacherSource,
     data_source: str | Path,
     *,
     out: str | Path,
@@ -126,11 +128,11 @@ def _checked_schemes(schemes: Sequence[str]) -> tuple[str, ...]:
 
 
 def _refuse_unfit(schemes: Sequence[str], inputs: Inputs) -> None:
-    """Refuse schemes that do not fit the students' layers, which are as wide as the teacher's."""
+    """Refuse schemes that do not fit the students' layers, which are as wide as what they start from."""
 
     def fit(notation: str) -> None:
         try:
-            refuse_unfit(inputs.master.model, scheme=Scheme.parse(notation))
+            refuse_unfit(inputs.origin.model, scheme=Scheme.parse(notation))
         except SchemeError as error:
             raise SchemeError(f"The scheme '{notation}' does not fit: {error.message}", hint=error.hint) from None
 
@@ -160,27 +162,28 @@ def _refuse_contradiction(layers: Sequence[int] | None, recipe: Recipe) -> None:
         raise RecipeError(
             "The list of layers is empty.", hint="Give numbers of layers, as in 2,3, or none for the recipe's student."
         )
-    if recipe.student.take_layers is not None:
+    named = "config" if recipe.student.config is not None else "take_layers"
+    if getattr(recipe.student, named) is not None:
         raise RecipeError(
-            "The recipe's student.take_layers names one student; a list of layers asks for others.",
+            f"The recipe's student.{named} names one student; a list of layers asks for others.",
             hint="Leave one of them out.",
         )
 
 
 def _students(layers: Sequence[int] | None, recipe: Recipe, inputs: Inputs) -> dict[int, StudentTable]:
     """Number of layers -> how that student is chosen; the number always stands there, however it was asked for."""
-    config = inputs.master.model.config
-    if recipe.student.take_layers is not None:
-        return {len(student.choose_layers(config, recipe.student)): recipe.student}
-    n_teacher = student.shape_of(inputs.master.model).layers
-    asked = layers if layers is not None else [len(student.choose_layers(config, recipe.student))]
+    config = inputs.origin.model.config
+    if recipe.student.take_layers is not None or recipe.student.config is not None:
+        return {student.count_layers(config, recipe.student): recipe.student}
+    n_teacher = student.shape_of(inputs.origin.model).layers
+    asked = layers if layers is not None else [student.count_layers(config, recipe.student)]
     unfit = [str(n_layers) for n_layers in dict.fromkeys(asked) if not 1 <= n_layers <= n_teacher]
     if unfit:
         raise RecipeError(
             f"Students of {' and '.join(unfit)} layers were asked for, but the teacher has {n_teacher}.",
             hint=f"Give numbers from 1 to {n_teacher}.",
         )
-    return {n_layers: StudentTable(layers=n_layers) for n_layers in asked}
+    return {n_layers: recipe.student.model_copy(update={"layers": n_layers}) for n_layers in asked}
 
 
 def _recipe_of_pair(recipe: Recipe, table: StudentTable, scheme: str) -> Recipe:
@@ -199,7 +202,7 @@ def _shared(recipe: dict[str, Any]) -> dict[str, Any]:
 
 def _lasting(recipe: Recipe) -> dict[str, Any]:
     """What makes a sweep this sweep: students and bits may be asked for call by call, each in its own way."""
-    shared = _shared(recipe.model_dump(mode="json", exclude={"verify"}))
+    shared = _shared({name: table for name, table in recipe.told().items() if name != "verify"})
     return {table: values for table, values in shared.items() if table != "quantize"}
 
 
@@ -232,12 +235,12 @@ def _made(
 
 def _tell(pairs: Sequence[_Pair], timings: Sequence[Timing], folder: RunFolder) -> Sweep:
     """Write sweep.html and sweep.json."""
-    *of_pairs, of_teacher = timings
+    of_pairs, of_teacher = timings[: len(pairs)], next(iter(timings[len(pairs) :]), None)
     first = pairs[0].run.record
     scored = [_scores(pair.run, ARTIFACT) for pair in pairs]
     marks = on_front(
         [
-            Standing(fidelity_of(scores).value, scores.size_bytes, float(f"{timing.batch_1.p50_ms:.2g}"))
+            Standing(fidelity_of(scores).value, scores.known_bytes, float(f"{timing.batch_1.p50_ms:.2g}"))
             for scores, timing in zip(scored, of_pairs, strict=True)
         ]
     )
@@ -284,17 +287,18 @@ def _sentence(pairs: Sequence[SweptPair], teacher: ModelScores, task: Task) -> s
     """How many pairs passed, and which of them is the smallest; where none did, which came closest."""
     passed = [pair for pair in pairs if pair.passed]
     told = (
-        min(passed, key=lambda pair: pair.scores.size_bytes)
+        min(passed, key=lambda pair: pair.scores.known_bytes)
         if passed
         else max(pairs, key=lambda pair: pair.fidelity.value)
     )
-    scores = told.scores
+    scores, fidelity = told.scores, wording.percent(told.fidelity.value)
     of_its = "answers" if scores.retention is None else task.score.name
-    return (
-        f"{_opening(len(passed), len(pairs))} {told.name}: {wording.size(scores.size_bytes)} "
-        f"where the teacher has {wording.size(teacher.size_bytes)}, with {wording.percent(told.fidelity.value)} of its "
-        f"{of_its}."
+    compared = (
+        f"with {fidelity} of the teacher's {of_its}"
+        if teacher.size_bytes is None
+        else f"where the teacher has {wording.size(teacher.size_bytes)}, with {fidelity} of its {of_its}"
     )
+    return f"{_opening(len(passed), len(pairs))} {told.name}: {wording.size(scores.size_bytes)} {compared}."
 
 
 def _opening(n_passed: int, n_pairs: int) -> str:

@@ -1,6 +1,8 @@
-"""Judge an artifact on other texts or another machine: through the runtime, without torch unless a teacher is given."""
+"""Judge an artifact on other texts or another machine: through the runtime, without torch unless a teacher needs it."""
 
+import tempfile
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,23 +17,27 @@ from limbeck.progress import SILENT, Progress
 from limbeck.recipe import Recipe, Tolerances, with_overrides
 from limbeck.records import TEACHER, Timing, Verdict, artifact_name
 from limbeck.signals import find_stores
+from limbeck.teacher.answering import Teacher
+from limbeck.teacher.opening import TeacherSource, open_teacher
+
+_PART = "held-out texts"
 
 
 @dataclass(frozen=True)
 class _TeacherSide:
-    """The teacher's answers, and how it can be timed, where it is at hand."""
+    """The teacher's answers, and the teacher itself where it is at hand."""
 
     logits: NDArray[np.float32]
-    size_bytes: int
-    n_parameters: int
-    side: evaluate.Side | None
+    size_bytes: int | None
+    n_parameters: int | None
+    master: Teacher | None = None
 
 
 def verify(
     artifact: str | Path,
     data_source: str | Path,
     *,
-    teacher_source: str | Path | None = None,
+    teacher_source: TeacherSource | None = None,
     recipe: Recipe | None = None,
     changes: Mapping[str, Any] | None = None,
     signals: str | Path | None = None,
@@ -39,13 +45,14 @@ def verify(
 ) -> Verdict:
     """Judge an artifact on texts: its score where they have labels, its agreement where the teacher is known.
 
-    The teacher's answers come from the teacher when it is given (which needs `limbeck[train]`), else from signals on
-    this disk that cover all the texts. Of a folder with several parts the held-out one is used.
+    The teacher's answers come from the teacher when it is given (a Hugging Face model needs `limbeck[train]`), else
+    from signals on this disk that cover all the texts. Texts that the given teacher does not answer are left out. Of a
+    folder with several parts the held-out one is used.
 
     Args:
         artifact: The folder that ships.
         data_source: As for `compress`.
-        teacher_source: The teacher, or None.
+        teacher_source: The teacher, as for `compress`, or None.
         recipe: Tolerances and timing; None takes those that the artifact was made with.
         changes: Dotted recipe keys that win over these: ``{"verify.tolerances.min_score": 0.9}``.
         signals: Folder of the teacher's answers; None takes the user's cache.
@@ -75,13 +82,11 @@ def verify(
         ),
     )
     if teacher_source is not None:
-        known = _ask(teacher_source, model, examples, table, progress=progress)
+        examples, known = _ask(teacher_source, model, examples, table, root=root, progress=progress)
     progress.say(f"Verifying on {len(examples)} texts")
     answered = model.logits(examples.texts, examples.text_pairs)
     name = artifact_name(model.manifest.scheme)
-    timings = _timings(
-        artifact, examples, table, name=name, other=None if known is None else known.side, progress=progress
-    )
+    timings = _timings(artifact, examples, table, master=None if known is None else known.master, progress=progress)
     return evaluate.judge(
         evaluate.ModelAnswers(name, answered.values, model.size_bytes, model.manifest.n_parameters),
         None if known is None else evaluate.ModelAnswers(TEACHER, known.logits, known.size_bytes, known.n_parameters),
@@ -131,59 +136,48 @@ def _answers_on_disk(model: runtime.Model, examples: Examples, *, root: Path) ->
     for store in exact_first:
         if not store.missing(examples.text_fingerprints):
             logits = store.read(examples.text_fingerprints).logits
-            return _TeacherSide(logits, teacher_told["size_bytes"], teacher_told["n_parameters"], None)
+            return _TeacherSide(logits, teacher_told["size_bytes"], teacher_told["n_parameters"])
     return None
 
 
 def _ask(
-    source: str | Path, model: runtime.Model, examples: Examples, recipe: Recipe, *, progress: Progress
-) -> _TeacherSide:
-    from limbeck import extras
-
-    extras.need("train", what="Asking a teacher")
-    import tempfile
-
-    from limbeck import student, teacher
-
+    source: TeacherSource, model: runtime.Model, examples: Examples, recipe: Recipe, *, root: Path, progress: Progress
+) -> tuple[Examples, _TeacherSide]:
+    """The texts that the teacher answers, and its answers in the order of the artifact's labels."""
     with tempfile.TemporaryDirectory() as work:
-        master = teacher.load_teacher(
-            source,
-            settings=recipe.teacher,
-            max_tokens=recipe.data.max_tokens,
-            work=Path(work),
-            task=model.manifest.task,
-        )
-        if master.label_names != model.label_names:
+        recipe = recipe.model_copy(update={"task": model.manifest.task})
+        master = open_teacher(source, recipe=recipe, work=Path(work), known_labels=lambda _task: model.label_names)
+        if set(master.label_names) != set(model.label_names):
             raise LabelError(
                 f"The teacher's labels are {', '.join(master.label_names)}; the artifact's are "
                 f"{', '.join(model.label_names)}.",
                 hint="Give the teacher that this artifact was made from.",
             )
+        # A model of this machine is asked again at no cost; what others say is kept, so that nobody pays for it twice.
+        kept = Path(work) if master.size_bytes is not None else root
         progress.say(f"Asking the teacher about {len(examples)} texts")
-        threads = recipe.verify.threads or machine.physical_cores()
-        with teacher.computing_with(threads):
-            logits = master.logits(examples.texts, examples.text_pairs)
-        return _TeacherSide(
-            logits,
-            master.size_bytes,
-            student.shape_of(master.model).parameters,
-            evaluate.Side(f"{TEACHER} (PyTorch float32)", master.logits, threads),
+        master.prepare({_PART: examples}, kept, progress=progress)
+        labelled = master.label(
+            examples, kept, settings=recipe.teacher, part_name=_PART, judges=True, progress=progress
         )
+        for note in labelled.record.notes:
+            progress.say(note)
+        answered = examples.without(labelled.store.unanswered(examples.text_fingerprints))
+        order = [master.label_names.index(name) for name in model.label_names]
+        logits = labelled.store.read(answered.text_fingerprints).logits[:, order]
+    return answered, _TeacherSide(logits, master.size_bytes, master.n_parameters, master)
 
 
 def _timings(
-    artifact: str | Path,
-    examples: Examples,
-    recipe: Recipe,
-    *,
-    name: str,
-    other: evaluate.Side | None,
-    progress: Progress,
+    artifact: str | Path, examples: Examples, recipe: Recipe, *, master: Teacher | None, progress: Progress
 ) -> tuple[Timing, ...]:
     threads = recipe.verify.threads or machine.physical_cores()
     model = runtime.load(artifact, threads=threads, check=False)
     some = examples.take(range(min(recipe.verify.timing_texts, len(examples))))
-    sides = [evaluate.Side(name, model.logits, threads), *([] if other is None else [other])]
-    return evaluate.time_sides(
-        sides, some.texts, some.text_pairs, rounds=recipe.verify.timing_rounds, progress=progress
-    )
+    sides = [evaluate.Side(artifact_name(model.manifest.scheme), model.logits, threads)]
+    with nullcontext() if master is None else master.timed(threads) as answers:
+        if answers is not None:
+            sides.append(evaluate.Side(f"{TEACHER} ({answers.engine})", answers.logits, threads))
+        return evaluate.time_sides(
+            sides, some.texts, some.text_pairs, rounds=recipe.verify.timing_rounds, progress=progress
+        )

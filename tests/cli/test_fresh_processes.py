@@ -56,7 +56,10 @@ def test_asking_a_teacher_without_torch_is_told(walked: SmallRun) -> None:
     found = _limbeck(*given, before=WITHOUT.format(absent="torch"))
     assert (found.returncode, found.stdout) == (2, "")
     assert found.stderr.endswith(
-        refusal("Asking a teacher needs packages that are not installed.", "pip install 'limbeck[train]'")
+        refusal(
+            "Asking a teacher that is a Hugging Face model needs packages that are not installed.",
+            "pip install 'limbeck[train]'",
+        )
     )
     assert "Traceback" not in found.stderr
 

@@ -113,14 +113,16 @@ def test_other_plans_resume_too(changes: dict[str, Any], objective: Objective, t
     assert not same(weights, weights_of(toy.student()))
 
 
-def test_a_training_beside_a_live_teacher_resumes_too(toy: Toy, tmp_path: Path) -> None:
+@pytest.mark.parametrize("loss", ["layer_hidden", "attention_maps", "relations"])
+def test_a_training_beside_a_live_teacher_resumes_too(loss: str, toy: Toy, tmp_path: Path) -> None:
     """A failure would break the promise where the teacher's states are computed as training goes."""
-    objective = Objective({"soft_labels": 1.0, "layer_hidden": 0.5}, temperature=2.0)
-    live = live_teacher(toy.teacher, taken=(0, 3))
+    objective = Objective({"soft_labels": 1.0, loss: 0.5}, temperature=2.0, relation_heads=4)
+    live = live_teacher(toy.teacher, taken=(0, 3), objective=objective)
     wanted, record = _end(toy, PLAN, tmp_path / "a", objective=objective, live_teacher=live)
     weights, resumed = _end(toy, PLAN, tmp_path / "b", objective=objective, broken_off=[3, 4], live_teacher=live)
     assert same(weights, wanted)
     assert resumed == record
+    assert loss in record.curve[0].losses
 
 
 def test_the_bar_goes_on_from_where_it_was(toy: Toy, tmp_path: Path) -> None:

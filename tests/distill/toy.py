@@ -9,9 +9,9 @@ import torch
 
 from limbeck.distill import Lessons, Objective, Targets, TrainingPlan, targets_of
 from limbeck.examples import Examples
-from limbeck.recipe import StudentTable
 from limbeck.signals import Signals
 from limbeck.student import initialise
+from limbeck.student_table import StudentTable
 from limbeck.teacher.load import load_model
 from limbeck.tokens import TextEncoder
 from small_run import LABELS, labelled_rows

@@ -17,6 +17,7 @@ from sample_record import (
     unlabelled_record,
 )
 
+from limbeck.cuts import Cut, LayerCost, Removal, WidthShare
 from limbeck.records import ChangedAnswer, Latency, RunRecord, Timing
 from limbeck.report import model_card
 from tiny import write_teacher
@@ -163,3 +164,22 @@ def test_the_example_for_onnxruntime_runs(
     [example] = [block for block in blocks(model_card(passed_record(), name=NAME), "python") if "onnxruntime" in block]
     exec(compile(example, "card", "exec"), {})
     assert capsys.readouterr().out.strip() == labels[int(logits[0].argmax())]
+
+
+def test_methods_are_cited_where_they_were_used_and_nowhere_else() -> None:
+    """A failure would leave a method without its source, or claim one that had no part."""
+    record = passed_record()
+    plain = model_card(record, name="x")
+    for paper in ("2012.15828", "2002.10957", "1803.10837", "2402.02834", "1905.10650", "1909.11942"):
+        assert paper not in plain
+    weights = {"relations": 1.0, "attention_maps": 0.5, "similarities": 1.0, "layer_hidden": 0.0}
+    recipe = dict(record.recipe) | {"distill": {"weights": weights}, "student": {"embedding_size": 64}}
+    cut = Cut("by_loss", (0, 5), (Removal(1, (LayerCost(1, 0.1),)),), 512, (WidthShare("hidden channels", 1, 2, 0.7),))
+    rich = model_card(replace(record, recipe=recipe, cut=cut), name="x")
+    for paper in ("2012.15828", "2002.10957", "1803.10837", "2402.02834", "1905.10650", "1909.11942", "1910.01108"):
+        assert paper in rich, paper
+    assert "1412.6550" not in rich
+    assert "layers, narrowed)" in rich
+    scratch = model_card(replace(record, cut=Cut("from scratch", ())), name="x")
+    assert "1910.01108" not in scratch
+    assert "a student from scratch, of 3 layers" in scratch

@@ -134,3 +134,15 @@ def test_a_record_comes_back_from_json(make: Callable[[], SweepRecord]) -> None:
     record = make()
     assert SweepRecord.from_json(record.to_json()).to_json() == record.to_json()
     assert SweepRecord.from_json(record.to_json()).pairs == record.pairs
+
+
+def test_a_teacher_behind_an_address_has_neither_size_nor_speed() -> None:
+    """A failure would end a sweep in a stack trace when all is paid for, or compare with a size that nobody knows."""
+    record = sample_sweep()
+    scores = replace(record.teacher_scores, name="teacher", size_bytes=None, n_parameters=None)
+    page = read_page(render_sweep(replace(record, teacher_scores=scores, teacher_timing=None)))
+    words = " ".join(page.words.split())
+    assert page.faults == []
+    assert "× smaller" not in words
+    assert "× faster" not in words
+    assert wording.size(record.pairs[0].scores.size_bytes) in words

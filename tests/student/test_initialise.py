@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from limbeck.families import FAMILIES as KNOWN
-from limbeck.recipe import StudentTable
 from limbeck.student import initialise, save_model, shape_of
+from limbeck.student_table import StudentTable
 from limbeck.teacher.load import load_model
 from tiny import FAMILIES, write_teacher
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from limbeck.errors import RecipeError
-from limbeck.recipe import StudentTable
-from limbeck.student import choose_layers, shape_of
+from limbeck.student import choose_layers, count_layers, shape_of
+from limbeck.student_table import StudentTable
 from tiny import FAMILIES, write_teacher
 
 if TYPE_CHECKING:
@@ -104,3 +104,20 @@ def test_a_shape_tells_the_numbers_of_every_family(family: str, tmp_path: Path) 
     assert shape.vocabulary == model.get_input_embeddings().weight.shape[0]
     assert shape.parameters == sum(parameter.numel() for parameter in model.parameters())
     assert shape.to_json()["layers"] == 4
+
+
+@pytest.mark.parametrize(
+    ("family", "wanted", "taken"),
+    [
+        ("bert", {"layers": 3, "choose": "first"}, (0, 1, 2)),
+        ("bert", {"layers": 2, "choose": "last"}, (4, 5)),
+        ("bert", {"choose": "last"}, (3, 4, 5)),
+        ("modernbert", {"layers": 3, "choose": "last"}, (0, 4, 5)),
+        ("modernbert", {"layers": 1, "choose": "last"}, (0,)),
+    ],
+)
+def test_first_and_last_layers(family: str, wanted: dict[str, object], taken: tuple[int, ...]) -> None:
+    """A failure would take other layers than those asked for, or ModernBERT's second layer for its first. By hand."""
+    table = StudentTable(**wanted)  # type: ignore[arg-type]
+    assert choose_layers(_config(family, 6), table) == taken
+    assert count_layers(_config(family, 6), table) == len(taken)

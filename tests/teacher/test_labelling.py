@@ -20,7 +20,7 @@ from watching import Events, Interrupted
 SETTINGS = TeacherTable(batch_tokens=64)
 TEXTS = tuple(row["text"] for row in labelled_rows(60))
 EXAMPLES = Examples(TEXTS, None, None, LABELS)
-labelling = importlib.import_module("limbeck.teacher.label")
+labelling = importlib.import_module("limbeck.teacher.labelling")
 
 
 @pytest.fixture(scope="module")

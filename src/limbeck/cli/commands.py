@@ -6,7 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-_Teacher = Annotated[str, typer.Option("--teacher", help="Folder or hub id of a model with a classification head.")]
+_Teacher = Annotated[
+    str,
+    typer.Option("--teacher", help="Model folder, hub id, ONNX, artifact, answers, http address, ensemble."),
+]
 _Data = Annotated[str, typer.Option("--data", help="File, folder with train/validation/test files, or hub data set.")]
 _Out = Annotated[Path, typer.Option("--out", help="Folder of the run: new, empty, or of this same run.")]
 _RecipeFile = Annotated[Path | None, typer.Option("--recipe", help="Recipe file (TOML); `limbeck recipe` prints one.")]
@@ -169,7 +172,9 @@ def verify(
     context: typer.Context,
     artifact: Annotated[Path, typer.Argument(help="The folder that ships.")],
     data: _Data,
-    teacher: Annotated[str | None, typer.Option("--teacher", help="The teacher; needs limbeck\\[train].")] = None,
+    teacher: Annotated[
+        str | None, typer.Option("--teacher", help="The teacher; a Hugging Face model needs limbeck\\[train].")
+    ] = None,
     recipe: _RecipeFile = None,
     signals: _Signals = None,
     as_json: _Json = False,

@@ -2,11 +2,12 @@
 
 from limbeck.data.augment import augmented
 from limbeck.data.labelled import GivenExamples, to_examples
+from limbeck.data.labels import label_names_in
 from limbeck.data.parting import held_out_of, in_sentences, parts_from, split
 from limbeck.data.reading import read_table
 from limbeck.data.tables import Table, Tables
 
 __all__ = [
     "GivenExamples", "Table", "Tables", "augmented",
-    "held_out_of", "in_sentences", "parts_from", "read_table", "split", "to_examples",
+    "held_out_of", "in_sentences", "label_names_in", "parts_from", "read_table", "split", "to_examples",
 ]  # fmt: skip

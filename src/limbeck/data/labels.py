@@ -24,9 +24,7 @@ def names_in_data(tables: Tables, *, progress: Progress = SILENT) -> tuple[str, 
     Raises:
         LabelError: No part is labelled, or all rows have the same label.
     """
-    names = next((table.number_names for table in tables.parts.values() if table.number_names), ())
-    if not names:
-        names = tuple(sorted({str(label) for label in _counts(tables)}, key=_natural_order))
+    names = label_names_in(tables)
     if not names:
         raise LabelError(
             f"{tables.source} has no labels.", hint="If a column holds them under an unusual name: --data.label NAME."
@@ -38,6 +36,12 @@ def names_in_data(tables: Tables, *, progress: Progress = SILENT) -> tuple[str, 
             twins = ", ".join(repr(name) for name in names if name.casefold() == folded)
             progress.say(f"Labels that differ in case only are taken for different ones: {twins}.")
     return names
+
+
+def label_names_in(tables: Tables) -> tuple[str, ...]:
+    """As `names_in_data`, whatever they are; empty where no part is labelled."""
+    names = next((table.number_names for table in tables.parts.values() if table.number_names), ())
+    return names or tuple(sorted({str(label) for label in _counts(tables)}, key=natural_order))
 
 
 def match(tables: Tables, label_names: Sequence[str], *, progress: Progress = SILENT) -> Mapping[RawLabel, int]:
@@ -148,7 +152,8 @@ def _first(tables: Tables, label: RawLabel) -> tuple[Table, int]:
     raise AssertionError(label)
 
 
-def _natural_order(name: str) -> tuple[bool, int, list[str | int], str]:
+def natural_order(name: str) -> tuple[bool, int, list[str | int], str]:
+    """What label names are sorted by where nobody orders them: numbers by value, so that "2" comes before "10"."""
     is_number = _WHOLE_NUMBER.fullmatch(name) is not None
     pieces = [int(piece) if at % 2 else piece.casefold() for at, piece in enumerate(_DIGITS.split(name))]
     return (not is_number, int(name) if is_number else 0, pieces, name)

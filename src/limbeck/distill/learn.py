@@ -70,7 +70,9 @@ def learn(
     return Learned(read(folder).eval(), from_json(TrainingRecord, told))
 
 
-def distillation_plan(recipe: Recipe, *, n_texts: int, hidden_size: int, taken: tuple[int, ...]) -> TrainingPlan:
+def distillation_plan(
+    recipe: Recipe, *, n_texts: int, hidden_size: int, taken: tuple[int, ...], is_whole: bool = True
+) -> TrainingPlan:
     """How the student is trained.
 
     Args:
@@ -79,6 +81,8 @@ def distillation_plan(recipe: Recipe, *, n_texts: int, hidden_size: int, taken: 
         hidden_size: The student's; wider models take a lower learning rate.
         taken: Which teacher layer each student layer was taken from. The lowest ones that stand where they stood
             compute what the teacher computes, whatever the text; trained on few texts they would do so no longer.
+        is_whole: Layers and embeddings are the teacher's own; of a narrower student, or one from scratch, all parts
+            train, the embeddings too unless the recipe says no.
     """
     table = recipe.distill
     n_kept = next((number for number, layer in enumerate(taken) if number != layer), len(taken) - 1)
@@ -93,8 +97,8 @@ def distillation_plan(recipe: Recipe, *, n_texts: int, hidden_size: int, taken: 
         warmup_share=table.warmup_share,
         weight_decay=table.weight_decay,
         max_gradient_norm=table.max_gradient_norm,
-        train_embeddings=table.train_embeddings,
-        frozen_layers=0 if table.train_lowest else n_kept,
+        train_embeddings=not is_whole if table.train_embeddings is None else table.train_embeddings,
+        frozen_layers=0 if table.train_lowest or not is_whole else n_kept,
         dropout=False,
         evaluate_every=max(1, -(-steps // table.evaluations)),
         patience=None,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from limbeck.distill.inner import Inner
 from limbeck.distill.live_teacher import LiveTeacher
 from limbeck.examples import Examples
 from limbeck.signals import Signals
@@ -20,15 +21,14 @@ class Targets:
         teacher_hidden: (n, hidden) float16, the first token's state after the teacher's last layer.
         labels: (n,) int64 of classes, (n, labels) int8 of 0 and 1, or (n,) float64 numbers; `UNLABELLED` where nobody
             labelled a text.
-        layer_states: What each student layer but the last should compute, (n, tokens, hidden) float32 each; made batch
-            by batch.
-        mask: (n, tokens) of the batch, where `layer_states` are.
+        inner: What the teacher computed on the way, made batch by batch.
+        mask: (n, tokens) of the batch, where `inner` is.
     """
 
     teacher_logits: Tensor | None
     teacher_hidden: Tensor | None
     labels: Tensor | None
-    layer_states: tuple[Tensor, ...] | None = None
+    inner: Inner | None = None
     mask: Tensor | None = None
 
     def take(self, indices: Tensor, *, device: torch.device) -> "Targets":
@@ -54,8 +54,9 @@ class Lessons:
 
 def targets_of(examples: Examples, signals: Signals | None) -> Targets:
     """Targets from labels and, where a teacher was asked, from its signals."""
+    hidden = None if signals is None else signals.first_hidden
     return Targets(
         teacher_logits=None if signals is None else torch.from_numpy(signals.logits),
-        teacher_hidden=None if signals is None else torch.from_numpy(signals.first_hidden),
+        teacher_hidden=None if hidden is None else torch.from_numpy(hidden),
         labels=None if examples.labels is None else torch.from_numpy(examples.labels),
     )

@@ -1,5 +1,6 @@
-"""The teacher's hidden states of every token, computed as training goes: for SST-2 alone they would fill gigabytes."""
+"""The teacher beside the student: what it computes for every token, made as training goes: it would fill gigabytes."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -7,55 +8,96 @@ import torch
 from torch import Tensor
 
 from limbeck import machine
-from limbeck.families import FAMILIES
-from limbeck.recipe import StudentTable
+from limbeck.distill.inner import Inner, queries_keys_values
+from limbeck.families import FAMILIES, layer_count
 from limbeck.student import initialise
+from limbeck.student_table import StudentTable
 from limbeck.teacher.quick import bfloat16_copy
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+    from limbeck.distill.objective import Objective
+
 
 @dataclass(frozen=True)
 class LiveTeacher:
-    """A teacher that is asked for hidden states only; its logits stand on disk.
+    """A teacher that is asked for what it computes on the way; its logits stand on disk.
 
     Args:
         model: Frozen, in evaluation mode, its matrices in bfloat16 where this machine has it in hardware; it ends with
             the deepest layer that is asked for.
-        taken: Which teacher layer each student layer was taken from, counted from 0.
+        taken: Which teacher layer each student layer stands for, counted from 0.
+        gives_states: Whether hidden states are asked for.
+        gives_maps: Whether attention maps are.
+        relation_layer: The layer whose queries, keys and values are asked for; None for none.
     """
 
     model: "PreTrainedModel"
     taken: tuple[int, ...]
+    gives_states: bool = True
+    gives_maps: bool = False
+    relation_layer: int | None = None
 
-    def states(self, inputs: dict[str, Tensor]) -> tuple[Tensor, ...]:
-        """What each student layer but the last should compute: the states behind the teacher layer that it stands for.
+    def inner(self, inputs: dict[str, Tensor]) -> Inner:
+        """What student layers should compute: hidden states behind, and attention in, the layers that they stand for.
 
-        The last layer is left out: the head reads its first token only, which stands on disk, and a student of few
-        layers has no strength to spare for the others.
+        States of the last layer are left out: the head reads its first token only, which stands on disk, and a student
+        of few layers has no strength to spare for the others.
 
         Args:
             inputs: A batch as the model's forward takes it.
-
-        Returns: One (batch, tokens, hidden) float32 tensor for each student layer but the last.
         """
         half = machine.has_fast_bfloat16()
-        with torch.inference_mode(), torch.autocast(inputs["input_ids"].device.type, torch.bfloat16, enabled=half):
-            found = self.model(**inputs, output_hidden_states=True).hidden_states
-        return tuple(found[layer + 1].float().clone() for layer in self.taken[:-1])
+        device = inputs["input_ids"].device.type
+        wanted = {"output_attentions": True} if self.gives_maps else {}
+        with (
+            queries_keys_values(self.model, self.relation_layer) as relations,
+            torch.inference_mode(),
+            torch.autocast(device, torch.bfloat16, enabled=half),
+        ):
+            found = self.model(**inputs, output_hidden_states=self.gives_states, **wanted)
+        return Inner(
+            states=_own(found.hidden_states[layer + 1] for layer in self.taken[:-1]) if self.gives_states else (),
+            maps=_own(found.attentions[layer] for layer in self.taken) if self.gives_maps else (),
+            relations=_own(relations),
+        )
 
 
-def live_teacher(teacher: "PreTrainedModel", *, taken: tuple[int, ...]) -> LiveTeacher:
-    """The teacher's lower layers, as far up as they are asked for, quick to ask for hidden states.
+def _own(tensors: Iterable[Tensor]) -> tuple[Tensor, ...]:
+    """In float32, and free to take part in a training."""
+    return tuple(tensor.float().clone() for tensor in tensors)
+
+
+def live_teacher(
+    teacher: "PreTrainedModel", *, taken: tuple[int, ...], objective: "Objective", relation_layer: int | None = None
+) -> LiveTeacher:
+    """The teacher's lower layers, as far up as they are asked for, quick to ask.
 
     Args:
         teacher: The whole teacher. It is not changed.
-        taken: Which of its layers each student layer was taken from, counted from 0.
+        taken: Which of its layers each student layer stands for, counted from 0.
+        objective: What is asked for.
+        relation_layer: Where relations are taken from; None takes the last layer.
+
+    Raises:
+        RecipeError: Relations are asked of a family that has none.
     """
-    deepest = max(taken[:-1], default=0)
-    lower = initialise(teacher, StudentTable(take_layers=tuple(range(deepest + 1)))).eval()
+    last = layer_count(teacher.config) - 1
+    relations_at = (last if relation_layer is None else relation_layer) if objective.needs_relations else None
+    asked = [
+        *(taken[:-1] if objective.needs_states else ()),
+        *(taken if objective.needs_maps else ()),
+        *(() if relations_at is None else (relations_at,)),
+    ]
+    lower = initialise(teacher, StudentTable(take_layers=tuple(range(max(asked, default=0) + 1)))).eval()
     last_norm = FAMILIES[teacher.config.model_type].last_norm
     if last_norm is not None:  # it would change what the deepest layer left behind
         lower.set_submodule(last_norm, torch.nn.Identity())
-    return LiveTeacher(bfloat16_copy(lower) if machine.has_fast_bfloat16() else lower, taken)
+    return LiveTeacher(
+        bfloat16_copy(lower) if machine.has_fast_bfloat16() else lower,
+        taken,
+        gives_states=objective.needs_states,
+        gives_maps=objective.needs_maps,
+        relation_layer=relations_at,
+    )

@@ -15,9 +15,11 @@ from accelerate import Accelerator
 from limbeck import batching, machine
 from limbeck.distill import checkpoint
 from limbeck.distill.checkpoint import TrainingState, Weights
+from limbeck.distill.inner import queries_keys_values
 from limbeck.distill.lessons import Lessons
 from limbeck.distill.objective import Objective
-from limbeck.families import FAMILIES
+from limbeck.distill.projections import PREFIX, fitted_projections
+from limbeck.families import FAMILIES, layer_count
 from limbeck.progress import SILENT, Bar, Progress
 from limbeck.records import CurvePoint, TrainingRecord
 from limbeck.tasks import TASKS
@@ -115,7 +117,16 @@ class _Training:
         _set_trainable(student, train_embeddings=plan.train_embeddings, frozen_layers=plan.frozen_layers)
         if not plan.dropout:
             _switch_off_dropout(student)
-        self.weights = checkpoint.trained_weights(student)
+        self.projections = fitted_projections(
+            student,
+            lessons,
+            of_last=objective.has("last_hidden"),
+            of_layers=objective.needs_states,
+            fit=not self.path.exists(),
+        )
+        own = checkpoint.trained_weights(self.projections)
+        self.weights = checkpoint.trained_weights(student) | {PREFIX + name: own[name] for name in own}
+        self.relation_layer = layer_count(student.config) - 1 if objective.needs_relations else None
         optimizer = torch.optim.AdamW(_decay_groups(self.weights, plan.weight_decay), lr=plan.learning_rate, fused=True)
         self.optimizer = optimizer
         self.model, self.stepper = self.accelerator.prepare(student, optimizer)
@@ -164,13 +175,14 @@ class _Training:
         torch.manual_seed(plan.seed * 1_000_003 + state.step)
         self.model.train()
         inputs = model_inputs(self.plain, self.lessons.encoder.pad(self.lessons.train, batch))
-        output = self.model(**inputs, output_hidden_states=self.objective.needs_hidden)
+        with queries_keys_values(self.plain, self.relation_layer) as relations:
+            output = self.model(**inputs, **self.objective.asked_outputs)
         targets = self.lessons.train_targets.take(torch.from_numpy(batch), device=self.accelerator.device)
         if self.objective.needs_live_teacher:
             assert self.lessons.live_teacher is not None
-            states = self.lessons.live_teacher.states(inputs)
-            targets = replace(targets, layer_states=states, mask=inputs["attention_mask"])
-        losses = self.objective.losses(output, targets)
+            inner = self.lessons.live_teacher.inner(inputs)
+            targets = replace(targets, inner=inner, mask=inputs["attention_mask"])
+        losses = self.objective.losses(output, targets, relations=relations, projections=self.projections)
         self.accelerator.backward(losses["total"])
         self.accelerator.clip_grad_norm_(list(self.weights.values()), plan.max_gradient_norm)
         self.stepper.step()
@@ -235,7 +247,7 @@ class _Training:
         state, plan = self.state, self.plan
         self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
         self.accelerator.free_memory()
-        _put_back(self.plain, state.best)
+        _put_back(self.plain, {name: best for name, best in state.best.items() if not name.startswith(PREFIX)})
         self.plain.eval()
         return TrainingRecord(
             name=plan.name,

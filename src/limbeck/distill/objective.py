@@ -1,27 +1,153 @@
 """The objective: losses combined by the weights of the recipe, each as the task has it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
+from limbeck.distill.inner import Inner
 from limbeck.distill.lessons import Targets
 from limbeck.distill.losses import (
+    attention_map_loss,
     last_hidden_loss,
     layer_hidden_loss,
     number_loss,
+    relation_loss,
+    similarity_loss,
     soft_decision_loss,
     soft_label_loss,
     true_decision_loss,
     true_label_loss,
 )
+from limbeck.distill.projections import projected
 from limbeck.errors import RecipeError
+from limbeck.student_table import LossWeights
 
 if TYPE_CHECKING:
     from transformers.modeling_outputs import SequenceClassifierOutput
 
-_NEEDS = {"soft_labels": "teacher_logits", "true_labels": "labels", "last_hidden": "teacher_hidden"}
+
+@dataclass(frozen=True)
+class Seen:
+    """What is looked at for one batch: the student's side, and how to compare.
+
+    Args:
+        output: What the student's forward gave.
+        relations: Queries, keys and values of its last layer, where they are asked for.
+        projections: Name -> linear layer into the teacher's width, where widths differ.
+        objective: The objective that asks.
+    """
+
+    output: "SequenceClassifierOutput"
+    relations: Sequence[Tensor]
+    projections: nn.ModuleDict
+    objective: "Objective"
+
+
+def _soft_labels(seen: Seen, targets: Targets) -> Tensor:
+    assert seen.output.logits is not None
+    assert targets.teacher_logits is not None
+    own = seen.objective
+    return own.towards_teacher(seen.output.logits, targets.teacher_logits, temperature=own.temperature)
+
+
+def _true_labels(seen: Seen, targets: Targets) -> Tensor:
+    assert seen.output.logits is not None
+    assert targets.labels is not None
+    return seen.objective.towards_labels(seen.output.logits, targets.labels)
+
+
+def _last_hidden(seen: Seen, targets: Targets) -> Tensor:
+    assert seen.output.hidden_states is not None
+    assert targets.teacher_hidden is not None
+    own = projected(seen.output.hidden_states[-1][:, 0], seen.projections, "last_hidden")
+    return last_hidden_loss(own, targets.teacher_hidden)
+
+
+def _similarities(seen: Seen, targets: Targets) -> Tensor:
+    assert seen.output.hidden_states is not None
+    assert targets.teacher_hidden is not None
+    return similarity_loss(seen.output.hidden_states[-1][:, 0], targets.teacher_hidden)
+
+
+def _layer_hidden(seen: Seen, targets: Targets) -> Tensor:
+    assert seen.output.hidden_states is not None
+    own = [
+        projected(state, seen.projections, f"layer_hidden_{number}")
+        for number, state in enumerate(seen.output.hidden_states[1:-1])
+    ]
+    inner, mask = _live(targets)
+    return layer_hidden_loss(own, inner.states, mask)
+
+
+def _attention_maps(seen: Seen, targets: Targets) -> Tensor:
+    assert seen.output.attentions is not None
+    inner, mask = _live(targets)
+    return attention_map_loss(seen.output.attentions, inner.maps, mask)
+
+
+def _relations(seen: Seen, targets: Targets) -> Tensor:
+    inner, mask = _live(targets)
+    return relation_loss(seen.relations, inner.relations, mask, n_heads=seen.objective.relation_heads)
+
+
+def _live(targets: Targets) -> tuple[Inner, Tensor]:
+    assert targets.inner is not None
+    assert targets.mask is not None
+    return targets.inner, targets.mask
+
+
+LOSSES: Mapping[str, Callable[[Seen, Targets], Tensor]] = {
+    "soft_labels": _soft_labels,
+    "true_labels": _true_labels,
+    "last_hidden": _last_hidden,
+    "similarities": _similarities,
+    "layer_hidden": _layer_hidden,
+    "attention_maps": _attention_maps,
+    "relations": _relations,
+}
+_NEEDS = {
+    "soft_labels": "teacher_logits",
+    "true_labels": "labels",
+    "last_hidden": "teacher_hidden",
+    "similarities": "teacher_hidden",
+}
+
+_NEED_STATES = ("last_hidden", "similarities", "layer_hidden", "attention_maps", "relations")
+_USUAL_LAST_HIDDEN = 10.0
+
+
+def settled_weights(given: LossWeights, *, has_states: bool) -> dict[str, float]:
+    """The weights with their defaults filled in.
+
+    Args:
+        given: The recipe's.
+        has_states: Whether the teacher shows hidden states that a student of this origin can be pulled to.
+
+    Returns: loss -> weight.
+
+    Raises:
+        RecipeError: A loss that needs such states was asked for, or nothing would be learned without it.
+    """
+    weights: dict[str, float | None] = given.model_dump()
+    asked = {name: weights[name] for name in _NEED_STATES if weights[name]}
+    if asked and not has_states:
+        told = " and ".join(f"distill.weights.{name} = {weight}" for name, weight in asked.items())
+        raise RecipeError(
+            f"{told}, but the teacher shows no hidden states that this student could learn: it does not start from "
+            "the teacher itself.",
+            hint=f"Set {' and '.join(f'distill.weights.{name} = 0' for name in asked)}.",
+        )
+    usual = _USUAL_LAST_HIDDEN if has_states else 0.0
+    settled = {name: usual if weight is None else weight for name, weight in weights.items()}
+    if not any(settled.values()):
+        raise RecipeError(
+            "Every loss weight is 0 but that of hidden states, which this teacher does not show, so nothing would be "
+            "learned.",
+            hint="Set distill.weights.soft_labels = 1.",
+        )
+    return settled
 
 
 @dataclass(frozen=True)
@@ -31,24 +157,50 @@ class Objective:
     Args:
         weights: loss -> weight; weights of 0 are left out.
         temperature: T of the softened distributions.
+        relation_heads: Heads that relations are measured in; a divisor of both hidden sizes.
         task: What is asked, which settles how answers are pulled; see `limbeck.tasks`.
         spread: What errors of numbers are measured in: their standard deviation.
     """
 
     weights: Mapping[str, float]
     temperature: float = 1.0
+    relation_heads: int = 1
     task: str = "classification"
     spread: float = 1.0
+
+    def has(self, *names: str) -> bool:
+        """Whether one of these losses counts for something."""
+        return any(self.weights.get(name, 0) > 0 for name in names)
 
     @property
     def needs_hidden(self) -> bool:
         """Whether the student's hidden states are looked at."""
-        return self.weights.get("last_hidden", 0) > 0 or self.needs_live_teacher
+        return self.has("last_hidden", "similarities", "layer_hidden")
+
+    @property
+    def needs_states(self) -> bool:
+        """Whether the teacher's hidden states of every token are wanted."""
+        return self.has("layer_hidden")
+
+    @property
+    def needs_maps(self) -> bool:
+        """Whether both sides' attention maps are looked at."""
+        return self.has("attention_maps")
+
+    @property
+    def needs_relations(self) -> bool:
+        """Whether both sides' queries, keys and values are looked at."""
+        return self.has("relations")
 
     @property
     def needs_live_teacher(self) -> bool:
-        """Whether the teacher's states of every token are wanted, which are computed as training goes."""
-        return self.weights.get("layer_hidden", 0) > 0
+        """Whether something is wanted of the teacher that is too large to keep, and computed as training goes."""
+        return self.needs_states or self.needs_maps or self.needs_relations
+
+    @property
+    def asked_outputs(self) -> dict[str, Any]:
+        """What the student's forward is asked for besides its logits."""
+        return {"output_hidden_states": self.needs_hidden} | ({"output_attentions": True} if self.needs_maps else {})
 
     def check(self, targets: Targets) -> None:
         """Refuse weights on losses whose targets on disk are not known.
@@ -63,9 +215,24 @@ class Objective:
                     hint=f"Set distill.weights.{name} = 0, or give texts that have them.",
                 )
 
-    def losses(self, output: "SequenceClassifierOutput", targets: Targets) -> dict[str, Tensor]:
-        """Each loss before weighting, and their weighted sum under "total"."""
-        parts = {name: LOSSES[name](self, output, targets) for name, weight in self.weights.items() if weight > 0}
+    def losses(
+        self,
+        output: "SequenceClassifierOutput",
+        targets: Targets,
+        *,
+        relations: Sequence[Tensor] = (),
+        projections: nn.ModuleDict | None = None,
+    ) -> dict[str, Tensor]:
+        """Each loss before weighting, and their weighted sum under "total".
+
+        Args:
+            output: What the student's forward gave, with `asked_outputs`.
+            targets: What is wanted.
+            relations: Queries, keys and values of the student's last layer, where they are asked for.
+            projections: From `fitted_projections`, where the student's width is not the teacher's.
+        """
+        seen = Seen(output, relations, projections if projections is not None else nn.ModuleDict(), self)
+        parts = {name: LOSSES[name](seen, targets) for name, weight in self.weights.items() if weight > 0}
         total = sum(self.weights[name] * loss for name, loss in parts.items())
         assert isinstance(total, Tensor)
         return {**parts, "total": total}
@@ -82,36 +249,3 @@ class Objective:
         if self.task == "regression":
             return number_loss(logits, labels, spread=self.spread)
         return (true_decision_loss if self.task == "multi-label" else true_label_loss)(logits, labels)
-
-
-def _soft_labels(objective: Objective, output: "SequenceClassifierOutput", targets: Targets) -> Tensor:
-    assert output.logits is not None
-    assert targets.teacher_logits is not None
-    return objective.towards_teacher(output.logits, targets.teacher_logits, temperature=objective.temperature)
-
-
-def _true_labels(objective: Objective, output: "SequenceClassifierOutput", targets: Targets) -> Tensor:
-    assert output.logits is not None
-    assert targets.labels is not None
-    return objective.towards_labels(output.logits, targets.labels)
-
-
-def _last_hidden(_objective: Objective, output: "SequenceClassifierOutput", targets: Targets) -> Tensor:
-    assert output.hidden_states is not None
-    assert targets.teacher_hidden is not None
-    return last_hidden_loss(output.hidden_states[-1][:, 0], targets.teacher_hidden)
-
-
-def _layer_hidden(_objective: Objective, output: "SequenceClassifierOutput", targets: Targets) -> Tensor:
-    assert output.hidden_states is not None
-    assert targets.layer_states is not None
-    assert targets.mask is not None
-    return layer_hidden_loss(output.hidden_states[1:-1], targets.layer_states, targets.mask)
-
-
-LOSSES: Mapping[str, Callable[[Objective, "SequenceClassifierOutput", Targets], Tensor]] = {
-    "soft_labels": _soft_labels,
-    "true_labels": _true_labels,
-    "last_hidden": _last_hidden,
-    "layer_hidden": _layer_hidden,
-}

@@ -100,7 +100,7 @@ def check_all(
         "min_retention": lambda bound: _least("min_retention", "retention", bound, artifact.retention),
         "min_agreement": lambda bound: _least("min_agreement", "agreement", bound, artifact.agreement),
         "min_score": lambda bound: _least("min_score", task.score.name, bound, artifact.score),
-        "max_size_mb": lambda bound: _most("max_size_mb", "size", bound, artifact.size_bytes / 1e6, "MB"),
+        "max_size_mb": lambda bound: _most("max_size_mb", "size", bound, artifact.known_bytes / 1e6, "MB"),
         "max_latency_ms": lambda bound: _most("max_latency_ms", "latency (p50 at batch 1)", bound, latency_ms, "ms"),
     }
     return tuple(checks[name](bound) for name, bound in bounds.items())

@@ -52,8 +52,8 @@ def _findings(artifact: ModelScores, teacher: ModelScores | None, timings: Seque
         verb = "keeps" if artifact.retention.value <= 1 else "reaches"
         findings.append(f"{verb} {wording.percent(artifact.retention.value)} of its {task.score.name}")
     comparisons = []
-    if teacher is not None:
-        comparisons.append(_compared(teacher.size_bytes / artifact.size_bytes, "smaller", "larger", alike="as large"))
+    if teacher is not None and teacher.size_bytes is not None:
+        comparisons.append(_compared(teacher.size_bytes / artifact.known_bytes, "smaller", "larger", alike="as large"))
     ours, theirs = side(timings, ARTIFACT), side(timings, TEACHER)
     if ours is not None and theirs is not None:
         ratio = theirs.batch_1.p50_ms / ours.batch_1.p50_ms

@@ -33,14 +33,14 @@ class ModelAnswers:
     Args:
         name: As in `ModelScores.name`.
         logits: (n, classes), any float dtype, classes in the order of the examples' label names.
-        size_bytes: Bytes on disk of what must ship for it to answer: model and tokenizer.
-        n_parameters: Its parameters.
+        size_bytes: Bytes on disk of what must ship for it to answer: model and tokenizer; None where nobody knows.
+        n_parameters: Its parameters; None where nobody knows.
     """
 
     name: str
     logits: NDArray[np.floating]
-    size_bytes: int
-    n_parameters: int
+    size_bytes: int | None
+    n_parameters: int | None
 
 
 def judge(
@@ -185,7 +185,7 @@ def _check_models(models: Sequence[ModelAnswers], examples: Examples) -> None:
             raise ShapeError(f"Two models are called {name!r}.", hint="Give every model a name of its own.")
     expected = (len(examples), len(examples.label_names))
     for model in models:
-        if model.size_bytes < 1:
+        if model.size_bytes is not None and model.size_bytes < 1:
             raise ShapeError(
                 f"Expected the size of {model.name!r} in bytes, at least 1, got {model.size_bytes}.",
                 hint="Count the files that must ship for it to answer.",

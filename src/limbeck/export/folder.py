@@ -33,7 +33,7 @@ def write_artifact(
     Args:
         student: In float32.
         folder: Where to.
-        tokenizer_folder: Holds the teacher's tokenizer files, which are copied as they are.
+        tokenizer_folder: Holds the student's tokenizer files, which are copied as they are.
         packed: The quantized weights.
         model_file: Where the quantized graph lies in the folder.
         rounded: What `packed` was made of, where it is not the student itself.
@@ -59,7 +59,7 @@ def running_size(student: "PreTrainedModel", packed: PackedWeights, *, tokenizer
     Args:
         student: What the graph is written of.
         packed: Its quantized weights; what their codes are does not count.
-        tokenizer_folder: Holds the teacher's tokenizer files.
+        tokenizer_folder: Holds the student's tokenizer files.
     """
     with tempfile.TemporaryDirectory() as folder:
         student.config.save_pretrained(folder)

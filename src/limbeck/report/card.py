@@ -11,9 +11,9 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from limbeck import wording
-from limbeck.bits import COMPENSATED, DIVIDED, MIXED, TRAINED
 from limbeck.manifest import quantized_model_file, transformers_js_options
 from limbeck.records import RunRecord, Score, Verdict
+from limbeck.report.citations import citations
 from limbeck.report.measures import tolerances
 from limbeck.report.names import last_name
 from limbeck.report.roles import Side, first_of, sides
@@ -26,43 +26,6 @@ from limbeck.tasks import TASKS, Task
 _HUB_ID = re.compile(r"(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}")
 _LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
 _TAGS = ("limbeck", "distillation", "quantization", "onnx", "transformers.js")
-
-_CITATIONS = {
-    "soft_labels": (
-        "Soft labels: Hinton, Vinyals, Dean 2015, *Distilling the Knowledge in a Neural Network*, arXiv:1503.02531."
-    ),
-    "last_hidden": (
-        "Hidden states: Jiao et al. 2020, *TinyBERT: Distilling BERT for Natural Language Understanding*, "
-        "arXiv:1909.10351."
-    ),
-    "layers": (
-        "Layers taken over from the teacher: Sanh et al. 2019, *DistilBERT, a distilled version of BERT*, "
-        "arXiv:1910.01108."
-    ),
-    "integers": (
-        "Integers: Jacob et al. 2018, *Quantization and Training of Neural Networks for Efficient "
-        "Integer-Arithmetic-Only Inference*, arXiv:1712.05877."
-    ),
-    MIXED: (
-        "Bits by layer: Yao et al. 2020, *HAWQ-V3: Dyadic Neural Network Quantization*, arXiv:2011.10680; Dong et al. "
-        "2019, *HAWQ-V2: Hessian Aware trace-Weighted Quantization of Neural Networks*, arXiv:1911.03852."
-    ),
-    DIVIDED: (
-        "Outlying inputs: Xiao et al. 2022, *SmoothQuant: Accurate and Efficient Post-Training Quantization for Large "
-        "Language Models*, arXiv:2211.10438."
-    ),
-    COMPENSATED: (
-        "Rounding that makes up for its errors: Frantar et al. 2022, *GPTQ: Accurate Post-Training Quantization for "
-        "Generative Pre-trained Transformers*, arXiv:2210.17323."
-    ),
-    TRAINED: "Training with roundings: Esser et al. 2019, *Learned Step Size Quantization*, arXiv:1902.08153.",
-    "wilson": (
-        "Intervals of shares: Wilson 1927, *Probable Inference, the Law of Succession, and Statistical Inference*."
-    ),
-    "paired percentile bootstrap": (
-        "Intervals of ratios and differences: Efron 1979, *Bootstrap Methods: Another Look at the Jackknife*."
-    ),
-}
 
 
 def model_card(record: RunRecord, *, name: str) -> str:
@@ -103,9 +66,11 @@ def model_card(record: RunRecord, *, name: str) -> str:
             model_file=quantized_model_file(scheme),
             transformers_js_options=transformers_js_options(scheme),
             layers=[shape.get("layers") for shape in shapes],
+            is_from_scratch=record.cut is not None and not record.cut.layers,
+            is_narrower=record.cut is not None and bool(record.cut.widths),
             data=[(key, value) for key, value in record.data.items() if isinstance(value, int)],
             max_tokens=record.recipe.get("data", {}).get("max_tokens"),
-            citations=_citations(record),
+            citations=citations(record),
             limbeck_version=record.limbeck_version,
         )
     )
@@ -114,7 +79,10 @@ def model_card(record: RunRecord, *, name: str) -> str:
 def _front_matter(record: RunRecord, name: str, artifact: Side | None) -> str:
     task = TASKS[record.verdict.task]
     lines = ["library_name: transformers", f"pipeline_tag: {task.hub_name}"]
-    hub_id, license_id = record.teacher.get("hub_id", ""), record.teacher.get("license", "")
+    hub_id = record.teacher.get(
+        "encoder hub_id", "" if "encoder name" in record.teacher else record.teacher.get("hub_id", "")
+    )
+    license_id = record.teacher.get("license", "")
     if _HUB_ID.fullmatch(hub_id):
         lines.append(f"base_model: {json.dumps(hub_id)}")
     if _LICENSE.fullmatch(license_id):
@@ -163,27 +131,13 @@ def _summary(artifact: Side | None, teacher: Side | None, verdict: Verdict) -> s
     task = TASKS[verdict.task]
     found = ((task.agreement, artifact.scores.agreement), (task.score, artifact.scores.score))
     clauses = [score.in_a_clause(words.clause, texts="them") for words, score in found if score is not None]
-    if teacher is not None and 0 < artifact.scores.size_bytes < teacher.scores.size_bytes:
-        clauses.append(f"is {wording.multiple(teacher.scores.size_bytes / artifact.scores.size_bytes)} times smaller")
+    ours, theirs = artifact.scores.known_bytes, None if teacher is None else teacher.scores.size_bytes
+    if theirs is not None and 0 < ours < theirs:
+        clauses.append(f"is {wording.multiple(theirs / ours)} times smaller")
     if not clauses:
         return ""
     joined = clauses[0] if len(clauses) == 1 else f"{', '.join(clauses[:-1])} and {clauses[-1]}"
     return f"On {wording.counted(verdict.n_held_out, 'held-out text')} it {joined}."
-
-
-def _citations(record: RunRecord) -> list[str]:
-    """Only of methods that this run used."""
-    weights = record.recipe.get("distill", {}).get("weights", {})
-    used = [key for key in ("soft_labels", "last_hidden") if weights.get(key)]
-    used += ["layers", "integers", *record.quantization.methods]
-    scores = [
-        score for model in record.verdict.models for score in (model.agreement, model.retention, model.score) if score
-    ]
-    methods = {score.interval.method for score in scores}
-    return [
-        _CITATIONS[key]
-        for key in (*used, *(method for method in ("wilson", "paired percentile bootstrap") if method in methods))
-    ]
 
 
 def _cell(words: str) -> str:

@@ -15,11 +15,13 @@ from limbeck.bits import LayerBits
 from limbeck.records import ModelScores, RunRecord
 from limbeck.report import bearing, panels
 from limbeck.report.answers import changed_answers
+from limbeck.report.cutting import removal_rows
 from limbeck.report.measures import measures, texts_a_second, tolerances
 from limbeck.report.names import last_name
 from limbeck.report.roles import Side, first_of, role_of, sides, timings_in_order
 from limbeck.report.scatter import key_mark
 from limbeck.report.texts import printable
+from limbeck.report.vocabulary_words import vocabulary_sentence
 from limbeck.tasks import TASKS
 
 _FINGERPRINT = " fingerprint"
@@ -30,6 +32,7 @@ _SECTIONS = {
     "tolerances": "Tolerances",
     "sure": "How sure this is",
     "speed": "Size and speed",
+    "cut": "What was cut",
     "training": "Training",
     "changed": "Changed answers",
     "bytes": "Bits and bytes",
@@ -91,6 +94,7 @@ def render(record: RunRecord) -> str:
             speed_panels=panels.size_and_speed_panels(verdict),
             training_panels=panels.training_panels(record.trainings, task),
             changed=changed_answers(verdict),
+            removal_rows=removal_rows(record.cut),
             bytes_panel=panels.bytes_panel(record.quantization) if record.quantization.layers else None,
             bearing_panel=bearing.bearing_panel(record.quantization),
             assignment=None if assignment is None else bearing.assignment_rows(assignment),
@@ -106,6 +110,7 @@ def _contents(record: RunRecord) -> list[tuple[str, str]]:
     """(anchor, words) of the sections that this record has."""
     has = {
         "gain": record.verdict.gain is not None,
+        "cut": record.cut is not None and record.cut.n_texts > 0,
         "training": bool(record.trainings),
         "bearing": bool(record.quantization.sensitivities),
     }
@@ -120,11 +125,15 @@ def recipe_toml(recipe: Mapping[str, Any]) -> str:
 def _toml_lines(table: Mapping[str, Any], *, prefix: str) -> Iterator[str]:
     for key, value in table.items():
         if not isinstance(value, Mapping):
-            yield f"# {key} =" if value is None else f"{key} = {_toml_value(value)}"
+            yield f"# {key} =" if value is None else f"{_toml_key(key)} = {_toml_value(value)}"
     for key, value in table.items():
         if isinstance(value, Mapping):
             yield from ("", f"[{prefix}{key}]")
             yield from _toml_lines(value, prefix=f"{prefix}{key}.")
+
+
+def _toml_key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _toml_value(key)
 
 
 def _toml_value(value: object) -> str:
@@ -169,7 +178,7 @@ def _kind_rows(record: RunRecord, artifact: Side | None) -> list[KindRow]:
     """The weights by kind, then what else ships, each with its share of the whole."""
     layers = record.quantization.layers
     weights_bytes = sum(layer.stored_bytes for layer in layers)
-    rest_bytes = max(0, artifact.scores.size_bytes - weights_bytes) if artifact and layers else 0
+    rest_bytes = max(0, artifact.scores.known_bytes - weights_bytes) if artifact and layers else 0
     whole_bytes = (weights_bytes + rest_bytes) or 1
     rows = []
     for kind in panels.kinds_of(record.quantization):
@@ -257,6 +266,7 @@ def environment() -> Environment:
         "key_mark": key_mark,
         "noun": lambda number, one, many=None: wording.counted(number, one, many),
     }
+    environment.globals["vocabulary_sentence"] = vocabulary_sentence
     # The style sheet and the script are ours, not the record's: they go in as they are.
     environment.globals["asset"] = lambda name: Markup(loader.get_source(environment, name)[0])  # noqa: S704
     return environment

@@ -123,8 +123,9 @@ def share_figure(score: Score | None) -> tuple[str, str]:
 def _size(side: Side, teacher: Side | None) -> tuple[str, str]:
     n_bytes = side.scores.size_bytes
     print_small = ""
-    if teacher is not None and side is not teacher and 0 < n_bytes < teacher.scores.size_bytes:
-        print_small = f"{wording.times(teacher.scores.size_bytes / n_bytes)} smaller"
+    of_teacher = None if teacher is None or side is teacher else teacher.scores.size_bytes
+    if n_bytes is not None and of_teacher is not None and 0 < n_bytes < of_teacher:
+        print_small = f"{wording.times(of_teacher / n_bytes)} smaller"
     return wording.size(n_bytes), print_small
 
 

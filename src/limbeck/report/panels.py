@@ -30,6 +30,10 @@ OBJECTIVE_NAMES = {
     "soft_labels": "Soft labels",
     "true_labels": "True labels",
     "last_hidden": "Last hidden state",
+    "similarities": "Similarities of texts",
+    "layer_hidden": "Hidden states between layers",
+    "attention_maps": "Attention maps",
+    "relations": "Relations of queries, keys and values",
 }
 
 
@@ -111,6 +115,7 @@ def size_and_speed_panels(verdict: Verdict) -> tuple[Panel, ...]:
     sizes = [
         Bar(side.role, side.name, side.scores.size_bytes, wording.size(side.scores.size_bytes))
         for side in sides(verdict)
+        if side.scores.size_bytes is not None
     ]
     panels = [_bars("Size on disk", sizes, "Shorter is smaller.")]
     if verdict.timings:

@@ -42,7 +42,7 @@ def render_sweep(record: SweepRecord) -> str:
         record: What the sweep has to tell.
     """
     schemes = tuple(dict.fromkeys(pair.scheme for pair in record.pairs))
-    timings = [record.teacher_timing, *(pair.timing for pair in record.pairs)]
+    timings = [timing for timing in (record.teacher_timing, *(pair.timing for pair in record.pairs)) if timing]
     return (
         environment()
         .get_template("sweep.html")
@@ -81,24 +81,24 @@ def columns(record: SweepRecord) -> tuple[str, ...]:
     return (*judged_by_labels, task.agreement.title, "Size", "Latency, p50")
 
 
-def cells(scores: ModelScores, timing: Timing, record: SweepRecord) -> tuple[Cell, ...]:
+def cells(scores: ModelScores, timing: Timing | None, record: SweepRecord) -> tuple[Cell, ...]:
     """The figures of a pair or of the teacher, in the order of `columns`."""
-    teacher_bytes, teacher_ms = record.teacher_scores.size_bytes, record.teacher_timing.batch_1.p50_ms
     is_teacher = scores is record.teacher_scores
     role: Role = "teacher" if is_teacher else "artifact"
-    p50_ms = timing.batch_1.p50_ms
+    n_bytes, p50_ms = scores.size_bytes, _p50_ms(timing)
+    of_teacher = (None, None) if is_teacher else (record.teacher_scores.size_bytes, _p50_ms(record.teacher_timing))
     task = TASKS[record.task]
     found = {
         task.score.title: share_figure(scores.score),
         "Retention": share_figure(scores.retention),
         task.agreement.title: share_figure(scores.agreement),
         "Size": (
-            wording.size(scores.size_bytes),
-            "" if is_teacher else compared(teacher_bytes / scores.size_bytes, "smaller", "larger"),
+            wording.size(n_bytes),
+            _compared(of_teacher[0], n_bytes, "smaller", "larger"),
         ),
         "Latency, p50": (
             wording.milliseconds(p50_ms),
-            "" if is_teacher else compared(teacher_ms / p50_ms, "faster", "slower"),
+            _compared(of_teacher[1], p50_ms, "faster", "slower"),
         ),
     }
     return tuple(Cell(role, name, *found[name]) for name in columns(record))
@@ -115,7 +115,7 @@ def _keys(record: SweepRecord) -> list[tuple[str, str, str]]:
     if not passed:
         return []
     closest = max(passed, key=lambda pair: pair.fidelity.value)
-    smallest = min(passed, key=lambda pair: pair.scores.size_bytes)
+    smallest = min(passed, key=lambda pair: pair.scores.known_bytes)
     fastest = min(passed, key=lambda pair: pair.timing.batch_1.p50_ms)
     return [
         ("Closest that passed", wording.percent(closest.fidelity.value), closest.name),
@@ -126,13 +126,13 @@ def _keys(record: SweepRecord) -> list[tuple[str, str, str]]:
 
 def _panels(record: SweepRecord, schemes: Sequence[str]) -> tuple[Panel, ...]:
     name, check = fidelity_name(record), _bound(record)
-    largest = max(pair.scores.size_bytes for pair in record.pairs)
+    largest = max(pair.scores.known_bytes for pair in record.pairs)
     unit, factor = ("MB", 1e6) if largest >= 1e6 else ("kB", 1e3)
     sides: tuple[tuple[str, str, Callable[[SweptPair], float], Callable[[SweptPair], str]], ...] = (
         (
             "Size",
             f"size on disk, {unit}",
-            lambda pair: pair.scores.size_bytes / factor,
+            lambda pair: pair.scores.known_bytes / factor,
             lambda pair: wording.size(pair.scores.size_bytes),
         ),
         (
@@ -182,3 +182,11 @@ def _bound(record: SweepRecord) -> Check | None:
     """The tolerance of what pairs are weighed by; it is the same for all."""
     wanted = f"min_{fidelity_name(record).lower()}"
     return next((check for check in _checks(record) if check.tolerance == wanted), None)
+
+
+def _p50_ms(timing: Timing | None) -> float | None:
+    return None if timing is None else timing.batch_1.p50_ms
+
+
+def _compared(theirs: float | None, ours: float | None, better: str, worse: str) -> str:
+    return "" if theirs is None or ours is None else compared(theirs / ours, better, worse)

@@ -1,7 +1,17 @@
-"""The student: a smaller model of the teacher's family that starts from the teacher's own weights."""
+"""The student: a smaller model that starts from the teacher's own weights, or from the user's config."""
 
+from limbeck.student.importance import Importance, measure_importance, most_important, shares_kept
 from limbeck.student.initialise import initialise
-from limbeck.student.shape import Shape, choose_layers, shape_of
+from limbeck.student.pattern import Pattern, planned_config, unmeasured
+from limbeck.student.removal import remove_layers
+from limbeck.student.scratch import read_config
+from limbeck.student.shape import Shape, choose_layers, count_layers, shape_of
 from limbeck.student.store import load_weights, save_model
+from limbeck.student.trimmed import trimmed, vocabulary_of
+from limbeck.student.width import is_narrower, wanted_sizes
 
-__all__ = ["Shape", "choose_layers", "initialise", "load_weights", "save_model", "shape_of"]
+__all__ = [
+    "Importance", "Pattern", "Shape", "choose_layers", "count_layers", "initialise", "is_narrower", "load_weights",
+    "measure_importance", "most_important", "planned_config", "read_config", "remove_layers", "save_model", "shape_of",
+    "shares_kept", "trimmed", "unmeasured", "vocabulary_of", "wanted_sizes",
+]  # fmt: skip

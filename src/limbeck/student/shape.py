@@ -1,11 +1,13 @@
 """A student's shape: which of the teacher's layers it takes over, and what a model's numbers are."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from limbeck.errors import RecipeError
 from limbeck.families import FAMILIES, layer_count
-from limbeck.recipe import StudentTable
+from limbeck.student.scratch import checked_config, read_config
+from limbeck.student_table import StudentTable
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
@@ -40,41 +42,71 @@ def shape_of(model: "PreTrainedModel") -> Shape:
     )
 
 
-def choose_layers(config: "PreTrainedConfig", wanted: StudentTable) -> tuple[int, ...]:
-    """Which teacher layers become the student's, counted from 0.
-
-    Evenly spaced from the first to the last (3 of 6: layers 0, 2 and 5): the first reads the embeddings that are taken
-    over with it, and the head reads what the last one writes.
-
-    Args:
-        config: The teacher's.
-        wanted: The recipe's student table.
+def count_layers(config: "PreTrainedConfig", wanted: StudentTable) -> int:
+    """How many layers the student has, however they are chosen.
 
     Raises:
-        RecipeError: More layers than the teacher has, or a layer that it does not have.
+        RecipeError: More than the teacher has.
     """
     n_teacher = layer_count(config)
-    family = FAMILIES[config.model_type]
+    if wanted.config is not None:
+        return layer_count(checked_config(read_config(wanted.config)))
     if wanted.take_layers is not None:
-        if wanted.take_layers[-1] >= n_teacher:
-            raise RecipeError(
-                f"student.take_layers names layer {wanted.take_layers[-1]}, but the teacher's {n_teacher} layers "
-                f"are 0 to {n_teacher - 1}.",
-                hint=f"Name layers from 0 to {n_teacher - 1}.",
-            )
-        if family.keeps_first and wanted.take_layers[0] != 0:
-            raise RecipeError(
-                f"student.take_layers starts with {wanted.take_layers[0]}; in the family {config.model_type!r} the "
-                "first layer differs from the rest and must stay the first.",
-                hint="Put 0 in front.",
-            )
-        return wanted.take_layers
+        return len(wanted.take_layers)
     n_student = wanted.layers if wanted.layers is not None else (n_teacher + 1) // 2
     if n_student > n_teacher:
         raise RecipeError(
             f"student.layers = {n_student}, but the teacher has only {n_teacher} layers.",
             hint=f"Choose 1 to {n_teacher}; the default is {(n_teacher + 1) // 2}.",
         )
+    return n_student
+
+
+def choose_layers(
+    config: "PreTrainedConfig", wanted: StudentTable, *, removed: Collection[int] = ()
+) -> tuple[int, ...]:
+    """Which teacher layers become the student's, counted from 0.
+
+    Evenly spaced, they go from the first to the last (3 of 6: layers 0, 2 and 5): the first reads the embeddings that
+    are taken over with it, and the head reads what the last one writes. By loss, they are those that `removed` leaves.
+
+    Args:
+        config: The teacher's.
+        wanted: The recipe's student table.
+        removed: Layers that were found to be missed least (see `removal.remove_layers`).
+
+    Raises:
+        RecipeError: More layers than the teacher has, or a layer that it does not have.
+    """
+    n_teacher, n_student = layer_count(config), count_layers(config, wanted)
+    family = FAMILIES[config.model_type]
+    if wanted.take_layers is not None:
+        _refuse_absent(wanted.take_layers, config, n_teacher=n_teacher)
+        return wanted.take_layers
+    if wanted.choose == "by_loss":
+        left = tuple(layer for layer in range(n_teacher) if layer not in removed)
+        assert len(left) == n_student, "layers by loss are measured before they are chosen"
+        return left
+    if wanted.choose == "first":
+        return tuple(range(n_student))
+    if wanted.choose == "last":
+        n_last = n_student - 1 if family.keeps_first else n_student
+        return (*((0,) if family.keeps_first else ()), *range(n_teacher - n_last, n_teacher))
     if n_student == 1:
         return (0,) if family.keeps_first else (n_teacher - 1,)
     return tuple(round(index * (n_teacher - 1) / (n_student - 1)) for index in range(n_student))
+
+
+def _refuse_absent(taken: tuple[int, ...], config: "PreTrainedConfig", *, n_teacher: int) -> None:
+    if taken[-1] >= n_teacher:
+        raise RecipeError(
+            f"student.take_layers names layer {taken[-1]}, but the teacher's {n_teacher} layers "
+            f"are 0 to {n_teacher - 1}.",
+            hint=f"Name layers from 0 to {n_teacher - 1}.",
+        )
+    if FAMILIES[config.model_type].keeps_first and taken[0] != 0:
+        raise RecipeError(
+            f"student.take_layers starts with {taken[0]}; in the family {config.model_type!r} the "
+            "first layer differs from the rest and must stay the first.",
+            hint="Put 0 in front.",
+        )

@@ -1,4 +1,4 @@
-"""A pretrained encoder that is to become a teacher: found, checked, given a new head."""
+"""A pretrained encoder that is to become a teacher or a student: found, checked, given a new head."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from limbeck import families, fingerprint
 from limbeck.errors import TeacherError
 from limbeck.recipe import TeacherTable
 from limbeck.teacher import folder as folders
-from limbeck.teacher.load import loading_faults_told, quiet, ready_tokenizer, token_limit
+from limbeck.teacher.load import loading_faults_told, quiet, ready_tokenizer
 from limbeck.tokens import TextEncoder
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def load_encoder(source: str | Path, *, settings: TeacherTable, max_tokens: int,
     """Find an encoder and check that it can become a teacher.
 
     Args:
-        source: A local folder or a hub id.
+        source: A local folder or a hub id; a sentence-transformers model counts as the encoder in it.
         settings: The recipe's teacher table.
         max_tokens: Length limit; the encoder's own limit holds when it is smaller.
         work: Where a converted tokenizer may be put.
@@ -86,7 +86,7 @@ def load_encoder(source: str | Path, *, settings: TeacherTable, max_tokens: int,
     """
     from transformers import AutoConfig
 
-    folder = folders.find_folder(source, revision=settings.revision)
+    folder = folders.transformer_folder(folders.find_folder(source, revision=settings.revision))
     config = folders.read_config(folder)
     may_run_code = folders.refuse_unsafe(folder, config, name=str(source), allow_code=settings.allow_code)
     why = families.refusal(config)
@@ -96,7 +96,7 @@ def load_encoder(source: str | Path, *, settings: TeacherTable, max_tokens: int,
         )
     tokenizer_folder = ready_tokenizer(folder, work=work)
     parsed = AutoConfig.from_pretrained(folder, trust_remote_code=may_run_code)
-    tokens = TextEncoder(tokenizer_folder, max_tokens=min(max_tokens, token_limit(parsed)))
+    tokens = TextEncoder(tokenizer_folder, max_tokens=min(max_tokens, folders.token_limit(parsed.to_dict())))
     weights = sorted(folder.glob("*.safetensors"))
     named = [fingerprint.of_file(path) for path in (folder / "config.json", *weights)]
     return Encoder(

@@ -45,6 +45,45 @@ def find_folder(source: str | Path, *, revision: str | None = None) -> Path:
         ) from None
 
 
+def told_of(source: str) -> dict[str, str]:
+    """What records that ship say of a model: its folder's name, or its hub id; no path of this machine."""
+    path = Path(source).expanduser()
+    return {"name": path.resolve().name} if path.exists() else {"name": source, "hub_id": source}
+
+
+def transformer_folder(folder: Path) -> Path:
+    """The folder of the encoder itself: of a sentence-transformers model, the one of its first module.
+
+    Older ones keep it in `0_Transformer`, newer ones beside modules.json; that file tells where.
+
+    Raises:
+        TeacherError: modules.json names no folder that is there.
+    """
+    listing = folder / "modules.json"
+    if not listing.exists():
+        return folder
+    try:
+        modules = json.loads(listing.read_text(encoding="utf-8"))
+        inner = folder / str(modules[0]["path"])
+    except (ValueError, KeyError, IndexError, TypeError):
+        inner = folder / "?"
+    if not inner.is_dir() or not inner.resolve().is_relative_to(folder.resolve()):
+        raise TeacherError(
+            f"{listing} names no folder of an encoder as its first module.",
+            hint="Save the sentence-transformers model again, or give the folder that holds its config.json.",
+        )
+    return inner
+
+
+def token_limit(config: Mapping[str, Any]) -> int:
+    """How many tokens the model's positions allow (RoBERTa's tables start after the padding index)."""
+    positions = int(config.get("max_position_embeddings") or 0)
+    if positions <= 0 or config.get("position_biased_input", True) is False:
+        return 1 << 20
+    starts_after_padding = config.get("model_type") in families.POSITIONS_BEHIND_PADDING
+    return positions - (int(config.get("pad_token_id") or 0) + 1 if starts_after_padding else 0)
+
+
 def read_config(folder: Path) -> dict[str, Any]:
     """A model folder's config.json.
 
@@ -123,13 +162,32 @@ def task_of(config: Mapping[str, Any], *, name: str, asked: str = AUTO) -> str:
             hint="Fine-tune it first: limbeck teach --encoder "
             f"{name} --data texts.jsonl --out my-teacher, then give --teacher my-teacher.",
         )
+    return settled_task(config, name=name, asked=asked)
+
+
+def settled_task(config: Mapping[str, Any], *, name: str, asked: str = AUTO) -> str:
+    """What a model with a head is to be asked, by the fields of its config.json that tell of labels.
+
+    Args:
+        config: As for `task_of`; empty where nothing is known.
+        name: As for `task_of`.
+        asked: As for `task_of`.
+
+    Raises:
+        TeacherError: A head for another task.
+    """
     made_for = _made_for(config)
     if asked in (AUTO, made_for):
         return made_for
     # A config that names no problem_type leaves open whether its labels exclude one another.
     if asked == "multi-label" and made_for == "classification" and config.get("problem_type") is None:
         return asked
-    raise TeacherError(
+    raise made_for_another(name, made_for=made_for, asked=asked)
+
+
+def made_for_another(name: str, *, made_for: str, asked: str) -> TeacherError:
+    """The refusal of a teacher whose task is not the recipe's."""
+    return TeacherError(
         f"{name} was made for the task {made_for!r}, and the recipe asks for {asked!r}.",
         hint=f"Leave the task out, or set task = {made_for!r}.",
     )

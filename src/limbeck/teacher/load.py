@@ -1,6 +1,6 @@
 """A teacher from a folder or hub id: checked, loaded in float32, frozen."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,21 +13,25 @@ from safetensors import SafetensorError
 
 from limbeck import batching, files, fingerprint
 from limbeck.errors import TeacherError
+from limbeck.examples import Examples
+from limbeck.progress import SILENT, Progress
 from limbeck.recipe import AUTO, TeacherTable
+from limbeck.signals import SignalStore
 from limbeck.tasks.regression import NUMBER
 from limbeck.teacher import folder as folders
+from limbeck.teacher.answering import Labelled, MadeUpTexts, TimedAnswers
 from limbeck.tokens import TOKENIZER_FILE, TextEncoder, TokenBatch
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig, PreTrainedModel
+    from transformers import PreTrainedModel
 
 _TIMING_BATCH_TEXTS = 32
 _VOCABULARIES = ("vocab.txt", "vocab.json", "*.model")
 
 
 @dataclass(frozen=True)
-class Teacher:
-    """A frozen classifier.
+class EncoderTeacher:
+    """A frozen Hugging Face classifier: the teacher that shows its hidden states, and that a student can start from.
 
     Args:
         name: The folder or hub id as the user gave it.
@@ -48,6 +52,17 @@ class Teacher:
     label_names: tuple[str, ...]
     fingerprint: str
     task: str = "classification"
+    made_up: MadeUpTexts = "answered"
+
+    @property
+    def told(self) -> Mapping[str, str]:
+        """By its folder's name or its hub id; no path of this machine goes into a record that ships."""
+        return folders.told_of(self.name) | {"fingerprint": self.fingerprint}
+
+    @property
+    def n_parameters(self) -> int:
+        """Its parameters."""
+        return sum(parameter.numel() for parameter in self.model.parameters())
 
     @property
     def hidden_size(self) -> int:
@@ -63,6 +78,33 @@ class Teacher:
     def logits(self, texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> NDArray[np.float32]:
         """Its answers in float32; see `float32_logits`."""
         return float32_logits(self.model, self.encoder, texts, text_pairs)
+
+    def prepare(self, wanted: Mapping[str, Examples], root: Path, *, progress: Progress = SILENT) -> None:
+        """There is nothing to refuse: it answers any text, and its time is the machine's own."""
+
+    def label(
+        self,
+        examples: Examples,
+        root: Path,
+        *,
+        settings: TeacherTable,
+        part_name: str,
+        judges: bool,
+        progress: Progress = SILENT,
+    ) -> Labelled:
+        """See `Teacher.label`; what a student learns from may be computed faster, what it is judged by is not."""
+        from limbeck.teacher import labelling
+
+        precision = "float32" if judges else labelling.chosen_precision(settings)
+        store = SignalStore(root, labelling.signals_key(self, precision=precision))
+        record = labelling.label(self, examples, store, settings=settings, progress=progress, part_name=part_name)
+        return Labelled(store, record)
+
+    @contextmanager
+    def timed(self, threads: int) -> Iterator[TimedAnswers]:
+        """Within, PyTorch computes with so many threads."""
+        with computing_with(threads):
+            yield TimedAnswers("PyTorch float32", self.logits)
 
 
 def float32_logits(
@@ -100,7 +142,7 @@ def model_inputs(model: "PreTrainedModel", batch: TokenBatch) -> dict[str, torch
 
 def load_teacher(
     source: str | Path, *, settings: TeacherTable, max_tokens: int, work: Path, task: str = AUTO
-) -> Teacher:
+) -> EncoderTeacher:
     """Load a teacher, checked for safety and fitness first.
 
     Args:
@@ -123,10 +165,10 @@ def load_teacher(
 
     model = load_model(folder, trust_code=may_run_code)
     tokenizer_folder = ready_tokenizer(folder, work=work)
-    encoder = TextEncoder(tokenizer_folder, max_tokens=min(max_tokens, token_limit(model.config)))
+    encoder = TextEncoder(tokenizer_folder, max_tokens=min(max_tokens, folders.token_limit(model.config.to_dict())))
     names = {int(index): str(label) for index, label in (model.config.id2label or {}).items()}
     weights = sorted(folder.glob("*.safetensors"))
-    return Teacher(
+    return EncoderTeacher(
         name=name,
         folder=folder,
         tokenizer_folder=tokenizer_folder,
@@ -232,12 +274,3 @@ def _no_tokenizer(folder: Path, why: str) -> TeacherError:
         f"{folder} has no tokenizer.json, and none could be made ({why}).",
         hint="Copy tokenizer.json from the model that this one was fine-tuned from.",
     )
-
-
-def token_limit(config: "PreTrainedConfig") -> int:
-    """How many tokens the model's positions allow (RoBERTa's tables start after the padding index)."""
-    positions = int(getattr(config, "max_position_embeddings", 0) or 0)
-    if positions <= 0 or getattr(config, "position_biased_input", True) is False:
-        return 1 << 20
-    starts_after_padding = config.model_type in {"roberta", "xlm-roberta", "camembert", "mpnet"}
-    return positions - (int(config.pad_token_id or 0) + 1 if starts_after_padding else 0)

@@ -22,7 +22,8 @@ def last_hidden_loss(student_hidden: Tensor, teacher_hidden: Tensor) -> Tensor:
     Raises:
         ShapeError: Rows or widths differ.
 
-    Source: Jiao et al. 2020, "TinyBERT", arXiv:1909.10351, equation 8, without the projection (the widths are equal).
+    Source: Jiao et al. 2020, "TinyBERT", arXiv:1909.10351, equation 8; where widths differ the caller projects
+    (see `projections`).
     """
     if student_hidden.shape != teacher_hidden.shape:
         raise ShapeError(

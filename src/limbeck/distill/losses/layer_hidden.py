@@ -24,7 +24,8 @@ def layer_hidden_loss(student_states: Sequence[Tensor], teacher_states: Sequence
     Raises:
         ShapeError: Numbers of layers, or shapes, differ.
 
-    Source: Jiao et al. 2020, "TinyBERT", arXiv:1909.10351, equation 8, without the projection (the widths are equal).
+    Source: Jiao et al. 2020, "TinyBERT", arXiv:1909.10351, equation 8; where widths differ the caller projects
+    (see `projections`).
     """
     shapes = [[tuple(state.shape) for state in states] for states in (student_states, teacher_states)]
     if shapes[0] != shapes[1]:

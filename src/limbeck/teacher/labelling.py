@@ -1,4 +1,4 @@
-"""Asking the teacher: texts -> signals on disk, once, at the speed of inference, resumable."""
+"""Asking a Hugging Face classifier: texts -> signals on disk, once, at the speed of inference, resumable."""
 
 import time
 
@@ -11,7 +11,7 @@ from limbeck.progress import SILENT, Progress
 from limbeck.recipe import TeacherTable
 from limbeck.records import LabellingRecord
 from limbeck.signals import Signals, SignalsKey, SignalStore
-from limbeck.teacher.load import Teacher, model_inputs
+from limbeck.teacher.load import EncoderTeacher, model_inputs
 from limbeck.teacher.quick import bfloat16_copy, first_token_at_last
 
 _MAX_TEXTS = 256
@@ -25,7 +25,7 @@ def chosen_precision(settings: TeacherTable) -> str:
     return "bfloat16" if torch.cuda.is_available() or machine.has_fast_bfloat16() else "float32"
 
 
-def signals_key(teacher: Teacher, *, precision: str) -> SignalsKey:
+def signals_key(teacher: EncoderTeacher, *, precision: str) -> SignalsKey:
     """The key of this teacher's answers."""
     return SignalsKey(
         teacher=teacher.fingerprint,
@@ -37,7 +37,7 @@ def signals_key(teacher: Teacher, *, precision: str) -> SignalsKey:
 
 
 def label(
-    teacher: Teacher,
+    teacher: EncoderTeacher,
     examples: Examples,
     store: SignalStore,
     *,
@@ -108,7 +108,9 @@ def _write(store: SignalStore, names: tuple[str, ...], waiting: list[tuple[list[
     positions = [position for batch, _ in waiting for position in batch]
     answers = Signals(
         logits=np.concatenate([signals.logits for _, signals in waiting]),
-        first_hidden=np.concatenate([signals.first_hidden for _, signals in waiting]),
+        first_hidden=np.concatenate(
+            [signals.first_hidden for _, signals in waiting if signals.first_hidden is not None]
+        ),
     )
     store.append([names[position] for position in positions], answers)
     waiting.clear()

@@ -1,0 +1,87 @@
+"""A station of the walk: texts are made up where that is of use, and the teacher is asked about all of them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from limbeck import data
+from limbeck.errors import RecipeError, TeacherError
+from limbeck.examples import Examples, Parts
+from limbeck.progress import SILENT, Progress
+from limbeck.recipe import Recipe, TeacherTable
+from limbeck.records import LabellingRecord
+from limbeck.signals import Signals
+from limbeck.teacher.answering import Teacher
+
+TAUGHT_BY = "training texts"
+_USUAL_TEXTS, _FEWEST_MADE_UP, _MOST_MADE_UP = 10_000, 3.0, 8.0
+_COUNTED = ("n_texts", "n_found", "n_asked", "n_truncated", "n_unanswered")
+
+
+def refuse_made_up(master: Teacher, recipe: Recipe) -> None:
+    """Refuse made-up texts for a teacher that answers given texts only.
+
+    Raises:
+        RecipeError: The recipe asks for them.
+    """
+    if master.made_up == "impossible" and recipe.distill.augment:
+        raise RecipeError(
+            f"distill.augment = {recipe.distill.augment} asks for made-up texts, and {master.name} answers no other "
+            "texts than those it was given.",
+            hint="Set distill.augment = 0, or give a teacher that can be asked.",
+        )
+
+
+def made_up(master: Teacher, parts: Parts, recipe: Recipe, *, progress: Progress = SILENT) -> Examples:
+    """Texts for the teacher to answer besides the given ones; none of them stands in another part."""
+    n_train = len(parts.train)
+    share = recipe.distill.augment
+    if share is None and master.made_up != "answered":
+        why = "it cannot be asked about them" if master.made_up == "impossible" else "each costs a call"
+        progress.say(f"No texts are made up for this teacher: {why}.")
+        share = 0.0
+    elif share is None:
+        share = max(_FEWEST_MADE_UP, min(_MOST_MADE_UP, _USUAL_TEXTS / n_train))
+    unread = {*parts.validation.content_fingerprints, *parts.held_out.content_fingerprints}
+    return data.augmented(parts.train, n=round(share * n_train), seed=recipe.seed, avoid=unread)
+
+
+def ask(
+    master: Teacher, wanted: Mapping[str, Examples], *, settings: TeacherTable, root: Path, progress: Progress = SILENT
+) -> tuple[dict[str, Examples], dict[str, Signals], LabellingRecord]:
+    """Ask the teacher about every part: about `TAUGHT_BY` to learn from, about the others to judge by.
+
+    Args:
+        master: The teacher.
+        wanted: Part -> its texts.
+        settings: How to ask.
+        root: Folder of all signals.
+        progress: Told how far it is.
+
+    Returns: Part -> the texts that it answers; part -> its answers; and what asking took.
+
+    Raises:
+        TeacherError: It answers no text of a part.
+        LimbeckError: It cannot be asked; what it answered is kept.
+    """
+    answered: dict[str, Examples] = {}
+    found: dict[str, Signals] = {}
+    told: list[LabellingRecord] = []
+    master.prepare(wanted, root, progress=progress)
+    for name, examples in wanted.items():
+        labelled = master.label(
+            examples, root, settings=settings, part_name=name, judges=name != TAUGHT_BY, progress=progress
+        )
+        told.append(labelled.record)
+        answered[name] = examples.without(labelled.store.unanswered(examples.text_fingerprints))
+        if not len(answered[name]):
+            raise TeacherError(
+                f"{master.name} answers none of the {len(examples)} texts of the part {name}.",
+                hint="Give a teacher that knows such texts, or other texts.",
+            )
+        found[name] = labelled.store.read(answered[name].text_fingerprints)
+    together = LabellingRecord(
+        **{key: sum(getattr(one, key) for one in told) for key in _COUNTED},
+        folder=str(root),
+        notes=tuple(note for one in told for note in one.notes),
+    )
+    return answered, found, together

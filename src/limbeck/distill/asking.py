@@ -1,0 +1,110 @@
+"""What a recipe's objectives ask of teacher and student: refused early if it cannot be, kept or computed, and why."""
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from limbeck import wording
+from limbeck.distill.inner import refuse_without_relations
+from limbeck.distill.objective import Objective, settled_weights
+from limbeck.errors import RecipeError
+from limbeck.families import layer_count
+from limbeck.recipe import Recipe
+from limbeck.tokens import EncodedTexts
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+_BYTES = 2
+"""Of a number, were it kept: hidden states on disk are float16."""
+
+
+def objective_of(
+    recipe: Recipe,
+    *,
+    student: "PreTrainedConfig",
+    teacher: "PreTrainedConfig",
+    has_labels: bool,
+    has_states: bool = True,
+) -> Objective:
+    """The objective that the recipe asks for.
+
+    Args:
+        recipe: Its table distill.
+        student: The student's config.
+        teacher: The config of what the student starts from.
+        has_labels: Whether anybody labelled training texts; without, `true_labels` counts for nothing.
+        has_states: Whether that is the teacher itself, which shows its hidden states.
+
+    Raises:
+        RecipeError: Hidden states are asked of a teacher that shows none, or relations of layers or in heads that
+            these models do not have.
+    """
+    weights = settled_weights(recipe.distill.weights, has_states=has_states)
+    if not has_labels:
+        weights["true_labels"] = 0.0
+    heads = _relation_heads(recipe, student, teacher) if weights["relations"] > 0 else 1
+    return Objective(weights, temperature=recipe.distill.temperature, relation_heads=heads, task=recipe.task)
+
+
+def _relation_heads(recipe: Recipe, student: "PreTrainedConfig", teacher: "PreTrainedConfig") -> int:
+    """As asked, else the teacher's number of heads, or the next smaller one that divides both hidden sizes."""
+    for config in (student, teacher):
+        refuse_without_relations(config.model_type)
+    n_layers, layer = layer_count(teacher), recipe.distill.relation_layer
+    if layer is not None and layer >= n_layers:
+        raise RecipeError(
+            f"distill.relation_layer = {layer}, but the teacher's {n_layers} layers are 0 to {n_layers - 1}.",
+            hint=f"Name a layer from 0 to {n_layers - 1}; the default is the last.",
+        )
+    shared = math.gcd(int(student.hidden_size or 0), int(teacher.hidden_size or 0))
+    asked = recipe.distill.relation_heads
+    if asked is not None and shared % asked:
+        near = sorted((n for n in range(1, shared + 1) if shared % n == 0), key=lambda n: (abs(n - asked), n))[:3]
+        raise RecipeError(
+            f"distill.relation_heads = {asked} does not divide the hidden sizes {student.hidden_size} of the student "
+            f"and {teacher.hidden_size} of the teacher.",
+            hint=f"Nearest that do: {', '.join(map(str, sorted(near)))}.",
+        )
+    return asked or next(n for n in range(int(teacher.num_attention_heads), 0, -1) if shared % n == 0)
+
+
+def kept_and_computed(
+    objective: Objective,
+    *,
+    n_texts: int,
+    sample: EncodedTexts,
+    teacher: "PreTrainedConfig",
+    n_layers: int,
+    has_states: bool = True,
+) -> tuple[str, ...]:
+    """Which signals are kept on disk, which are computed as training goes, and what keeping these would take.
+
+    Args:
+        objective: What is asked for.
+        n_texts: Texts that the student learns from.
+        sample: Some of them, which tell how long they are.
+        teacher: The config of what the student starts from.
+        n_layers: The student's layers.
+        has_states: Whether that is the teacher itself.
+
+    Returns: A sentence for each.
+    """
+    hidden, n_classes = int(teacher.hidden_size or 0), len(teacher.id2label or {})
+    what = "logits and the first token's last state" if has_states else "logits"
+    size = wording.size(n_texts * (4 * n_classes + _BYTES * hidden * has_states))
+    told = [f"Kept: {what} of {wording.counted(n_texts, 'text')}, {size}; every later run reads them."]
+    lengths = np.asarray(sample.lengths, np.float64)
+    tokens, squares = n_texts * lengths.mean(), n_texts * np.square(lengths).mean()
+    asked = {
+        "hidden states of every token": objective.needs_states * _BYTES * tokens * hidden * (n_layers - 1),
+        "attention maps": objective.needs_maps * _BYTES * squares * int(teacher.num_attention_heads) * n_layers,
+        "queries, keys and values of a layer": objective.needs_relations * _BYTES * tokens * 3 * hidden,
+    }
+    told += [
+        f"Computed as training goes: {what}, which would take {wording.size(round(n_bytes))} on disk."
+        for what, n_bytes in asked.items()
+        if n_bytes > 0
+    ]
+    return tuple(told)

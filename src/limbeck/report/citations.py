@@ -1,0 +1,106 @@
+"""Which papers a run stands on: those of the methods that it used, and no others."""
+
+from collections.abc import Iterator
+
+from limbeck.bits import COMPENSATED, DIVIDED, MIXED, TRAINED
+from limbeck.records import RunRecord
+
+_CITATIONS = {
+    "soft_labels": (
+        "Soft labels: Hinton, Vinyals, Dean 2015, *Distilling the Knowledge in a Neural Network*, arXiv:1503.02531."
+    ),
+    "last_hidden": (
+        "Hidden states: Jiao et al. 2020, *TinyBERT: Distilling BERT for Natural Language Understanding*, "
+        "arXiv:1909.10351."
+    ),
+    "layer_hidden": (
+        "Hidden states between layers: Romero et al. 2015, *FitNets: Hints for Thin Deep Nets*, arXiv:1412.6550."
+    ),
+    "attention_maps": (
+        "Attention maps: Wang et al. 2020, *MiniLM: Deep Self-Attention Distillation for Task-Agnostic Compression of "
+        "Pre-Trained Transformers*, arXiv:2002.10957."
+    ),
+    "relations": (
+        "Relations: Wang et al. 2021, *MiniLMv2: Multi-Head Self-Attention Relation Distillation for Compressing "
+        "Pretrained Transformers*, arXiv:2012.15828."
+    ),
+    "similarities": (
+        "Similarities: Passalis and Tefas 2018, *Learning Deep Representations with Probabilistic Knowledge Transfer*, "
+        "arXiv:1803.10837."
+    ),
+    "by_loss": (
+        "Layers by loss: Kim et al. 2024, *Shortened LLaMA: A Simple Depth Pruning for Large Language Models*, "
+        "arXiv:2402.02834."
+    ),
+    "widths": (
+        "Heads, neurons and channels by importance: Michel et al. 2019, *Are Sixteen Heads Really Better than One?*, "
+        "arXiv:1905.10650; Molchanov et al. 2019, *Importance Estimation for Neural Network Pruning*, arXiv:1906.10771."
+    ),
+    "embedding_size": (
+        "Factorised embeddings: Lan et al. 2020, *ALBERT: A Lite BERT for Self-supervised Learning of Language "
+        "Representations*, arXiv:1909.11942."
+    ),
+    "layers": (
+        "Layers taken over from the teacher: Sanh et al. 2019, *DistilBERT, a distilled version of BERT*, "
+        "arXiv:1910.01108."
+    ),
+    "vocabulary": (
+        "Vocabulary trimmed to the texts: Abdaoui et al. 2020, *Load What You Need: Smaller Versions of Multilingual "
+        "BERT*, arXiv:2010.05609."
+    ),
+    "integers": (
+        "Integers: Jacob et al. 2018, *Quantization and Training of Neural Networks for Efficient "
+        "Integer-Arithmetic-Only Inference*, arXiv:1712.05877."
+    ),
+    MIXED: (
+        "Bits by layer: Yao et al. 2020, *HAWQ-V3: Dyadic Neural Network Quantization*, arXiv:2011.10680; Dong et al. "
+        "2019, *HAWQ-V2: Hessian Aware trace-Weighted Quantization of Neural Networks*, arXiv:1911.03852."
+    ),
+    DIVIDED: (
+        "Outlying inputs: Xiao et al. 2022, *SmoothQuant: Accurate and Efficient Post-Training Quantization for Large "
+        "Language Models*, arXiv:2211.10438."
+    ),
+    COMPENSATED: (
+        "Rounding that makes up for its errors: Frantar et al. 2022, *GPTQ: Accurate Post-Training Quantization for "
+        "Generative Pre-trained Transformers*, arXiv:2210.17323."
+    ),
+    TRAINED: "Training with roundings: Esser et al. 2019, *Learned Step Size Quantization*, arXiv:1902.08153.",
+    "wilson": (
+        "Intervals of shares: Wilson 1927, *Probable Inference, the Law of Succession, and Statistical Inference*."
+    ),
+    "paired percentile bootstrap": (
+        "Intervals of ratios and differences: Efron 1979, *Bootstrap Methods: Another Look at the Jackknife*."
+    ),
+}
+
+
+def citations(record: RunRecord) -> list[str]:
+    """The papers of the methods that a run used, in the order of the walk.
+
+    Args:
+        record: What the run has to tell.
+    """
+    return [_CITATIONS[key] for key in _used(record)]
+
+
+def _used(record: RunRecord) -> Iterator[str]:
+    weights = record.recipe.get("distill", {}).get("weights", {})
+    objectives = ("soft_labels", "last_hidden", "similarities", "layer_hidden", "attention_maps", "relations")
+    learned = {loss for training in record.trainings for point in training.curve for loss in point.losses}
+    yield from (key for key in objectives if (key in learned if weights.get(key) is None else weights[key]))
+    cut = record.cut
+    if cut is None or cut.layers:
+        yield "layers"
+    if cut is not None and cut.removals:
+        yield "by_loss"
+    if cut is not None and cut.widths:
+        yield "widths"
+    if record.recipe.get("student", {}).get("embedding_size"):
+        yield "embedding_size"
+    if record.vocabulary is not None:
+        yield "vocabulary"
+    yield from ("integers", *record.quantization.methods)
+    models = record.verdict.models
+    scores = [score for model in models for score in (model.agreement, model.retention, model.score) if score]
+    methods = {score.interval.method for score in scores}
+    yield from (method for method in ("wilson", "paired percentile bootstrap") if method in methods)

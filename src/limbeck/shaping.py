@@ -1,0 +1,180 @@
+"""The student's shape, chosen once for the whole walk, and what was measured for it on training texts."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from limbeck import batching, student, teacher
+from limbeck.cuts import Cut, Removal
+from limbeck.distill import Objective, TrainingPlan, distillation_plan, kept_and_computed, objective_of
+from limbeck.errors import RecipeError
+from limbeck.examples import Examples
+from limbeck.export import refuse_unsupported
+from limbeck.families import layer_count
+from limbeck.files import write_json
+from limbeck.origin import Origin
+from limbeck.progress import SILENT, Progress
+from limbeck.recipe import Recipe
+from limbeck.student import Importance, Pattern
+from limbeck.student_table import StudentTable
+from limbeck.teacher.folder import token_limit
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+MEASURED_TEXTS = 512
+REMOVALS_FILE, IMPORTANCE_FILE = "removals.json", "importance.json"
+_BATCH_TOKENS, _BATCH_TEXTS = 2048, 32
+
+
+@dataclass(frozen=True)
+class Shaped:
+    """A student that can be built.
+
+    Args:
+        origin: What the student starts from.
+        wanted: The recipe's student table.
+        pattern: What it takes over.
+        cut: The same for people, with what each cut was measured to cost.
+        seed: Where a student from scratch gets its noise from.
+    """
+
+    origin: Origin
+    wanted: StudentTable
+    pattern: Pattern
+    cut: Cut
+    seed: int
+
+    def build(self) -> "PreTrainedModel":
+        """The untrained student; the same every time."""
+        return student.initialise(self.origin.model, self.wanted, pattern=self.pattern, seed=self.seed)
+
+    def plan(self, recipe: Recipe, *, n_texts: int) -> TrainingPlan:
+        """How it is trained; what is not the teacher's own must learn."""
+        return distillation_plan(
+            recipe,
+            n_texts=n_texts,
+            hidden_size=int(student.planned_config(self.origin.model.config, self.pattern).hidden_size or 0),
+            taken=self.pattern.layers,
+            is_whole=self.pattern.keeps_all,
+        )
+
+
+def shape(origin: Origin, train: Examples, recipe: Recipe, *, work: Path, progress: Progress = SILENT) -> Shaped:
+    """Choose what the student takes over from where it starts.
+
+    Args:
+        origin: What the student starts from.
+        train: Training texts, of which at most 512, evenly spread, are measured on.
+        recipe: Its table student, and the seed.
+        work: Keeps what was measured, so that a killed run goes on.
+        progress: Told of each measurement.
+
+    Raises:
+        RecipeError: The teacher does not have what is wanted.
+        OutputError: The disk is full.
+    """
+    config, wanted = origin.model.config, recipe.student
+    pattern = student.unmeasured(config, wanted)
+    if wanted.config is not None:
+        return Shaped(origin, wanted, pattern, Cut("from scratch", ()), recipe.seed)
+    some = _spread(train)
+    cut = Cut("given" if wanted.take_layers else wanted.choose, pattern.layers)
+    if wanted.choose == "by_loss":
+        removals = _removals(origin, some, wanted, work=work, progress=progress)
+        layers = student.choose_layers(config, wanted, removed=[removal.removed for removal in removals])
+        progress.say(f"Layers by loss: {', '.join(map(str, layers))} of 0 to {layer_count(config) - 1}.")
+        cut = replace(cut, layers=layers, removals=removals, n_texts=len(some))
+        pattern = replace(pattern, layers=layers)
+    if pattern.widths is not None:
+        importance = _importance(origin, some, work=work, progress=progress)
+        sizes = student.wanted_sizes(config, wanted)
+        widths = student.most_important(importance, sizes, layers=pattern.layers)
+        shares = student.shares_kept(importance, widths, layers=pattern.layers)
+        cut = replace(cut, widths=shares, n_texts=len(some))
+        pattern = replace(pattern, widths=widths)
+    return Shaped(origin, wanted, pattern, cut, recipe.seed)
+
+
+def _removals(
+    origin: Origin, texts: Examples, wanted: StudentTable, *, work: Path, progress: Progress
+) -> tuple[Removal, ...]:
+    return student.remove_layers(
+        origin.model,
+        student.count_layers(origin.model.config, wanted),
+        ask=lambda model: teacher.float32_logits(model, origin.encoder, texts.texts, texts.text_pairs),
+        memory=work / REMOVALS_FILE,
+        progress=progress,
+    )
+
+
+def _importance(origin: Origin, texts: Examples, *, work: Path, progress: Progress) -> Importance:
+    """What each part is worth, measured where no earlier attempt did."""
+    path = work / IMPORTANCE_FILE
+    if not path.exists():
+        encoded = origin.encoder.encode(texts.texts, texts.text_pairs)
+        batches = batching.by_length(encoded.lengths, max_tokens=_BATCH_TOKENS, max_texts=_BATCH_TEXTS)
+        inputs = (teacher.model_inputs(origin.model, origin.encoder.pad(encoded, batch)) for batch in batches)
+        measured = student.measure_importance(origin.model, inputs, n_texts=len(texts), progress=progress)
+        write_json(path, measured.to_json())
+    return Importance.from_json(json.loads(path.read_text(encoding="utf-8")))
+
+
+def planned_objective(origin: Origin, train: Examples, recipe: Recipe) -> Objective:
+    """What the student is pulled to; what its shape does not allow is refused before the teacher is asked anything.
+
+    Args:
+        origin: What the student starts from.
+        train: Training texts.
+        recipe: Its tables student and distill.
+
+    Raises:
+        RecipeError: The teacher does not have what is wanted.
+        TeacherError: The student could not be written as a graph.
+    """
+    config = origin.model.config
+    planned = student.planned_config(config, student.unmeasured(config, recipe.student))
+    refuse_unsupported(planned)
+    if token_limit(planned.to_dict()) < origin.encoder.max_tokens:
+        raise RecipeError(
+            f"The student has places for {token_limit(planned.to_dict())} tokens, but texts may have "
+            f"{origin.encoder.max_tokens}.",
+            hint=f"Raise max_position_embeddings in {recipe.student.config}, or lower data.max_tokens.",
+        )
+    return objective_of(
+        recipe, student=planned, teacher=config, has_labels=train.labels is not None, has_states=origin.is_teacher
+    )
+
+
+def kept(
+    origin: Origin, train: Examples, objective: Objective, recipe: Recipe, *, n_texts: int, progress: Progress = SILENT
+) -> tuple[str, ...]:
+    """Tell, before the work, which of the teacher's signals are kept and which are computed as training goes.
+
+    Args:
+        origin: What the student starts from.
+        train: Training texts, of which some tell how long texts are.
+        objective: What the student is pulled to.
+        recipe: Its table student.
+        n_texts: Texts that the student learns from, made-up ones included.
+        progress: Told each sentence.
+    """
+    config, some = origin.model.config, _spread(train)
+    told = kept_and_computed(
+        objective,
+        n_texts=n_texts,
+        sample=origin.encoder.encode(some.texts, some.text_pairs),
+        teacher=config,
+        n_layers=student.count_layers(config, recipe.student),
+        has_states=origin.is_teacher,
+    )
+    for sentence in told:
+        progress.say(sentence)
+    return told
+
+
+def _spread(train: Examples) -> Examples:
+    """Some texts from all over the training part, which may be sorted by label."""
+    step = -(-len(train) // MEASURED_TEXTS)
+    return train.take(range(0, len(train), step))

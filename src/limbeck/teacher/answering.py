@@ -1,0 +1,148 @@
+"""What a teacher is to the walk: something that answers texts and is asked about each of them once.
+
+Where the student's weights come from is another matter: see `origin`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limbeck.errors import TeacherError
+from limbeck.examples import Examples
+from limbeck.progress import SILENT, Progress
+from limbeck.recipe import AUTO, TeacherTable
+from limbeck.records import LabellingRecord
+from limbeck.signals import SignalsKey, SignalStore
+
+Logits = NDArray[np.float32]
+MadeUpTexts = Literal["answered", "paid", "impossible"]
+"""What asking about texts that nobody wrote is like: as cheap as any other, paid for one by one, or impossible."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What came of asking a teacher about texts.
+
+    Args:
+        store: Holds the answers; those texts that it misses, the teacher does not answer.
+        record: What asking took.
+    """
+
+    store: SignalStore
+    record: LabellingRecord
+
+
+@dataclass(frozen=True)
+class TimedAnswers:
+    """A teacher that runs on this machine, ready to be timed.
+
+    Args:
+        engine: What computes, as a timing names it: "PyTorch float32".
+        logits: Texts and their second texts, or None -> (n, classes) float32.
+    """
+
+    engine: str
+    logits: Callable[[Sequence[str], Sequence[str] | None], Logits]
+
+
+class Teacher(Protocol):
+    """Anything that answers texts with logits over classes."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in messages: the source as the user gave it."""
+
+    @property
+    def told(self) -> Mapping[str, str]:
+        """What records that ship say of it: its name without any path, its hub id where it has one."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names all that an answer depends on besides the text."""
+
+    @property
+    def task(self) -> str:
+        """What it answers; see `limbeck.tasks`."""
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The classes in the order of the logits."""
+
+    @property
+    def size_bytes(self) -> int | None:
+        """Bytes on disk of what answers; None where nobody knows."""
+
+    @property
+    def n_parameters(self) -> int | None:
+        """Its parameters; None where nobody knows."""
+
+    @property
+    def made_up(self) -> MadeUpTexts:
+        """What asking it about made-up texts is like."""
+
+    def prepare(self, wanted: Mapping[str, Examples], root: Path, *, progress: Progress = SILENT) -> None:
+        """Refuse what cannot be answered, and tell what answering will cost, before the first text is asked.
+
+        Args:
+            wanted: Part -> all of its texts.
+            root: Folder of all signals.
+            progress: Told what is to be expected.
+
+        Raises:
+            LimbeckError: Texts that must be answered and cannot be, a key that is not there, a cost beyond the limit.
+        """
+
+    def label(
+        self,
+        examples: Examples,
+        root: Path,
+        *,
+        settings: TeacherTable,
+        part_name: str,
+        judges: bool,
+        progress: Progress = SILENT,
+    ) -> Labelled:
+        """Ask about every text that has no answer yet; answers are kept as they come.
+
+        Args:
+            examples: The texts; their labels are not looked at.
+            root: Folder of all signals.
+            settings: How to ask.
+            part_name: What the bar says is being labelled.
+            judges: Whether these answers are what a student is judged by, not what it learns from.
+            progress: Told how far it is.
+
+        Raises:
+            LimbeckError: It cannot answer; what it answered is kept.
+        """
+
+    def timed(self, threads: int) -> AbstractContextManager[TimedAnswers | None]:
+        """A context manager: within, its answers as they can be timed, or None where it does not run here."""
+
+
+def only_classes(asked: str, *, name: str) -> str:
+    """The task of teachers that name one label a text.
+
+    Args:
+        asked: The recipe's task.
+        name: What the teacher is called.
+
+    Raises:
+        TeacherError: It is another one.
+    """
+    if asked not in {AUTO, "classification"}:
+        raise TeacherError(
+            f"{name} can be asked for one label a text, and the recipe's task is {asked!r}.",
+            hint="For other tasks give a Hugging Face model, an ONNX graph or an artifact.",
+        )
+    return "classification"
+
+
+def key_of_answers(fingerprint: str, *, n_classes: int) -> SignalsKey:
+    """The key of answers by a teacher whose fingerprint says all: no hidden states, no precision of ours."""
+    return SignalsKey(teacher=fingerprint, tokenizer="", precision="float32", n_classes=n_classes, hidden_size=0)

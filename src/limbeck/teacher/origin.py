@@ -1,0 +1,47 @@
+"""What a student of this teacher starts from: the teacher itself, or the encoder that the recipe names."""
+
+from pathlib import Path
+
+import torch
+
+from limbeck.errors import RecipeError
+from limbeck.origin import Origin
+from limbeck.recipe import Recipe
+from limbeck.teacher import folder as folders
+from limbeck.teacher.answering import Teacher
+from limbeck.teacher.encoder import load_encoder
+from limbeck.teacher.load import EncoderTeacher
+
+
+def origin_of(master: Teacher, recipe: Recipe, *, work: Path) -> Origin:
+    """The origin that the recipe names, else the teacher itself.
+
+    The head over the teacher's classes starts from noise, by the seed, where the named encoder has none that fits.
+
+    Args:
+        master: The teacher.
+        recipe: `student.encoder`, the length limit and the seed.
+        work: Where a converted tokenizer may be put.
+
+    Raises:
+        RecipeError: No encoder is named, and the teacher is none that a student could start from.
+        TeacherError: The encoder cannot be used; see `load_encoder`.
+    """
+    source = recipe.student.encoder
+    if source is None:
+        if isinstance(master, EncoderTeacher):
+            return Origin(
+                master.model, master.encoder, master.tokenizer_folder, master.fingerprint, master.told, is_teacher=True
+            )
+        raise RecipeError(
+            f"student.encoder is not given, and the teacher {master.name} has no weights that a student could start "
+            "from.",
+            hint="Name a pretrained encoder of a known family, as a folder or hub id: --student.encoder "
+            "sentence-transformers/all-MiniLM-L6-v2",
+        )
+    settings = recipe.teacher.model_copy(update={"revision": None})  # it names a version of the teacher
+    found = load_encoder(source, settings=settings, max_tokens=recipe.data.max_tokens, work=work / "encoder")
+    torch.manual_seed(recipe.seed)
+    model = found.with_head(master.label_names, task=master.task).eval().requires_grad_(requires_grad=False)
+    told = folders.told_of(source) | {"fingerprint": found.fingerprint}
+    return Origin(model, found.tokens, found.tokenizer_folder, found.fingerprint, told, is_teacher=False)
