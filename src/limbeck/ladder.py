@@ -18,6 +18,7 @@ from limbeck import batching, quantizing, wording
 from limbeck.bits import Rung
 from limbeck.distill import Lessons
 from limbeck.export import write_onnx
+from limbeck.families import layer_count
 from limbeck.packing import PackedWeights
 from limbeck.progress import SILENT, Progress
 from limbeck.quantization import QuantizedStudent
@@ -112,15 +113,15 @@ def agreement_of(model: "PreTrainedModel", packed: PackedWeights | None, lessons
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         write_onnx(model, path, packed=packed)
-        logits = _logits(Engine(path, threads=1), lessons)
+        logits = _logits(Engine(path, threads=1), lessons, has_layers=layer_count(model.config) > 0)
     return task.agreement_of(logits, lessons.validation_targets.teacher_logits.numpy()).value
 
 
-def _logits(engine: Engine, lessons: Lessons) -> NDArray[np.float32]:
+def _logits(engine: Engine, lessons: Lessons, *, has_layers: bool) -> NDArray[np.float32]:
     texts = lessons.validation
     assert lessons.validation_targets.teacher_logits is not None
     logits = np.empty(lessons.validation_targets.teacher_logits.shape, np.float32)
-    for rows in batching.served_by_length(texts.lengths):
+    for rows in batching.served_by_length(texts.lengths, has_layers=has_layers):
         logits[rows] = engine.run(lessons.encoder.pad(texts, rows))
     return logits
 

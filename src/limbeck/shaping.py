@@ -16,7 +16,7 @@ from limbeck.files import write_json
 from limbeck.origin import Origin
 from limbeck.progress import SILENT, Progress
 from limbeck.recipe import Recipe
-from limbeck.student import Importance, Pattern
+from limbeck.student import Importance, Pattern, StaticPattern
 from limbeck.student_table import StudentTable
 from limbeck.teacher.folder import token_limit
 
@@ -77,6 +77,10 @@ def shape(origin: Origin, train: Examples, recipe: Recipe, *, work: Path, progre
     """
     config, wanted = origin.model.config, recipe.student
     pattern = student.unmeasured(config, wanted)
+    if pattern.static is not None:
+        return Shaped(
+            origin, wanted, _with_runs(pattern, pattern.static, origin, train), Cut("static", ()), recipe.seed
+        )
     if wanted.config is not None:
         return Shaped(origin, wanted, pattern, Cut("from scratch", ()), recipe.seed)
     some = _spread(train)
@@ -95,6 +99,15 @@ def shape(origin: Origin, train: Examples, recipe: Recipe, *, work: Path, progre
         cut = replace(cut, widths=shares, n_texts=len(some))
         pattern = replace(pattern, widths=widths)
     return Shaped(origin, wanted, pattern, cut, recipe.seed)
+
+
+def _with_runs(pattern: Pattern, static: StaticPattern, origin: Origin, train: Examples) -> Pattern:
+    """The pattern with the runs of tokens that training texts hold."""
+    if not static.ngram_rows:
+        return pattern
+    ids = origin.encoder.encode(train.texts, train.text_pairs).ids
+    runs = student.known_runs(ids, longest=static.longest_ngram, n_rows=static.ngram_rows)
+    return replace(pattern, static=replace(static, runs=runs))
 
 
 def _removals(

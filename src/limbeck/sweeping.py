@@ -162,6 +162,10 @@ def _refuse_contradiction(layers: Sequence[int] | None, recipe: Recipe) -> None:
         raise RecipeError(
             "The list of layers is empty.", hint="Give numbers of layers, as in 2,3, or none for the recipe's student."
         )
+    if recipe.student.is_static:
+        raise RecipeError(
+            "The recipe's student is static; a list of layers asks for others.", hint="Leave one of them out."
+        )
     named = "config" if recipe.student.config is not None else "take_layers"
     if getattr(recipe.student, named) is not None:
         raise RecipeError(
@@ -173,7 +177,8 @@ def _refuse_contradiction(layers: Sequence[int] | None, recipe: Recipe) -> None:
 def _students(layers: Sequence[int] | None, recipe: Recipe, inputs: Inputs) -> dict[int, StudentTable]:
     """Number of layers -> how that student is chosen; the number always stands there, however it was asked for."""
     config = inputs.origin.model.config
-    if recipe.student.take_layers is not None or recipe.student.config is not None:
+    wanted = recipe.student
+    if wanted.is_static or wanted.take_layers is not None or wanted.config is not None:
         return {student.count_layers(config, recipe.student): recipe.student}
     n_teacher = student.shape_of(inputs.origin.model).layers
     asked = layers if layers is not None else [student.count_layers(config, recipe.student)]
@@ -217,7 +222,7 @@ def _made(
     progress: Progress,
 ) -> Run:
     """The pair's run: read back where it is finished, else made or gone on with."""
-    shape = f"{n_layers}-layer{'s' if n_layers > 1 else ''}"
+    shape = f"{n_layers}-layer{'s' if n_layers > 1 else ''}" if n_layers else recipe.student.kind
     with claimed(sweep_folder.path / "runs" / f"{shape}-{scheme}") as folder:
         run = finished(inputs, folder, recipe=recipe)
         if run is not None:

@@ -1,6 +1,7 @@
 """What a recipe's objectives ask of teacher and student: refused early if it cannot be, kept or computed, and why."""
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,8 +45,20 @@ def objective_of(
     weights = settled_weights(recipe.distill.weights, has_states=has_states)
     if not has_labels:
         weights["true_labels"] = 0.0
+    if recipe.student.is_static:
+        _refuse_inner(weights)
     heads = _relation_heads(recipe, student, teacher) if weights["relations"] > 0 else 1
     return Objective(weights, temperature=recipe.distill.temperature, relation_heads=heads, task=recipe.task)
+
+
+def _refuse_inner(weights: Mapping[str, float]) -> None:
+    """Refuse objectives about layers for a student that has none."""
+    inner = [name for name in ("layer_hidden", "attention_maps", "relations") if weights[name] > 0]
+    if inner:
+        raise RecipeError(
+            f"distill.weights.{inner[0]} = {weights[inner[0]]} pulls layers to layers, and a static student has none.",
+            hint=f"Set distill.weights.{inner[0]} = 0.",
+        )
 
 
 def _relation_heads(recipe: Recipe, student: "PreTrainedConfig", teacher: "PreTrainedConfig") -> int:

@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from limbeck.errors import SchemeError
@@ -15,7 +18,7 @@ class Weights:
     """A student's parameters.
 
     Args:
-        floats: Parameter name -> float32 values.
+        floats: Parameter name -> float32 values; of buffers that count something, their integers.
         quantized: Codes by parameter name, for those that are stored so; a float32 graph has none.
     """
 
@@ -30,7 +33,7 @@ class Weights:
             SchemeError: `quantized` names a parameter that the model does not have, or has in another shape.
         """
         quantized = quantized or PackedWeights({})
-        floats = {name: tensor.detach().float().cpu().numpy() for name, tensor in model.state_dict().items()}
+        floats = {name: _values(tensor) for name, tensor in model.state_dict().items()}
         for name, tensor in quantized.tensors.items():
             if name not in floats or floats[name].shape != tensor.codes.shape:
                 came = floats[name].shape if name in floats else "no such parameter"
@@ -60,3 +63,9 @@ class Weights:
     def factors(self, name: str) -> Floats | None:
         """What the inputs of the layer with this weight are divided by, (inputs,); None for nothing."""
         return self.quantized.factors.get(name.removesuffix(".weight"))
+
+
+def _values(tensor: Tensor) -> NDArray[Any]:
+    """Floats in float32; a float32 has no room for every integer."""
+    found: NDArray[Any] = (tensor.detach().float() if tensor.is_floating_point() else tensor).cpu().numpy()
+    return found

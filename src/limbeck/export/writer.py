@@ -11,7 +11,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from limbeck import families as known_families
 from limbeck import files
 from limbeck.errors import TeacherError
-from limbeck.export.families import albert, bert, deberta_v2, distilbert, electra, modernbert, mpnet, roberta
+from limbeck.export.families import albert, bert, deberta_v2, distilbert, electra, modernbert, mpnet, roberta, static
 from limbeck.export.graph import Graph, Value
 from limbeck.export.layers import ACTIVATIONS
 from limbeck.export.weights import Weights
@@ -46,6 +46,7 @@ SUPPORTED_FAMILIES: Mapping[str, Writer] = {
     "modernbert": Writer(modernbert.write, _always(*modernbert.INPUTS)),
     "mpnet": Writer(mpnet.write, _always(*mpnet.INPUTS)),
     "roberta": _ROBERTA,
+    known_families.STATIC: Writer(static.write, _always(*static.INPUTS)),
     "xlm-roberta": _ROBERTA,
 }
 """model_type in config.json -> how it is written."""
@@ -100,13 +101,13 @@ def refuse_unsupported(config: PreTrainedConfig) -> None:
         TeacherError: Names the family or setting, why it cannot be written, and what can.
     """
     settings = config.to_dict()
-    refusal = known_families.refusal(settings)
+    refusal = None if settings.get("model_type") == known_families.STATIC else known_families.refusal(settings)
     if refusal is None:
         refusal = _refused_setting(settings)
     if refusal is not None:
         raise TeacherError(
             f"A '{settings.get('model_type')}' model cannot be written as ONNX: {refusal}.",
-            hint=f"Take a teacher of one of these families: {', '.join(SUPPORTED_FAMILIES)}.",
+            hint=f"Take a teacher of one of these families: {', '.join(sorted(known_families.ENCODERS))}.",
         )
 
 

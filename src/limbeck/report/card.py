@@ -66,7 +66,7 @@ def model_card(record: RunRecord, *, name: str) -> str:
             model_file=quantized_model_file(scheme),
             transformers_js_options=transformers_js_options(scheme),
             layers=[shape.get("layers") for shape in shapes],
-            is_from_scratch=record.cut is not None and not record.cut.layers,
+            chosen="" if record.cut is None else record.cut.chosen,
             is_narrower=record.cut is not None and bool(record.cut.widths),
             data=[(key, value) for key, value in record.data.items() if isinstance(value, int)],
             max_tokens=record.recipe.get("data", {}).get("max_tokens"),

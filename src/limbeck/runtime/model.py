@@ -86,6 +86,7 @@ class Model:
         self.label_names: tuple[str, ...] = manifest.label_names
         self.threads = threads
         self.size_bytes: int = artifact.bytes_with(name)
+        self._has_layers = manifest.shape.get("layers") != 0
         self._path = artifact.path(name)
         self._encoder = TextEncoder(artifact.folder, max_tokens=manifest.max_tokens)
         self._engine = Engine(artifact.path(name), threads=threads)
@@ -138,7 +139,7 @@ class Model:
                 parallel=self.threads > 1,
             )
             truncated += [start + index for index in encoded.truncated]
-            for rows in served_by_length(encoded.lengths):
+            for rows in served_by_length(encoded.lengths, has_layers=self._has_layers):
                 values[start + rows] = self._engine.run(self._encoder.pad(encoded, rows))
         return Logits(values, tuple(truncated))
 

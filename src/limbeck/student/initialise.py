@@ -38,8 +38,14 @@ def initialise(
     """
     from transformers import AutoModelForSequenceClassification
 
+    from limbeck.student.static import StaticConfig
+    from limbeck.student.static_start import static_start
+
     pattern = pattern or unmeasured(teacher.config, wanted)
     config = planned_config(teacher.config, pattern)
+    if pattern.static is not None:
+        assert isinstance(config, StaticConfig)
+        return static_start(teacher, config, pattern.static, seed=seed)
     if pattern.config is not None:
         torch.manual_seed(seed)
     student = AutoModelForSequenceClassification.from_config(config, attn_implementation="eager")

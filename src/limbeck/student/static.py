@@ -1,12 +1,12 @@
 """The static student: what it knows of each token and of runs of tokens, averaged; no token looks at another.
 
     average(e, w) = sum over i of exp(w_i) * e_i / sum over i of exp(w_i)
-    sentence      = projection(average over tokens + average over runs of 2 and 3 tokens)
+    sentence      = projection(average over tokens + average over known runs of tokens)
     logits        = classifier(gelu(sentence))
 
-Tokens and runs have a vector e and a weight w each, both learned; runs find theirs by hashing. `sentence` is as wide as
-the teacher's hidden states and learns to lie where its first token's last state lies. One text costs a few thousand
-multiplications: tokenizing it takes longer.
+Tokens and the runs that training texts hold most often have a vector e and a weight w each, both learned. `sentence` is
+as wide as the teacher's hidden states and learns to lie where its first token's last state lies. A text costs some ten
+thousand multiplications: tokenizing it takes longer.
 
 Sources: Iyyer et al. 2015, "Deep Unordered Composition Rivals Syntactic Methods for Text Classification", ACL, P15-1162
 (averages and a hidden layer); Arora et al. 2017, "A Simple but Tough-to-Beat Baseline for Sentence Embeddings", ICLR
@@ -22,9 +22,9 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from limbeck.families import STATIC
-from limbeck.student.ngrams import LONGEST, rows_of, shifted
+from limbeck.student.ngrams import NOBODY, numbers_of, shifted
 
-TOKENS, NGRAMS = "tokens", "ngrams"
+TOKENS, NGRAMS, NUMBERS = "tokens", "ngrams", "ngram_numbers"
 LEAST_WEIGHT = 1e-6
 """Averages of nothing are divided by it."""
 _DROPOUT = 0.1
@@ -37,6 +37,7 @@ class StaticConfig(PreTrainedConfig):
         vocab_size: Rows of the token table.
         table_size: Numbers that a token and a run have.
         ngram_rows: Rows of the table of runs; 0 for none.
+        longest_ngram: Tokens of the longest run.
         hidden_size: Width of the sentence vector: the teacher's.
         pad_token_id: The teacher's.
         **other: What every config has, such as labels.
@@ -50,15 +51,17 @@ class StaticConfig(PreTrainedConfig):
 
     def __init__(
         self,
+        *,
         vocab_size: int = 30522,
         table_size: int = 128,
         ngram_rows: int = 65536,
+        longest_ngram: int = 2,
         hidden_size: int = 384,
         pad_token_id: int | None = 0,
-        **other: Any,
+        **other: Any,  # noqa: ANN401  (a config's other fields)
     ) -> None:
         self.vocab_size, self.table_size, self.ngram_rows = vocab_size, table_size, ngram_rows
-        self.hidden_size = hidden_size
+        self.longest_ngram, self.hidden_size = longest_ngram, hidden_size
         self.pad_token_id = pad_token_id
         super().__init__(**other)
 
@@ -78,9 +81,12 @@ class StaticForSequenceClassification(PreTrainedModel):
         n_rows = {TOKENS: config.vocab_size} | ({NGRAMS: config.ngram_rows} if config.ngram_rows else {})
         self.embeddings = nn.ModuleDict({name: nn.Embedding(n, config.table_size) for name, n in n_rows.items()})
         self.log_weights = nn.ParameterDict({name: nn.Parameter(torch.zeros(n)) for name, n in n_rows.items()})
+        if config.ngram_rows:
+            nobody = torch.full((config.ngram_rows,), NOBODY, dtype=torch.int32)
+            self.register_buffer(NUMBERS, nobody)
         self.dropout = nn.Dropout(_DROPOUT)
-        self.projection = nn.Linear(config.table_size, config.hidden_size)
-        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+        self.projection = nn.Linear(config.table_size, int(config.hidden_size or 0))
+        self.classifier = nn.Linear(self.projection.out_features, config.num_labels or 0)
 
     def forward(
         self,
@@ -88,7 +94,7 @@ class StaticForSequenceClassification(PreTrainedModel):
         attention_mask: Tensor,
         *,
         output_hidden_states: bool = False,
-        **_unread: Any,
+        **_unread: object,
     ) -> SequenceClassifierOutput:
         """Answer a batch.
 
@@ -100,15 +106,26 @@ class StaticForSequenceClassification(PreTrainedModel):
         """
         averaged = weighted_average(self.embeddings[TOKENS], self.log_weights[TOKENS], input_ids, attention_mask)
         if NGRAMS in self.embeddings:
-            lengths = range(2, LONGEST + 1)
-            n_rows = self.config.ngram_rows
-            runs = torch.cat([rows_of(input_ids, length=length, n_rows=n_rows) for length in lengths], dim=1)
-            ends = torch.cat([shifted(attention_mask, length - 1) for length in lengths], dim=1)
-            averaged = averaged + weighted_average(self.embeddings[NGRAMS], self.log_weights[NGRAMS], runs, ends)
+            rows, is_known = self._known_runs(input_ids, attention_mask)
+            averaged = averaged + weighted_average(self.embeddings[NGRAMS], self.log_weights[NGRAMS], rows, is_known)
         sentence = self.projection(self.dropout(averaged))
         logits = self.classifier(functional.gelu(sentence))
         states = (sentence[:, None],) if output_hidden_states else None
         return SequenceClassifierOutput(logits=logits, hidden_states=states)
+
+    def table(self, name: str) -> nn.Embedding:
+        """The table of tokens, or of runs."""
+        found = self.embeddings[name]
+        assert isinstance(found, nn.Embedding)
+        return found
+
+    def _known_runs(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The row of the run that starts at each token, and whether that run has it; runs by length, side by side."""
+        lengths = range(2, self.config.longest_ngram + 1)
+        numbers = torch.cat([numbers_of(input_ids, length=length) for length in lengths], dim=1)
+        ends = torch.cat([shifted(attention_mask, length - 1) for length in lengths], dim=1)
+        rows = numbers % self.config.ngram_rows
+        return rows, ends * (self.get_buffer(NUMBERS)[rows] == numbers)
 
     def _init_weights(self, module: nn.Module) -> None:
         """Nothing: weights are read from a folder or set by `static_start`."""

@@ -15,8 +15,8 @@ from limbeck.export.layers import activation
 from limbeck.export.linear import Part, linear
 from limbeck.export.stored import by_row, gathered_codes
 from limbeck.export.weights import Weights
-from limbeck.student.ngrams import FACTORS, LONGEST, MODULUS
-from limbeck.student.static import LEAST_WEIGHT, NGRAMS, TOKENS
+from limbeck.student.ngrams import FACTORS, MODULUS
+from limbeck.student.static import LEAST_WEIGHT, NGRAMS, NUMBERS, TOKENS
 
 INPUTS = ("input_ids", "attention_mask")
 
@@ -26,12 +26,8 @@ def write(graph: Graph, weights: Weights, config: Any) -> Value:  # noqa: ANN401
     mask = graph.node("Cast", "attention_mask", to=TensorProto.FLOAT)
     averaged = _average(graph, weights, TOKENS, "input_ids", mask)
     if config.ngram_rows:
-        lengths = range(2, LONGEST + 1)
-        ids, ends = _longer(graph, "input_ids"), _longer(graph, mask)
-        runs = [_rows_of(graph, ids, length=length, n_rows=config.ngram_rows) for length in lengths]
-        counted = [_shifted(graph, ends, length - 1) for length in lengths]
-        of_runs = _average(graph, weights, NGRAMS, _joined(graph, runs), _joined(graph, counted))
-        averaged = graph.node("Add", averaged, of_runs)
+        rows, is_known = _known_runs(graph, weights, config, mask)
+        averaged = graph.node("Add", averaged, _average(graph, weights, NGRAMS, rows, is_known))
     sentence = linear(graph, averaged, weights, [Part("projection")])
     return linear(graph, activation(graph, sentence, config.hidden_act), weights, [Part("classifier")])
 
@@ -59,25 +55,38 @@ def _looked_up(graph: Graph, name: str, values: np.ndarray, ids: Value, mask: Va
     return graph.node("Mul", found, mask)
 
 
-def _rows_of(graph: Graph, ids: Value, *, length: int, n_rows: int) -> Value:
-    """See `student.ngrams.rows_of`."""
+def _known_runs(graph: Graph, weights: Weights, config: Any, mask: Value) -> tuple[Value, Value]:  # noqa: ANN401
+    """The row of the run that starts at each token, and 1 where that run has it; runs by length, side by side."""
+    lengths = range(2, config.longest_ngram + 1)
+    ids, ends = _longer(graph, "input_ids", config.longest_ngram), _longer(graph, mask, config.longest_ngram)
+    numbers = _joined(graph, [_numbers_of(graph, ids, length, config.longest_ngram) for length in lengths])
+    counted = _joined(graph, [_shifted(graph, ends, length - 1, config.longest_ngram) for length in lengths])
+    rows = graph.node("Mod", numbers, graph.integers(config.ngram_rows))
+    owners = graph.constant(NUMBERS, weights.array(NUMBERS).astype(np.int32))
+    owner = graph.node("Cast", graph.node("Gather", owners, rows, axis=0), to=TensorProto.INT64)
+    is_owner = graph.node("Cast", graph.node("Equal", owner, numbers), to=TensorProto.FLOAT)
+    return rows, graph.node("Mul", is_owner, counted)
+
+
+def _numbers_of(graph: Graph, ids: Value, length: int, longest: int) -> Value:
+    """See `student.ngrams.numbers_of`."""
     found = graph.integers(length)
     for place, factor in enumerate(FACTORS[:length]):
-        product = graph.node("Mul", _shifted(graph, ids, place), graph.integers(factor))
+        product = graph.node("Mul", _shifted(graph, ids, place, longest), graph.integers(factor))
         found = graph.node("Add", product, found)
-    return graph.node("Mod", graph.node("Mod", found, graph.integers(MODULUS)), graph.integers(n_rows))
+    return graph.node("Mod", found, graph.integers(MODULUS))
 
 
-def _longer(graph: Graph, values: Value) -> Value:
+def _longer(graph: Graph, values: Value, longest: int) -> Value:
     """With zeros behind, as many as the longest run reaches beyond its first token."""
-    return graph.node("Pad", values, graph.integers([0, 0, 0, LONGEST - 1]))
+    return graph.node("Pad", values, graph.integers([0, 0, 0, longest - 1]))
 
 
-def _shifted(graph: Graph, longer: Value, places: int) -> Value:
+def _shifted(graph: Graph, longer: Value, places: int, longest: int) -> Value:
     """What stands so many places later, cut to the length that there was before zeros came behind."""
-    start, end, axis = graph.integers([places]), places - (LONGEST - 1), graph.integers([1])
+    start, end, axis = graph.integers([places]), places - (longest - 1), graph.integers([1])
     return graph.node("Slice", longer, start, graph.integers([end or np.iinfo(np.int64).max]), axis)
 
 
 def _joined(graph: Graph, parts: Sequence[Value]) -> Value:
-    return graph.node("Concat", *parts, axis=1)
+    return graph.node("Concat", *parts, axis=1) if len(parts) > 1 else parts[0]
