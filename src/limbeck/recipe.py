@@ -69,7 +69,9 @@ class DistillTable(Table):
     """How the student learns."""
 
     epochs: int | None = Field(
-        None, ge=1, description="Default: 1, and more where texts are few (1,500 steps, 60 at most)."
+        None,
+        ge=1,
+        description="Default: 1, and more where texts are few (1,500 steps, of static students 1,000; 60 at most).",
     )
     learning_rate: float | None = Field(
         None,

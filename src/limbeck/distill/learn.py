@@ -24,7 +24,7 @@ _FEWEST_EPOCHS, _MOST_EPOCHS, _USUAL_STEPS = 1, 60, 1500
 _ROUNDING_SHARE = 0.4
 """Of the student's peak learning rate, while it learns to live with rounded weights."""
 _TEACHING_RATE, _DISTILLING_RATE, _RATES_HOLD_AT = 1e-4, 2.5e-4, 384
-_STATIC_RATE = 2e-3
+_STATIC_RATE, _STATIC_STEPS = 2e-3, 1000
 _BATCH_TEXTS, _STATIC_BATCH_TEXTS = 64, 512
 
 
@@ -92,7 +92,8 @@ def distillation_plan(
     usual_rate = _STATIC_RATE if is_static else _DISTILLING_RATE * _RATES_HOLD_AT / hidden_size
     n_kept = next((number for number, layer in enumerate(taken) if number != layer), len(taken) - 1)
     steps_per_epoch = -(-n_texts // batch_size)
-    epochs = table.epochs or max(_FEWEST_EPOCHS, min(_MOST_EPOCHS, -(-_USUAL_STEPS // steps_per_epoch)))
+    usual_steps = _STATIC_STEPS if is_static else _USUAL_STEPS
+    epochs = table.epochs or max(_FEWEST_EPOCHS, min(_MOST_EPOCHS, -(-usual_steps // steps_per_epoch)))
     steps = epochs * steps_per_epoch
     return TrainingPlan(
         name="student",
