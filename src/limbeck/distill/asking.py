@@ -42,10 +42,11 @@ def objective_of(
         RecipeError: Hidden states are asked of a teacher that shows none, or relations of layers or in heads that
             these models do not have.
     """
-    weights = settled_weights(recipe.distill.weights, has_states=has_states)
+    has_layers = layer_count(student) > 0
+    weights = settled_weights(recipe.distill.weights, has_states=has_states, has_layers=has_layers)
     if not has_labels:
         weights["true_labels"] = 0.0
-    if recipe.student.is_static:
+    if not has_layers:
         _refuse_inner(weights)
     heads = _relation_heads(recipe, student, teacher) if weights["relations"] > 0 else 1
     return Objective(weights, temperature=recipe.distill.temperature, relation_heads=heads, task=recipe.task)

@@ -115,15 +115,16 @@ _NEEDS = {
 }
 
 _NEED_STATES = ("last_hidden", "similarities", "layer_hidden", "attention_maps", "relations")
-_USUAL_LAST_HIDDEN = 10.0
+_USUAL_LAST_HIDDEN, _STATIC_LAST_HIDDEN = 10.0, 1.0
 
 
-def settled_weights(given: LossWeights, *, has_states: bool) -> dict[str, float]:
+def settled_weights(given: LossWeights, *, has_states: bool, has_layers: bool = True) -> dict[str, float]:
     """The weights with their defaults filled in.
 
     Args:
         given: The recipe's.
         has_states: Whether the teacher shows hidden states that a student of this origin can be pulled to.
+        has_layers: False for a static student, which has less strength to spare for them.
 
     Returns: loss -> weight.
 
@@ -139,7 +140,7 @@ def settled_weights(given: LossWeights, *, has_states: bool) -> dict[str, float]
             "the teacher itself.",
             hint=f"Set {' and '.join(f'distill.weights.{name} = 0' for name in asked)}.",
         )
-    usual = _USUAL_LAST_HIDDEN if has_states else 0.0
+    usual = (_USUAL_LAST_HIDDEN if has_layers else _STATIC_LAST_HIDDEN) if has_states else 0.0
     settled = {name: usual if weight is None else weight for name, weight in weights.items()}
     if not any(settled.values()):
         raise RecipeError(
