@@ -11,10 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from limbeck import batching, quantizing, wording
+from limbeck import quantizing, wording
 from limbeck.bits import Rung
 from limbeck.distill import Lessons
 from limbeck.export import write_onnx
@@ -113,17 +110,9 @@ def agreement_of(model: "PreTrainedModel", packed: PackedWeights | None, lessons
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         write_onnx(model, path, packed=packed)
-        logits = _logits(Engine(path, threads=1), lessons, has_layers=layer_count(model.config) > 0)
+        engine = Engine(path, threads=1)
+        logits = engine.run_by_length(lessons.encoder, lessons.validation, has_layers=layer_count(model.config) > 0)
     return task.agreement_of(logits, lessons.validation_targets.teacher_logits.numpy()).value
-
-
-def _logits(engine: Engine, lessons: Lessons, *, has_layers: bool) -> NDArray[np.float32]:
-    texts = lessons.validation
-    assert lessons.validation_targets.teacher_logits is not None
-    logits = np.empty(lessons.validation_targets.teacher_logits.shape, np.float32)
-    for rows in batching.served_by_length(texts.lengths, has_layers=has_layers):
-        logits[rows] = engine.run(lessons.encoder.pad(texts, rows))
-    return logits
 
 
 def _per_output(settings: Settings) -> Iterator[Settings]:

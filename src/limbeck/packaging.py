@@ -75,6 +75,7 @@ def package(
             content.student,
             artifact,
             tokenizer_folder=content.origin.tokenizer_folder,
+            max_tokens=content.origin.encoder.max_tokens,
             packed=content.quantized.weights,
             model_file=quantized_model_file(Scheme.parse(record.quantization.scheme)),
             rounded=content.rounded,

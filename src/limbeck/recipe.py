@@ -31,6 +31,9 @@ class DataTable(Table):
     label: str | None = Field(
         None, description="Column of the label, or joy,anger where each label has one. Found by name when not given."
     )
+    extra_texts: str | None = Field(
+        None, description="Texts without labels to learn from too: a file, folder or data set."
+    )
     validation_share: float = Field(0.1, gt=0, lt=0.5, description="Share of texts that chooses the best checkpoint.")
     held_out_share: float = Field(0.2, gt=0, lt=0.9, description="Share of texts that nothing reads before verify.")
     max_tokens: int = Field(128, ge=8, le=8192, description="Longer texts are cut to this many tokens, and counted.")
@@ -60,6 +63,9 @@ class TeacherTable(Table):
         (), description="Hub ids, folders or functions (module:function) whose own Python code may run. None else."
     )
     revision: str | None = Field(None, description="Branch, tag or commit of a hub id.")
+    pooling: Literal["mean", "cls", "max"] | None = Field(
+        None, description="How tokens become the vector of a text, where the teacher's own files do not tell."
+    )
     batch_tokens: int = Field(4096, ge=64, description="Tokens per batch while labelling.")
     precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="auto: bfloat16 where it is fast.")
     chat: ChatTable = ChatTable()
@@ -102,6 +108,9 @@ class DistillTable(Table):
         ge=0,
         le=100,
         description="Made-up texts per training text. Default: 3, up to 8 where texts are few, 0 where each costs.",
+    )
+    masker: str | None = Field(
+        None, description="Masked language model, folder or hub id, that makes up half of these texts. Default: none."
     )
     checkpoint_seconds: float = Field(
         20.0, gt=0, description="Seconds between checkpoints; a killed run loses no more."
@@ -185,7 +194,7 @@ class Recipe(Table):
     """A whole run."""
 
     seed: int = Field(0, ge=0, lt=2**31)
-    task: Literal["auto", "classification", "multi-label", "regression"] = Field(
+    task: Literal["auto", "classification", "multi-label", "regression", "embeddings"] = Field(
         "auto", description="What texts are asked. auto: what the teacher was made for."
     )
     data: DataTable = DataTable()
@@ -249,8 +258,9 @@ class Recipe(Table):
     def told(self) -> dict[str, Any]:
         """The recipe as records tell it, in JSON values: no folder of this machine, which may ship."""
         tables = self.model_dump(mode="json")
-        if self.student.config is not None:
-            tables["student"]["config"] = Path(self.student.config).name
+        for table, key in (("student", "config"), ("data", "extra_texts"), ("distill", "masker")):
+            if tables[table][key] is not None:
+                tables[table][key] = Path(tables[table][key]).name
         return tables
 
     def to_toml(self) -> str:

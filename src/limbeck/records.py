@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from limbeck import wording
 from limbeck.bits import QuantizationRecord
 from limbeck.cuts import Cut
+from limbeck.pooling import Pooling
 from limbeck.scheme import Scheme
 from limbeck.vocabulary import VocabularyRecord
 
@@ -126,6 +127,15 @@ class Timing:
 
 
 @dataclass(frozen=True)
+class FurtherScore:
+    """A measure that a task has besides its score and agreement: its name, one sentence on what it is, the figure."""
+
+    name: str
+    meaning: str
+    score: Score
+
+
+@dataclass(frozen=True)
 class ModelScores:
     """One model on the held-out texts.
 
@@ -138,6 +148,7 @@ class ModelScores:
             itself, and where the teacher's score is 0 or less.
         agreement: The task's agreement, such as the share of texts with the teacher's answer; None for the teacher
             itself and without a teacher.
+        further: What else the task measures.
     """
 
     name: str
@@ -146,6 +157,7 @@ class ModelScores:
     score: Score | None
     retention: Score | None
     agreement: Score | None
+    further: tuple[FurtherScore, ...] = ()
 
     @property
     def known_bytes(self) -> int:
@@ -310,6 +322,7 @@ class RunRecord:
         seconds: stage -> wall-clock seconds in the process that finished it.
         cut: How the student was cut from the teacher.
         vocabulary: What trimming left of the teacher's; None where the student has all of it.
+        pooling: How tokens become a vector; None where answers are no vectors.
     """
 
     limbeck_version: str
@@ -327,6 +340,7 @@ class RunRecord:
     seconds: Mapping[str, float] = field(default_factory=dict)
     cut: Cut | None = None
     vocabulary: VocabularyRecord | None = None
+    pooling: Pooling | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""

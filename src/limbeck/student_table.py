@@ -104,9 +104,13 @@ class LossWeights(Table):
     soft_labels: float = Field(1.0, ge=0)
     true_labels: float = Field(0.1, ge=0)
     last_hidden: float | None = Field(
-        None, ge=0, description="Default: 10, of static students 1, where it starts from the teacher; else 0."
+        None,
+        ge=0,
+        description="Default: 10, of static students 1, where a classifier's student starts from the teacher; else 0.",
     )
-    similarities: float = Field(0.0, ge=0, description="Which texts of a batch are alike, by the first token's state.")
+    similarities: float | None = Field(
+        None, ge=0, description="Which texts of a batch are alike. Default: 1 for embeddings, else 0."
+    )
     layer_hidden: float = Field(0.0, ge=0, description="Runs the teacher beside the student, as do the next two.")
     attention_maps: float = Field(0.0, ge=0, description="Layer for layer.")
     relations: float = Field(0.0, ge=0, description="Of queries, keys and values in the last layer (MiniLM v2).")

@@ -71,6 +71,8 @@ def verify(
         progress=progress,
     )
     examples = data.held_out_of(given, settings=table.data)
+    if not model.task.takes_pairs:
+        examples = data.one_by_one(examples)
     root = Path(signals) if signals is not None else places.signals_root()
     known = _answers_on_disk(model, examples, root=root) if teacher_source is None else None
     evaluate.refuse_unmeasurable(

@@ -16,6 +16,9 @@ _RecipeFile = Annotated[Path | None, typer.Option("--recipe", help="Recipe file 
 _Signals = Annotated[
     Path | None, typer.Option("--signals", help="Folder of the teacher's answers. Default: the cache.")
 ]
+_ExtraTexts = Annotated[
+    str | None, typer.Option("--extra-texts", help="More texts to learn from; the teacher's answers are their labels.")
+]
 _Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 
@@ -85,6 +88,7 @@ def compress(
     target_size: Annotated[
         str | None, typer.Option("--target-size", help="As in 5MB: every layer gets bits of its own to fit it.")
     ] = None,
+    extra_texts: _ExtraTexts = None,
     as_json: _Json = False,
 ) -> None:
     """Make the small model that answers as the teacher does, with the proof.
@@ -102,9 +106,9 @@ def compress(
     from limbeck.cli.flags import megabytes, recipe_from
 
     console.silence_libraries()
-    options = ("--teacher", "--data", "--out", "--recipe", "--signals", "--target-size", "--json")
+    options = ("--teacher", "--data", "--out", "--recipe", "--signals", "--target-size", "--extra-texts", "--json")
     size = () if target_size is None else ("--quantize.target_size_mb", str(megabytes(target_size)))
-    settings = recipe_from(recipe, [*context.args, *size], options=options)
+    settings = recipe_from(recipe, [*context.args, *size, *_extra(extra_texts)], options=options)
     progress = console.ConsoleProgress()
     progress.say("Loading")
     from limbeck.pipeline import compress as compress_it
@@ -125,6 +129,7 @@ def sweep(
     ] = None,
     recipe: _RecipeFile = None,
     signals: _Signals = None,
+    extra_texts: _ExtraTexts = None,
     as_json: _Json = False,
 ) -> None:
     """Make and judge every pair of student and scheme, to choose by what bits and layers cost.
@@ -142,9 +147,19 @@ def sweep(
     from limbeck.cli.tables import print_sweep
 
     console.silence_libraries()
-    options = ("--teacher", "--data", "--out", "--schemes", "--layers", "--recipe", "--signals", "--json")
+    options = (
+        "--teacher",
+        "--data",
+        "--out",
+        "--schemes",
+        "--layers",
+        "--recipe",
+        "--signals",
+        "--extra-texts",
+        "--json",
+    )
     refuse_keys({"quantize.scheme": "--schemes", "student.layers": "--layers"}, context.args)
-    settings = recipe_from(recipe, context.args, options=options)
+    settings = recipe_from(recipe, [*context.args, *_extra(extra_texts)], options=options)
     n_layers = None if layers is None else numbers_from(layers, option="--layers")
     progress = console.ConsoleProgress()
     progress.say("Loading")
@@ -288,6 +303,11 @@ def recipe(
     alone, flags = apart([*([] if file is None else [str(file)]), *context.args])
     path = Path(alone[0]) if alone else None
     sys.stdout.write(recipe_from(path, [*alone[1:], *flags]).to_toml())
+
+
+def _extra(texts: str | None) -> tuple[str, ...]:
+    """As the recipe key that it is."""
+    return () if texts is None else ("--data.extra_texts", texts)
 
 
 def _finish(run: Any, *, as_json: bool) -> None:  # noqa: ANN401  (pipeline.Run, whose module needs torch)

@@ -1,6 +1,8 @@
 """Texts in: read from files, folders or the hub, matched with the teacher's labels, parted so that nothing leaks."""
 
+from limbeck.data.apart import apart, one_by_one
 from limbeck.data.augment import augmented
+from limbeck.data.extra import read_extra
 from limbeck.data.labelled import GivenExamples, to_examples
 from limbeck.data.labels import label_names_in
 from limbeck.data.parting import held_out_of, in_sentences, parts_from, split
@@ -8,6 +10,6 @@ from limbeck.data.reading import read_table
 from limbeck.data.tables import Table, Tables
 
 __all__ = [
-    "GivenExamples", "Table", "Tables", "augmented",
-    "held_out_of", "in_sentences", "label_names_in", "parts_from", "read_table", "split", "to_examples",
+    "GivenExamples", "Table", "Tables", "apart", "augmented", "held_out_of", "in_sentences", "label_names_in",
+    "one_by_one", "parts_from", "read_extra", "read_table", "split", "to_examples",
 ]  # fmt: skip

@@ -43,7 +43,7 @@ def objective_of(
             these models do not have.
     """
     has_layers = layer_count(student) > 0
-    weights = settled_weights(recipe.distill.weights, has_states=has_states, has_layers=has_layers)
+    weights = settled_weights(recipe.distill.weights, has_states=has_states, task=recipe.task, has_layers=has_layers)
     if not has_labels:
         weights["true_labels"] = 0.0
     if not has_layers:
@@ -90,6 +90,7 @@ def kept_and_computed(
     n_texts: int,
     sample: EncodedTexts,
     teacher: "PreTrainedConfig",
+    n_outputs: int,
     n_layers: int,
     has_states: bool = True,
 ) -> tuple[str, ...]:
@@ -100,14 +101,15 @@ def kept_and_computed(
         n_texts: Texts that the student learns from.
         sample: Some of them, which tell how long they are.
         teacher: The config of what the student starts from.
+        n_outputs: Numbers of an answer.
         n_layers: The student's layers.
         has_states: Whether that is the teacher itself.
 
     Returns: A sentence for each.
     """
-    hidden, n_classes = int(teacher.hidden_size or 0), len(teacher.id2label or {})
+    hidden = int(teacher.hidden_size or 0)
     what = "logits and the first token's last state" if has_states else "logits"
-    size = wording.size(n_texts * (4 * n_classes + _BYTES * hidden * has_states))
+    size = wording.size(n_texts * (4 * n_outputs + _BYTES * hidden * has_states))
     told = [f"Kept: {what} of {wording.counted(n_texts, 'text')}, {size}; every later run reads them."]
     lengths = np.asarray(sample.lengths, np.float64)
     tokens, squares = n_texts * lengths.mean(), n_texts * np.square(lengths).mean()

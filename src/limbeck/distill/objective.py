@@ -10,6 +10,8 @@ from limbeck.distill.inner import Inner
 from limbeck.distill.lessons import Targets
 from limbeck.distill.losses import (
     attention_map_loss,
+    contrastive_loss,
+    embedding_regression_loss,
     last_hidden_loss,
     layer_hidden_loss,
     number_loss,
@@ -37,12 +39,14 @@ class Seen:
         relations: Queries, keys and values of its last layer, where they are asked for.
         projections: Name -> linear layer into the teacher's width, where widths differ.
         objective: The objective that asks.
+        again: What the student gave for the same batch under other dropout, where it is asked for.
     """
 
     output: "SequenceClassifierOutput"
     relations: Sequence[Tensor]
     projections: nn.ModuleDict
     objective: "Objective"
+    again: Tensor | None = None
 
 
 def _soft_labels(seen: Seen, targets: Targets) -> Tensor:
@@ -66,6 +70,10 @@ def _last_hidden(seen: Seen, targets: Targets) -> Tensor:
 
 
 def _similarities(seen: Seen, targets: Targets) -> Tensor:
+    if seen.objective.task == EMBEDDINGS:
+        assert seen.output.logits is not None
+        assert targets.teacher_logits is not None
+        return similarity_loss(seen.output.logits, targets.teacher_logits)
     assert seen.output.hidden_states is not None
     assert targets.teacher_hidden is not None
     return similarity_loss(seen.output.hidden_states[-1][:, 0], targets.teacher_hidden)
@@ -92,6 +100,12 @@ def _relations(seen: Seen, targets: Targets) -> Tensor:
     return relation_loss(seen.relations, inner.relations, mask, n_heads=seen.objective.relation_heads)
 
 
+def _contrastive(seen: Seen, targets: Targets) -> Tensor:  # noqa: ARG001  (it needs no targets)
+    assert seen.output.logits is not None
+    assert seen.again is not None
+    return contrastive_loss(seen.output.logits, seen.again)
+
+
 def _live(targets: Targets) -> tuple[Inner, Tensor]:
     assert targets.inner is not None
     assert targets.mask is not None
@@ -106,6 +120,7 @@ LOSSES: Mapping[str, Callable[[Seen, Targets], Tensor]] = {
     "layer_hidden": _layer_hidden,
     "attention_maps": _attention_maps,
     "relations": _relations,
+    "contrastive": _contrastive,
 }
 _NEEDS = {
     "soft_labels": "teacher_logits",
@@ -114,17 +129,21 @@ _NEEDS = {
     "similarities": "teacher_hidden",
 }
 
+EMBEDDINGS = "embeddings"
 _NEED_STATES = ("last_hidden", "similarities", "layer_hidden", "attention_maps", "relations")
-_USUAL_LAST_HIDDEN, _STATIC_LAST_HIDDEN = 10.0, 1.0
+_USUAL_LAST_HIDDEN, _STATIC_LAST_HIDDEN, _USUAL_SIMILARITIES = 10.0, 1.0, 1.0
 
 
-def settled_weights(given: LossWeights, *, has_states: bool, has_layers: bool = True) -> dict[str, float]:
+def settled_weights(
+    given: LossWeights, *, has_states: bool, task: str = "classification", has_layers: bool = True
+) -> dict[str, float]:
     """The weights with their defaults filled in.
 
     Args:
         given: The recipe's.
         has_states: Whether the teacher shows hidden states that a student of this origin can be pulled to.
-        has_layers: False for a static student, which has less strength to spare for them.
+        task: What is asked; vectors are answers themselves, so that their similarities need no hidden states.
+        has_layers: False for a static student, which has less strength to spare for hidden states.
 
     Returns: loss -> weight.
 
@@ -132,7 +151,10 @@ def settled_weights(given: LossWeights, *, has_states: bool, has_layers: bool = 
         RecipeError: A loss that needs such states was asked for, or nothing would be learned without it.
     """
     weights: dict[str, float | None] = given.model_dump()
+    is_vector = task == EMBEDDINGS
     asked = {name: weights[name] for name in _NEED_STATES if weights[name]}
+    if is_vector:
+        asked.pop("similarities", None)
     if asked and not has_states:
         told = " and ".join(f"distill.weights.{name} = {weight}" for name, weight in asked.items())
         raise RecipeError(
@@ -140,8 +162,12 @@ def settled_weights(given: LossWeights, *, has_states: bool, has_layers: bool = 
             "the teacher itself.",
             hint=f"Set {' and '.join(f'distill.weights.{name} = 0' for name in asked)}.",
         )
-    usual = (_USUAL_LAST_HIDDEN if has_layers else _STATIC_LAST_HIDDEN) if has_states else 0.0
-    settled = {name: usual if weight is None else weight for name, weight in weights.items()}
+    usual_hidden = _USUAL_LAST_HIDDEN if has_layers else _STATIC_LAST_HIDDEN
+    usual = {
+        "last_hidden": usual_hidden if has_states and not is_vector else 0.0,
+        "similarities": _USUAL_SIMILARITIES if is_vector else 0.0,
+    }
+    settled = {name: usual[name] if weight is None else weight for name, weight in weights.items()}
     if not any(settled.values()):
         raise RecipeError(
             "Every loss weight is 0 but that of hidden states, which this teacher does not show, so nothing would be "
@@ -176,7 +202,7 @@ class Objective:
     @property
     def needs_hidden(self) -> bool:
         """Whether the student's hidden states are looked at."""
-        return self.has("last_hidden", "similarities", "layer_hidden")
+        return self.has("last_hidden", "layer_hidden", *(() if self.task == EMBEDDINGS else ("similarities",)))
 
     @property
     def needs_states(self) -> bool:
@@ -194,6 +220,11 @@ class Objective:
         return self.has("relations")
 
     @property
+    def needs_another_view(self) -> bool:
+        """Whether the student answers each batch twice, under different dropout."""
+        return self.has("contrastive")
+
+    @property
     def needs_live_teacher(self) -> bool:
         """Whether something is wanted of the teacher that is too large to keep, and computed as training goes."""
         return self.needs_states or self.needs_maps or self.needs_relations
@@ -203,6 +234,12 @@ class Objective:
         """What the student's forward is asked for besides its logits."""
         return {"output_hidden_states": self.needs_hidden} | ({"output_attentions": True} if self.needs_maps else {})
 
+    def alone(self, *, has_labels: bool) -> "Objective | None":
+        """What the no-teacher baseline is pulled to: labels; for vectors what texts alone can teach; else None."""
+        if has_labels:
+            return Objective({"true_labels": 1.0}, task=self.task, spread=self.spread)
+        return Objective({"contrastive": 1.0}, task=self.task) if self.task == EMBEDDINGS else None
+
     def check(self, targets: Targets) -> None:
         """Refuse weights on losses whose targets on disk are not known.
 
@@ -210,9 +247,10 @@ class Objective:
             RecipeError: For example `true_labels` on texts without labels.
         """
         for name, weight in self.weights.items():
-            if name in _NEEDS and weight > 0 and getattr(targets, _NEEDS[name]) is None:
+            need = "teacher_logits" if self.task == EMBEDDINGS and name == "similarities" else _NEEDS.get(name)
+            if need is not None and weight > 0 and getattr(targets, need) is None:
                 raise RecipeError(
-                    f"distill.weights.{name} = {weight}, but the texts have no {_NEEDS[name].replace('_', ' ')}.",
+                    f"distill.weights.{name} = {weight}, but the texts have no {need.replace('_', ' ')}.",
                     hint=f"Set distill.weights.{name} = 0, or give texts that have them.",
                 )
 
@@ -222,6 +260,7 @@ class Objective:
         targets: Targets,
         *,
         relations: Sequence[Tensor] = (),
+        again: Tensor | None = None,
         projections: nn.ModuleDict | None = None,
     ) -> dict[str, Tensor]:
         """Each loss before weighting, and their weighted sum under "total".
@@ -230,9 +269,10 @@ class Objective:
             output: What the student's forward gave, with `asked_outputs`.
             targets: What is wanted.
             relations: Queries, keys and values of the student's last layer, where they are asked for.
+            again: The logits of a second answer to the same batch, where `needs_another_view`.
             projections: From `fitted_projections`, where the student's width is not the teacher's.
         """
-        seen = Seen(output, relations, projections if projections is not None else nn.ModuleDict(), self)
+        seen = Seen(output, relations, projections if projections is not None else nn.ModuleDict(), self, again)
         parts = {name: LOSSES[name](seen, targets) for name, weight in self.weights.items() if weight > 0}
         total = sum(self.weights[name] * loss for name, loss in parts.items())
         assert isinstance(total, Tensor)
@@ -240,6 +280,8 @@ class Objective:
 
     def towards_teacher(self, logits: Tensor, teacher_logits: Tensor, *, temperature: float) -> Tensor:
         """How far answers are from the teacher's; see the losses of the tasks."""
+        if self.task == EMBEDDINGS:
+            return embedding_regression_loss(logits, teacher_logits)
         if self.task == "regression":
             return number_loss(logits, teacher_logits, spread=self.spread)
         loss = soft_decision_loss if self.task == "multi-label" else soft_label_loss

@@ -4,13 +4,14 @@ Taking over the teacher's layers and training on labels already gives a fair stu
 the merit of the teacher's signals, and only a difference that these texts can show is told as one.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from limbeck import wording
 from limbeck.evaluate import scores
 from limbeck.evaluate.scores import Doubt
 from limbeck.records import DistillationGain, Score
-from limbeck.tasks import Task
+from limbeck.tasks import MeasureWords, Task
 from limbeck.tasks.measures import Measure
 
 
@@ -22,11 +23,13 @@ class Outcomes:
         name: The model's.
         agreement: With the teacher; None without one.
         score: Against the labels; None without any.
+        further: What else the task measures.
     """
 
     name: str
     agreement: Measure | None
     score: Measure | None
+    further: Mapping[MeasureWords, Measure] = field(default_factory=dict)
 
 
 def distillation_gain(student: Outcomes, baseline: Outcomes, *, task: Task, doubt: Doubt) -> DistillationGain:

@@ -22,7 +22,17 @@ from limbeck.evaluate.scores import Doubt
 from limbeck.evaluate.summary import side, verdict_sentence
 from limbeck.examples import Examples
 from limbeck.recipe import Tolerances
-from limbeck.records import ARTIFACT, BASELINE, STUDENT, DistillationGain, ModelScores, Saturation, Timing, Verdict
+from limbeck.records import (
+    ARTIFACT,
+    BASELINE,
+    STUDENT,
+    DistillationGain,
+    FurtherScore,
+    ModelScores,
+    Saturation,
+    Timing,
+    Verdict,
+)
 from limbeck.tasks import TASKS, LabelKind, Task
 
 
@@ -125,9 +135,11 @@ def judge(
 
 
 def _outcomes(model: ModelAnswers, teacher: ModelAnswers | None, examples: Examples, task: Task) -> Outcomes:
+    others = None if teacher is None or model is teacher else teacher.logits
     return Outcomes(
         name=model.name,
-        agreement=None if teacher is None or model is teacher else task.agreement_of(model.logits, teacher.logits),
+        agreement=None if others is None else task.agreement_of(model.logits, others),
+        further=task.further_of(model.logits, labels=examples.labels, teacher_logits=others),
         score=None if examples.labels is None else task.score_of(model.logits, examples.labels),
     )
 
@@ -143,6 +155,10 @@ def _scored(model: ModelAnswers, outcomes: Outcomes, of_teacher: Outcomes | None
         score=None if outcomes.score is None else scores.of_one(outcomes.score, doubt),
         retention=retention,
         agreement=None if outcomes.agreement is None else scores.of_one(outcomes.agreement, doubt),
+        further=tuple(
+            FurtherScore(words.name, words.meaning, scores.of_one(measure, doubt))
+            for words, measure in outcomes.further.items()
+        ),
     )
 
 

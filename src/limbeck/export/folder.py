@@ -6,11 +6,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limbeck import files
+from limbeck import files, heads
 from limbeck.artifact import FLOAT_MODEL_FILE, QUANTIZED_MODEL_FILE, SMALL_RUNNING_FILES
 from limbeck.export.writer import onnx_size, write_onnx
+from limbeck.families import STATIC
 from limbeck.packing import PackedWeights
-from limbeck.student import save_model
+from limbeck.pooling import write_pooling
+from limbeck.student import save_model, write_config
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -25,6 +27,7 @@ def write_artifact(
     *,
     tokenizer_folder: Path,
     packed: PackedWeights,
+    max_tokens: int,
     model_file: str = QUANTIZED_MODEL_FILE,
     rounded: "PreTrainedModel | None" = None,
 ) -> tuple[str, ...]:
@@ -35,6 +38,7 @@ def write_artifact(
         folder: Where to.
         tokenizer_folder: Holds the student's tokenizer files, which are copied as they are.
         packed: The quantized weights.
+        max_tokens: Length limit.
         model_file: Where the quantized graph lies in the folder.
         rounded: What `packed` was made of, where it is not the student itself.
 
@@ -44,6 +48,9 @@ def write_artifact(
         OutputError: The disk is full.
     """
     save_model(student, folder)
+    pooling = heads.pooling_of(student.config)
+    if pooling is not None and student.config.model_type != STATIC:  # which sentence-transformers does not know
+        write_pooling(folder, pooling, size=heads.n_outputs(student), max_tokens=max_tokens)
     for name in _TOKENIZER_FILES:
         if (tokenizer_folder / name).exists():
             shutil.copyfile(tokenizer_folder / name, folder / name)
@@ -53,20 +60,25 @@ def write_artifact(
     return write_onnx(rounded or student, folder / model_file, packed=packed)
 
 
-def running_size(student: "PreTrainedModel", packed: PackedWeights, *, tokenizer_folder: Path) -> int:
-    """Bytes that must ship to answer, as `Artifact.running_bytes` counts them, without writing an artifact.
+def running_size(student: "PreTrainedModel", packed: PackedWeights | None, *, tokenizer_folder: Path) -> int:
+    """Bytes that must ship to answer, as `Artifact.bytes_with` counts them, without writing an artifact.
 
     Args:
         student: What the graph is written of.
-        packed: Its quantized weights; what their codes are does not count.
+        packed: Its quantized weights; what their codes are does not count. None for the float32 graph.
         tokenizer_folder: Holds the student's tokenizer files.
     """
+    return onnx_size(student, packed=packed) + size_beside(student, tokenizer_folder=tokenizer_folder)
+
+
+def size_beside(student: "PreTrainedModel", *, tokenizer_folder: Path) -> int:
+    """Bytes of the config and the tokenizer's files that must ship beside a graph."""
     with tempfile.TemporaryDirectory() as folder:
-        student.config.save_pretrained(folder)
+        write_config(student, Path(folder))
         found = {path.name: path.stat().st_size for path in Path(folder).iterdir()}
     beside = {name: tokenizer_folder / name for name in _TOKENIZER_FILES}
     found |= {name: path.stat().st_size for name, path in beside.items() if path.exists()}
-    return onnx_size(student, packed=packed) + sum(found.get(name, 0) for name in SMALL_RUNNING_FILES)
+    return sum(found.get(name, 0) for name in SMALL_RUNNING_FILES)
 
 
 def _special_tokens(folder: Path) -> dict[str, str]:

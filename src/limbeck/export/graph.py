@@ -1,7 +1,7 @@
 """An ONNX graph while it is being written: nodes in order, constants by name, equal constants once."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,6 +16,8 @@ IR_VERSION = 9
 
 Value = str
 """The name of a tensor in the graph."""
+Outputs = Mapping[str, tuple[Value, Sequence[str | int]]]
+"""Name of an output -> its float32 value, and its shape with a word where a length is free."""
 ENGINES_OWN = "com.microsoft"
 """The domain of operators that onnxruntime adds to ONNX's own."""
 
@@ -78,14 +80,20 @@ class Graph:
         fixed = (self.floats(scale), self.bytes(zero_point))
         return self.once(("quantized", value, *fixed), lambda: (self.node("QuantizeLinear", value, *fixed), *fixed))
 
-    def model(self, *, inputs: Sequence[str], output: Value, n_classes: int) -> onnx.ModelProto:
-        """The whole as a model with int64 inputs (batch, sequence) and one output `logits` (batch, classes)."""
-        self._nodes.append(helper.make_node("Identity", [output], ["logits"]))
+    def model(self, *, inputs: Sequence[str], outputs: Outputs) -> onnx.ModelProto:
+        """The whole as a model.
+
+        Args:
+            inputs: Names; all are int64 (batch, sequence).
+            outputs: Name -> the float32 value and its shape, with a word where a length is free.
+        """
+        for name, (value, _) in outputs.items():
+            self._nodes.append(helper.make_node("Identity", [value], [name]))
         graph = helper.make_graph(
             self._nodes,
             "classifier",
             [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "sequence"]) for name in inputs],
-            [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", n_classes])],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, (_, shape) in outputs.items()],
             [self._constants[name] for name in sorted(self._constants)],
         )
         opsets = [helper.make_opsetid("", OPSET)]

@@ -1,7 +1,7 @@
 """The encoder that most families share: embeddings, blocks with the norm after each residual, a head on one token.
 
-A family says where its weights live; this file says what is computed. In the last block only the first token asks,
-since the head reads nothing else: keys and values are made for all tokens, everything after for one a text.
+A family says where its weights live; this file says what is computed. Where there is a head, in the last block only the
+first token asks, since the head reads nothing else: keys and values are made for all tokens, all after for one a text.
 """
 
 from collections.abc import Sequence
@@ -71,14 +71,14 @@ class Head:
 
 @dataclass(frozen=True)
 class PostNormEncoder:
-    """A whole classifier of this kind."""
+    """A whole model of this kind; without a head, every token's last state counts."""
 
     embeddings: Embeddings
     blocks: Sequence[Block]
     hidden_size: int
     activation: str
     epsilon: float
-    head: Head
+    head: Head | None
 
 
 def write_post_norm(
@@ -89,7 +89,7 @@ def write_post_norm(
     tokens: Tokens | None = None,
     rescore: Sequence[Rescore] = (),
 ) -> Value:
-    """Write the classifier; gives its logits (B, classes).
+    """Write the model; gives its logits (B, classes), or without a head the last states (B * S, hidden).
 
     Args:
         graph: The graph written to.
@@ -105,7 +105,7 @@ def write_post_norm(
         attend_here = partial(
             attend, graph, hidden, weights, block.heads, tokens=tokens, rescore=rescore[index] if rescore else None
         )
-        if index < len(encoder.blocks) - 1:
+        if encoder.head is None or index < len(encoder.blocks) - 1:
             asking, context = hidden, attend_here()
         else:
             texts = by_text(graph, hidden, tokens, encoder.hidden_size)
@@ -122,6 +122,8 @@ def write_post_norm(
         inner = activation(graph, linear(graph, attended, weights, [Part(block.up)]), encoder.activation)
         hidden = graph.node("Add", linear(graph, inner, weights, [Part(block.down)]), attended)
         hidden = layer_norm(graph, hidden, weights, block.output_norm, epsilon=encoder.epsilon)
+    if encoder.head is None:
+        return hidden
     pooled = activation(graph, linear(graph, hidden, weights, [Part(encoder.head.hidden)]), encoder.head.activation)
     return linear(graph, pooled, weights, [Part(encoder.head.logits)])
 

@@ -9,11 +9,12 @@ from onnx import ModelProto
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from limbeck import families as known_families
-from limbeck import files
+from limbeck import files, heads
 from limbeck.errors import TeacherError
 from limbeck.export.families import albert, bert, deberta_v2, distilbert, electra, modernbert, mpnet, roberta, static
-from limbeck.export.graph import Graph, Value
+from limbeck.export.graph import Graph, Outputs, Value
 from limbeck.export.layers import ACTIVATIONS
+from limbeck.export.vectors import sentence_output, vector_outputs
 from limbeck.export.weights import Weights
 from limbeck.packing import PackedWeights
 
@@ -23,11 +24,12 @@ class Writer:
     """How a family is written.
 
     Args:
-        write: Adds the whole classifier to a graph and gives its logits.
+        write: Adds the whole to a graph and gives the logits of its head; or, where every token is wanted, the last
+            states (B * S, hidden) in front of the head.
         inputs: A config's inputs, in the order of the file.
     """
 
-    write: Callable[[Graph, Weights, Any], Value]
+    write: Callable[[Graph, Weights, Any, bool], Value]
     inputs: Callable[[Any], tuple[str, ...]]
 
 
@@ -53,13 +55,15 @@ SUPPORTED_FAMILIES: Mapping[str, Writer] = {
 
 
 def write_onnx(model: PreTrainedModel, path: Path, *, packed: PackedWeights | None) -> tuple[str, ...]:
-    """Write a classifier as an ONNX file; of standard operators, but for weights with a scale for each group of inputs.
+    """Write a model as an ONNX file; of standard operators, but for weights with a scale for each group of inputs.
 
     Inputs are `input_ids`, `attention_mask` and, where the family reads them, `token_type_ids`: int64 (batch,
-    sequence), both free. The output is `logits`: float32 (batch, classes). The same model gives the same bytes.
+    sequence), both free. The output is `logits`: float32 (batch, classes); of a model that gives vectors,
+    `sentence_embedding` (batch, size) and `last_hidden_state` (batch, sequence, size). The same model gives the same
+    bytes.
 
     Args:
-        model: A student (or teacher) with a classification head.
+        model: A student (or teacher) with a head; see `limbeck.heads`.
         path: The file; whole, or as it was before.
         packed: Its quantized weights; None writes a float32 graph.
 
@@ -77,7 +81,7 @@ def write_onnx(model: PreTrainedModel, path: Path, *, packed: PackedWeights | No
     return inputs
 
 
-def onnx_size(model: PreTrainedModel, *, packed: PackedWeights) -> int:
+def onnx_size(model: PreTrainedModel, *, packed: PackedWeights | None) -> int:
     """Bytes of the file that `write_onnx` would write; its arguments and errors are the same."""
     refuse_unsupported(model.config)
     _, content = _content(model, packed=packed)
@@ -88,10 +92,15 @@ def _content(model: PreTrainedModel, *, packed: PackedWeights | None) -> tuple[t
     """The names of the graph's inputs, and the whole file."""
     graph = Graph()
     writer = SUPPORTED_FAMILIES[model.config.model_type]
-    logits = writer.write(graph, Weights.of(model, packed), model.config)
-    inputs = writer.inputs(model.config)
-    assert model.config.num_labels is not None
-    return inputs, graph.model(inputs=inputs, output=logits, n_classes=model.config.num_labels)
+    weights, inputs = Weights.of(model, packed), writer.inputs(model.config)
+    found = writer.write(graph, weights, model.config, not heads.reads_first_token(model))
+    outputs: Outputs = {"logits": (found, ("batch", heads.n_outputs(model)))}
+    pooling = heads.pooling_of(model.config)
+    if pooling is not None and model.config.model_type == known_families.STATIC:
+        outputs = sentence_output(graph, found, pooling, size=heads.n_outputs(model))
+    elif pooling is not None:
+        outputs = vector_outputs(graph, found, pooling, size=heads.n_outputs(model))
+    return inputs, graph.model(inputs=inputs, outputs=outputs)
 
 
 def refuse_unsupported(config: PreTrainedConfig) -> None:

@@ -4,22 +4,25 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def summed_divergence(before: Tensor, after: Tensor, *, problem_type: str | None, spread: float) -> float:
+def summed_divergence(before: Tensor, after: Tensor, *, task: str, spread: float) -> float:
     """Sum over texts of KL(before || after), in nats, by what a model's head gives.
 
     One label a text: between softmax distributions. Several: between the yes-or-no distributions of each label, summed.
     A number: between normal distributions about it that scatter as the numbers of all texts do, (a - b)^2 / (2 s^2).
+    A vector: the same, the mean over its numbers.
 
     Args:
         before: (texts, outputs) logits.
         after: (texts, outputs) logits.
-        problem_type: As config.json names it.
-        spread: Standard deviation s of the numbers over all texts; read for regression only.
+        task: See `limbeck.tasks`.
+        spread: Standard deviation s of the numbers over all texts; read for numbers and vectors.
     """
     before, after = before.double(), after.double()
-    if problem_type == "regression" or before.shape[-1] == 1:
+    if task == "regression":
         return float((before - after).square().sum() / (2 * spread**2))
-    if problem_type == "multi_label_classification":
+    if task == "embeddings":
+        return float((before - after).square().sum() / (2 * spread**2 * before.shape[-1]))
+    if task == "multi-label":
         pairs = ((before, after), (-before, -after))
         return sum(
             float((one.sigmoid() * (functional.logsigmoid(one) - functional.logsigmoid(other))).sum())

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from limbeck import heads
 from limbeck.families import FAMILIES, layer_count
 from limbeck.packing import (
     LARGEST_CODE,
@@ -280,6 +281,8 @@ def baked(model: "PreTrainedModel", *, scheme: str) -> QuantizedStudent:
 
 def _last_layer(model: "PreTrainedModel") -> dict[str, str]:
     """Layers of the last block whose inputs the graph sees otherwise: name -> `FakeLinear.reads`."""
+    if not heads.reads_first_token(model):
+        return {}
     family = FAMILIES[model.config.model_type]
     prefix = f"{family.layers_prefix}{layer_count(model.config) - 1}."
     reads = {f"{prefix}{name}": "none" for name in family.last_keys}

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from limbeck import batching
+from limbeck import batching, heads
 from limbeck.examples import Examples
 from limbeck.packing import Floats
 from limbeck.quantization.calibration import check_calibration_texts
@@ -102,9 +102,7 @@ class Probe:
         with _in_place_of(self.model, weights), watching(self.model, watched or {}):
             for logits, before in zip(self._answers(), self._logits, strict=True):
                 squared += float((logits - before).square().sum(dtype=torch.float64))
-                divergence += summed_divergence(
-                    before, logits, problem_type=self.model.config.problem_type, spread=self._spread
-                )
+                divergence += summed_divergence(before, logits, task=heads.task_of(self.model), spread=self._spread)
         n_logits = self.n_texts * self._logits[0].shape[-1]
         return Change(squared / n_logits, max(0.0, divergence / self.n_texts))
 

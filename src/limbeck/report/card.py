@@ -56,6 +56,8 @@ def model_card(record: RunRecord, *, name: str) -> str:
             sides=found,
             task=TASKS[verdict.task],
             uses=USES[verdict.task],
+            pipeline_options=_pipeline_options(record),
+            artifact_further=() if artifact is None else artifact.scores.further,
             summary=_summary(artifact, teacher, verdict),
             tolerances=tolerances(checks),
             n_held_out=verdict.n_held_out,
@@ -147,6 +149,14 @@ def _summary(artifact: Side | None, teacher: Side | None, verdict: Verdict) -> s
         return ""
     joined = clauses[0] if len(clauses) == 1 else f"{', '.join(clauses[:-1])} and {clauses[-1]}"
     return f"On {wording.counted(verdict.n_held_out, 'held-out text')} it {joined}."
+
+
+def _pipeline_options(record: RunRecord) -> str:
+    """What transformers.js must be told to make the same vectors."""
+    pooling = record.pooling
+    if pooling is None:
+        return ""
+    return f', {{ pooling: "{pooling.mode}", normalize: {str(pooling.normalize).lower()} }}'
 
 
 def _cell(words: str) -> str:

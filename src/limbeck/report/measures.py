@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from limbeck import wording
 from limbeck.records import Check, Score, Verdict
@@ -55,6 +56,7 @@ def measures(verdict: Verdict) -> tuple[Measure, ...]:
             lambda side: share_figure(side.scores.retention),
         ),
         (task.agreement.title, task.agreement.meaning, lambda side: share_figure(side.scores.agreement)),
+        *_further(found),
         ("Size on disk", "What must ship for it to answer: model and tokenizer.", lambda side: _size(side, teacher)),
         ("Parameters", "Numbers that were learned.", lambda side: (wording.millions(side.scores.n_parameters), "")),
         (
@@ -71,6 +73,16 @@ def measures(verdict: Verdict) -> tuple[Measure, ...]:
         if any(cell.figure != wording.NOTHING for cell in cells):
             table.append(Measure(name, meaning, cells))
     return tuple(table)
+
+
+def _further(found: Sequence[Side]) -> list[tuple[str, str, _Figure]]:
+    """What the task measures besides its score and agreement."""
+    meanings = {one.name: one.meaning for side in found for one in side.scores.further}
+
+    def figure(side: Side, name: str) -> tuple[str, str]:
+        return share_figure(next((one.score for one in side.scores.further if one.name == name), None))
+
+    return [(name[:1].upper() + name[1:], meaning, partial(figure, name=name)) for name, meaning in meanings.items()]
 
 
 def tolerances(checks: Sequence[Check]) -> tuple[Tolerance, ...]:

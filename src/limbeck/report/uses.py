@@ -17,12 +17,16 @@ class Use:
         answer: What an answer holds, as an example prints it.
         lines: Python that turns `logits` of one text into an answer.
         limit: What a user must know.
+        output: The graph's.
+        pipeline: What transformers.js calls the task.
     """
 
     kind: str
     answer: str
     lines: tuple[str, ...]
     limit: str
+    output: str = "logits"
+    pipeline: str = "text-classification"
 
     @property
     def needs_labels(self) -> bool:
@@ -48,5 +52,13 @@ USES = {
         "answer.value",
         ("print(float(logits[0, 0]))",),
         "Its numbers lie on the scale that its teacher learned, and mean nothing on another.",
+    ),
+    "embeddings": Use(
+        "A sentence embedding model",
+        "answer.vector",
+        ("print(sentence_embedding[0])",),
+        "Its vectors are near its teacher's, but not the same: an index must be made anew with them.",
+        output="sentence_embedding",
+        pipeline="feature-extraction",
     ),
 }

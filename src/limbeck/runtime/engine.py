@@ -7,10 +7,12 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from limbeck.batching import Indices, served_by_length
 from limbeck.errors import ArtifactError, LimbeckError
-from limbeck.tokens import TokenBatch
+from limbeck.tokens import EncodedTexts, TextEncoder, TokenBatch
 
-OUTPUT = "logits"
+OUTPUTS = ("logits", "sentence_embedding")
+"""What graphs answer with; the first that is there."""
 _KNOWN_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 _ERRORS_ONLY = 3  # of ORT_LOGGING_LEVEL: a user can do nothing about its warnings
 
@@ -22,7 +24,8 @@ class Engine:
     and a batch would wait for them for ever.
 
     Args:
-        path: An ONNX file with inputs among input_ids, attention_mask, token_type_ids and the output logits.
+        path: An ONNX file with inputs among input_ids, attention_mask, token_type_ids and the output logits or
+            sentence_embedding.
         threads: Threads that one batch is computed with, at least 1.
 
     Raises:
@@ -34,13 +37,15 @@ class Engine:
         self._process = os.getpid()
         self.input_names: tuple[str, ...] = tuple(given.name for given in self._session.get_inputs())
         outputs = {given.name: given for given in self._session.get_outputs()}
-        if OUTPUT not in outputs or not set(self.input_names) <= set(_KNOWN_INPUTS):
+        found = [name for name in OUTPUTS if name in outputs]
+        if not found or not set(self.input_names) <= set(_KNOWN_INPUTS):
             raise ArtifactError(
                 f"{path} takes {', '.join(self.input_names)} and gives {', '.join(outputs)}; "
-                f"expected inputs among {', '.join(_KNOWN_INPUTS)}, and the output {OUTPUT}.",
+                f"expected inputs among {', '.join(_KNOWN_INPUTS)}, and the output {' or '.join(OUTPUTS)}.",
                 hint="Export the model with `limbeck compress`.",
             )
-        width = outputs[OUTPUT].shape[-1]
+        self._output = found[0]
+        width = outputs[self._output].shape[-1]
         self.n_classes: int | None = width if isinstance(width, int) else None
 
     def run(self, batch: TokenBatch) -> NDArray[np.float32]:
@@ -56,8 +61,27 @@ class Engine:
                 hint="Load the model in each worker, after the fork; or start workers by spawning.",
             )
         logits: NDArray[np.float32] = self._session.run(
-            [OUTPUT], {name: getattr(batch, name) for name in self.input_names}
+            [self._output], {name: getattr(batch, name) for name in self.input_names}
         )[0]
+        return logits
+
+    def run_by_length(
+        self, encoder: TextEncoder, encoded: EncodedTexts, *, has_layers: bool = True
+    ) -> NDArray[np.float32]:
+        """The logits of all texts, (n, classes), in the batches in which an artifact answers them.
+
+        Args:
+            encoder: What made `encoded`.
+            encoded: The texts.
+            has_layers: False for a static student.
+        """
+        found: list[tuple[Indices, NDArray[np.float32]]] = [
+            (rows, self.run(encoder.pad(encoded, rows)))
+            for rows in served_by_length(encoded.lengths, has_layers=has_layers)
+        ]
+        logits = np.empty((len(encoded.ids), found[0][1].shape[1]), np.float32)
+        for rows, values in found:
+            logits[rows] = values
         return logits
 
 

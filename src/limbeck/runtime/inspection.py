@@ -87,7 +87,9 @@ def _artifact(artifact: Artifact) -> Inspection:
             "What it is",
             (
                 ("task", manifest.task),
-                ("labels", _labels(manifest.label_names)),
+                ("numbers of a vector", str(len(manifest.label_names)))
+                if manifest.task == "embeddings"
+                else ("labels", _labels(manifest.label_names)),
                 ("longest text", f"{wording.count(manifest.max_tokens)} tokens"),
                 ("scheme", manifest.scheme),
                 ("parameters", wording.millions(manifest.n_parameters)),

@@ -125,6 +125,11 @@ class Model:
     def logits(self, texts: str | Sequence[str], text_pairs: str | Sequence[str] | None = None) -> Logits:
         """What the answers are made of; the arguments and errors of calling the model."""
         texts, text_pairs = _as_lists(texts, text_pairs)
+        if text_pairs is not None and not self.task.takes_pairs:
+            raise DataError(
+                "This model reads each text by itself, and got pairs.",
+                hint="Give the texts of pairs as single texts.",
+            )
         check_texts(texts, text_pairs)  # all of them, before the first is computed
         if len(texts) == 1:  # the way of every single request: nothing to sort, nothing to pad
             batch, was_cut = self._encoder.single(texts[0], None if text_pairs is None else text_pairs[0])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from limbeck import heads
 from limbeck.families import FAMILIES
 from limbeck.student import width
 from limbeck.student.factorise import OTHERWISE_ALBERT, as_albert, factorised
@@ -26,7 +27,7 @@ def initialise(
     training mode, with attention as training wants it.
 
     Args:
-        teacher: A classifier of a known family. It is not changed.
+        teacher: A model of a known family. It is not changed.
         wanted: The recipe's student table.
         pattern: What is taken over; None takes `unmeasured`.
         seed: Where a student from scratch gets its noise from.
@@ -36,8 +37,6 @@ def initialise(
 
     Source: layers taken over as in Sanh et al. 2019, "DistilBERT", arXiv:1910.01108, section 3.
     """
-    from transformers import AutoModelForSequenceClassification
-
     from limbeck.student.static import StaticConfig
     from limbeck.student.static_start import static_start
 
@@ -48,7 +47,7 @@ def initialise(
         return static_start(teacher, config, pattern.static, seed=seed)
     if pattern.config is not None:
         torch.manual_seed(seed)
-    student = AutoModelForSequenceClassification.from_config(config, attn_implementation="eager")
+    student = heads.untrained(config, heads.head_of(teacher))
     if pattern.config is None:
         student.load_state_dict(_taken_over(teacher, pattern), strict=True)
     return student.float().train()  # type: ignore[no-any-return]

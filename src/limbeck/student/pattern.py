@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from limbeck import heads
 from limbeck.families import FAMILIES, layer_count
 from limbeck.student.factorise import OTHERWISE_ALBERT, albert_config, refuse_unfactorisable
 from limbeck.student.scratch import checked_config, read_config
@@ -109,7 +110,6 @@ def planned_config(teacher: "PreTrainedConfig", pattern: Pattern) -> "PreTrained
     """
     from transformers import AutoConfig
 
-    labels = {"id2label": teacher.id2label, "label2id": teacher.label2id}
     if pattern.static is not None:
         from limbeck.student.static import StaticConfig
 
@@ -120,12 +120,11 @@ def planned_config(teacher: "PreTrainedConfig", pattern: Pattern) -> "PreTrained
             longest_ngram=pattern.static.longest_ngram,
             hidden_size=int(teacher.hidden_size or 0),
             pad_token_id=teacher.pad_token_id,
-            problem_type=teacher.problem_type,
-            **labels,
+            **heads.carried(teacher),
         )
     if pattern.config is not None:
         ids = {"vocab_size": teacher.vocab_size, "pad_token_id": teacher.pad_token_id}
-        return AutoConfig.for_model(**{**pattern.config, **ids, **labels, "problem_type": teacher.problem_type})
+        return AutoConfig.for_model(**{**pattern.config, **ids, **heads.carried(teacher)})
     config = copy.deepcopy(teacher)
     setattr(config, FAMILIES[teacher.model_type].count_field, len(pattern.layers))
     if getattr(config, "layer_types", None):

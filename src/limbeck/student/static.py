@@ -2,7 +2,7 @@
 
     average(e, w) = sum over i of exp(w_i) * e_i / sum over i of exp(w_i)
     sentence      = projection(average over tokens + average over known runs of tokens)
-    logits        = classifier(gelu(sentence))
+    logits        = classifier(gelu(sentence)); or the sentence itself, where vectors are asked for
 
 Tokens and the runs that training texts hold most often have a vector e and a weight w each, both learned. `sentence` is
 as wide as the teacher's hidden states and learns to lie where its first token's last state lies. A text costs some ten
@@ -21,6 +21,7 @@ from torch.nn import functional
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
+from limbeck import heads
 from limbeck.families import STATIC
 from limbeck.student.ngrams import NOBODY, numbers_of, shifted
 
@@ -66,8 +67,8 @@ class StaticConfig(PreTrainedConfig):
         super().__init__(**other)
 
 
-class StaticForSequenceClassification(PreTrainedModel):
-    """A static student with a head: single-label, multi-label or a number, as its config says.
+class StaticModel(PreTrainedModel):
+    """What static students share: texts become sentence vectors.
 
     Args:
         config: Its numbers.
@@ -86,6 +87,43 @@ class StaticForSequenceClassification(PreTrainedModel):
             self.register_buffer(NUMBERS, nobody)
         self.dropout = nn.Dropout(_DROPOUT)
         self.projection = nn.Linear(config.table_size, int(config.hidden_size or 0))
+
+    def sentences(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """(texts, hidden), of ids and mask as `forward` takes them."""
+        averaged = weighted_average(self.embeddings[TOKENS], self.log_weights[TOKENS], input_ids, attention_mask)
+        if NGRAMS in self.embeddings:
+            rows, is_known = self._known_runs(input_ids, attention_mask)
+            averaged = averaged + weighted_average(self.embeddings[NGRAMS], self.log_weights[NGRAMS], rows, is_known)
+        found: Tensor = self.projection(self.dropout(averaged))
+        return found
+
+    def table(self, name: str) -> nn.Embedding:
+        """The table of tokens, or of runs."""
+        found = self.embeddings[name]
+        assert isinstance(found, nn.Embedding)
+        return found
+
+    def _known_runs(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The row of the run that starts at each token, and whether that run has it; runs by length, side by side."""
+        lengths = range(2, self.config.longest_ngram + 1)
+        numbers = torch.cat([numbers_of(input_ids, length=length) for length in lengths], dim=1)
+        ends = torch.cat([shifted(attention_mask, length - 1) for length in lengths], dim=1)
+        rows = numbers % self.config.ngram_rows
+        return rows, ends * (self.get_buffer(NUMBERS)[rows] == numbers)
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """Nothing: weights are read from a folder or set by `static_start`."""
+
+
+class StaticForSequenceClassification(StaticModel):
+    """A static student that answers texts: single-label, multi-label or a number, as its config says.
+
+    Args:
+        config: Its numbers.
+    """
+
+    def __init__(self, config: StaticConfig) -> None:
+        super().__init__(config)
         self.classifier = nn.Linear(self.projection.out_features, config.num_labels or 0)
 
     def forward(
@@ -104,31 +142,29 @@ class StaticForSequenceClassification(PreTrainedModel):
             output_hidden_states: Also give the sentence vectors, as the one hidden state of one token: (texts, 1,
                 hidden), behind the projection.
         """
-        averaged = weighted_average(self.embeddings[TOKENS], self.log_weights[TOKENS], input_ids, attention_mask)
-        if NGRAMS in self.embeddings:
-            rows, is_known = self._known_runs(input_ids, attention_mask)
-            averaged = averaged + weighted_average(self.embeddings[NGRAMS], self.log_weights[NGRAMS], rows, is_known)
-        sentence = self.projection(self.dropout(averaged))
+        sentence = self.sentences(input_ids, attention_mask)
         logits = self.classifier(functional.gelu(sentence))
         states = (sentence[:, None],) if output_hidden_states else None
         return SequenceClassifierOutput(logits=logits, hidden_states=states)
 
-    def table(self, name: str) -> nn.Embedding:
-        """The table of tokens, or of runs."""
-        found = self.embeddings[name]
-        assert isinstance(found, nn.Embedding)
-        return found
 
-    def _known_runs(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
-        """The row of the run that starts at each token, and whether that run has it; runs by length, side by side."""
-        lengths = range(2, self.config.longest_ngram + 1)
-        numbers = torch.cat([numbers_of(input_ids, length=length) for length in lengths], dim=1)
-        ends = torch.cat([shifted(attention_mask, length - 1) for length in lengths], dim=1)
-        rows = numbers % self.config.ngram_rows
-        return rows, ends * (self.get_buffer(NUMBERS)[rows] == numbers)
+class StaticForSentenceEmbedding(StaticModel):
+    """A static student whose answers are its sentence vectors, of length 1 where its teacher's are."""
 
-    def _init_weights(self, module: nn.Module) -> None:
-        """Nothing: weights are read from a folder or set by `static_start`."""
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, **_unread: object) -> SequenceClassifierOutput:
+        """Give the vectors of a batch as logits: (texts, hidden)."""
+        sentence = self.sentences(input_ids, attention_mask)
+        pooling = heads.pooling_of(self.config)
+        assert pooling is not None
+        return SequenceClassifierOutput(
+            logits=functional.normalize(sentence, dim=-1) if pooling.normalize else sentence
+        )
+
+
+def untrained(config: StaticConfig) -> StaticModel:
+    """A static student with the head that its config is for, from PyTorch's current random state."""
+    is_vector = heads.head_for(config) == heads.VECTOR
+    return (StaticForSentenceEmbedding if is_vector else StaticForSequenceClassification)(config)
 
 
 def weighted_average(table: nn.Module, log_weights: Tensor, ids: Tensor, mask: Tensor) -> Tensor:

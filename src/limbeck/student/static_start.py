@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from limbeck.student.pattern import StaticPattern
-from limbeck.student.static import NGRAMS, NUMBERS, TOKENS, StaticConfig, StaticForSequenceClassification
+from limbeck.student.static import NGRAMS, NUMBERS, TOKENS, StaticConfig, StaticModel, untrained
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -15,22 +15,20 @@ _SPREAD = 0.3
 """Standard deviation of the numbers of a token, over the whole table."""
 
 
-def static_start(
-    teacher: "PreTrainedModel", config: StaticConfig, pattern: StaticPattern, *, seed: int
-) -> StaticForSequenceClassification:
+def static_start(teacher: "PreTrainedModel", config: StaticConfig, pattern: StaticPattern, *, seed: int) -> StaticModel:
     """Build a static student.
 
     Tokens start with the principal components of the teacher's embedding table, runs with nothing; projection and head
     start from noise.
 
     Args:
-        teacher: A classifier of a known family. It is not changed.
+        teacher: A model of a known family. It is not changed.
         config: The student's; see `pattern.planned_config`.
         pattern: Its tables.
         seed: Where noise comes from.
     """
     torch.manual_seed(seed)
-    student = StaticForSequenceClassification(config)
+    student = untrained(config)
     with torch.no_grad():
         table: Tensor = teacher.get_input_embeddings().get_parameter("weight").detach().float()[: config.vocab_size]
         student.table(TOKENS).weight.copy_(principal(table, n_columns=config.table_size))

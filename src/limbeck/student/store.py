@@ -1,12 +1,13 @@
 """A model to and from a folder: config.json and model.safetensors, as `from_pretrained` finds them."""
 
+import copy
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safetensors.torch import load, save
 
-from limbeck import files
+from limbeck import files, heads
 from limbeck.families import STATIC
 
 if TYPE_CHECKING:
@@ -23,8 +24,7 @@ def save_model(model: "PreTrainedModel", folder: Path) -> None:
     Raises:
         OutputError: The disk is full.
     """
-    model.config.architectures = [type(model).__name__]
-    model.config.save_pretrained(folder)
+    write_config(model, folder)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     with files.written_whole(folder / WEIGHTS_FILE) as temporary:
         temporary.write_bytes(save(weights, {"format": "pt"}))
@@ -35,9 +35,18 @@ def load_static(folder: Path) -> "PreTrainedModel | None":
     told = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     if told["model_type"] != STATIC:
         return None
-    from limbeck.student.static import StaticConfig, StaticForSequenceClassification
+    from limbeck.student.static import StaticConfig, untrained
 
-    return load_weights(StaticForSequenceClassification(StaticConfig.from_pretrained(folder)), folder)
+    return load_weights(untrained(StaticConfig.from_pretrained(folder)), folder)
+
+
+def write_config(model: "PreTrainedModel", folder: Path) -> None:
+    """Write a model's config.json alone, as `save_model` does."""
+    named = model.base_model if heads.head_of(model) == heads.VECTOR else model  # transformers knows no such head
+    config = copy.deepcopy(model.config)
+    config.architectures = [type(named).__name__]
+    config.dtype = "float32"
+    config.save_pretrained(folder)
 
 
 def load_weights(model: "PreTrainedModel", folder: Path) -> "PreTrainedModel":

@@ -1,10 +1,11 @@
 """What a task is: one file a task, each with the columns of a row, what an answer is, and which metric scores it."""
 
 from limbeck.tasks.classification import Classification
+from limbeck.tasks.embeddings import Embeddings
 from limbeck.tasks.multi_label import MultiLabel
 from limbeck.tasks.regression import Regression
 from limbeck.tasks.task import Answer, LabelKind, MeasureWords, Task
 
-TASKS: dict[str, Task] = {task.name: task for task in (Classification(), MultiLabel(), Regression())}
+TASKS: dict[str, Task] = {task.name: task for task in (Classification(), MultiLabel(), Regression(), Embeddings())}
 
 __all__ = ["TASKS", "Answer", "LabelKind", "MeasureWords", "Task"]

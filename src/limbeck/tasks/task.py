@@ -1,7 +1,7 @@
 """What every task says of itself: the columns of a row, what an answer is, and what is measured of answers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -89,6 +89,8 @@ class Task(ABC):
     """Against what the teacher says."""
     groups_changes: ClassVar[bool] = True
     """Whether changed answers fall into few kinds (this label became that one)."""
+    takes_pairs: ClassVar[bool] = True
+    """Whether a model reads both texts of a pair at once; else each by itself, and pairs only judge."""
 
     @abstractmethod
     def answers(self, logits: Logits, label_names: Sequence[str]) -> list[Any]:
@@ -101,6 +103,16 @@ class Task(ABC):
     @abstractmethod
     def agreement_of(self, logits: Logits, teacher_logits: Logits) -> Measure:
         """How well answers fit what the teacher says."""
+
+    def further_of(
+        self,
+        logits: Logits,  # noqa: ARG002
+        *,
+        labels: Labels | None,  # noqa: ARG002
+        teacher_logits: Logits | None,  # noqa: ARG002
+    ) -> Mapping[MeasureWords, Measure]:
+        """What else tells how well answers fit what people or the teacher say; nothing, where two figures tell all."""
+        return {}
 
     @abstractmethod
     def changes(self, logits: Logits, teacher_logits: Logits, label_names: Sequence[str]) -> list[Change]:

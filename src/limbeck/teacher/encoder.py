@@ -9,20 +9,15 @@ import torch
 
 from limbeck import families, fingerprint
 from limbeck.errors import TeacherError
+from limbeck.heads import PROBLEM_TYPES
+from limbeck.pooling import Pooling, read_pooling
 from limbeck.recipe import TeacherTable
 from limbeck.teacher import folder as folders
-from limbeck.teacher.load import loading_faults_told, quiet, ready_tokenizer
+from limbeck.teacher.load import load_model, loading_faults_told, quiet, ready_tokenizer
 from limbeck.tokens import TextEncoder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-_PROBLEM_TYPES = {
-    "classification": "single_label_classification",
-    "multi-label": "multi_label_classification",
-    "regression": "regression",
-}
-"""As transformers writes tasks into config.json."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +31,7 @@ class Encoder:
         fingerprint: Names its weights, config and tokenizer.
         may_run_code: Whether code that came with it may run.
         hidden_size: Width of its hidden states.
+        whole: The folder that may hold the files of sentence-transformers; else it is `folder` itself.
     """
 
     folder: Path
@@ -44,6 +40,7 @@ class Encoder:
     fingerprint: str
     may_run_code: bool
     hidden_size: int
+    whole: Path
 
     def with_head(self, label_names: Sequence[str], *, task: str) -> "PreTrainedModel":
         """The encoder with a head for these labels, in float32, ready to train.
@@ -53,6 +50,10 @@ class Encoder:
         Raises:
             TeacherError: The weights cannot be read.
         """
+        if task == "embeddings":
+            pooling = read_pooling(self.whole) or Pooling()
+            model = load_model(self.folder, pooling=pooling, trust_code=self.may_run_code, attention="eager")
+            return model.train()  # type: ignore[no-any-return]
         from transformers import AutoModelForSequenceClassification
 
         with quiet(), loading_faults_told(self.folder):
@@ -67,7 +68,7 @@ class Encoder:
                 id2label=dict(enumerate(label_names)),
                 label2id={name: index for index, name in enumerate(label_names)},
             )
-        model.config.problem_type = _PROBLEM_TYPES[task]
+        model.config.problem_type = PROBLEM_TYPES[task]
         return model.train()  # type: ignore[no-any-return]
 
 
@@ -86,7 +87,8 @@ def load_encoder(source: str | Path, *, settings: TeacherTable, max_tokens: int,
     """
     from transformers import AutoConfig
 
-    folder = folders.transformer_folder(folders.find_folder(source, revision=settings.revision))
+    whole = folders.find_folder(source, revision=settings.revision)
+    folder = folders.transformer_folder(whole)
     config = folders.read_config(folder)
     may_run_code = folders.refuse_unsafe(folder, config, name=str(source), allow_code=settings.allow_code)
     why = families.refusal(config)
@@ -106,4 +108,5 @@ def load_encoder(source: str | Path, *, settings: TeacherTable, max_tokens: int,
         fingerprint.of_many([*named, tokens.fingerprint]),
         may_run_code,
         int(parsed.hidden_size),
+        whole,
     )

@@ -9,6 +9,8 @@ from limbeck import families
 from limbeck.errors import TeacherError, UnsafeTeacherError
 from limbeck.recipe import AUTO
 
+EMBEDDINGS = "embeddings"
+"""The task of encoders without a head."""
 WANTED_FILES = ("*.json", "*.safetensors", "*.txt", "*.model")
 _PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt")
 
@@ -137,13 +139,14 @@ def refuse_unsafe(folder: Path, config: Mapping[str, Any], *, name: str, allow_c
     return has_code
 
 
-def task_of(config: Mapping[str, Any], *, name: str, asked: str = AUTO) -> str:
+def task_of(config: Mapping[str, Any], *, name: str, asked: str = AUTO, is_listed: bool = False) -> str:
     """What a model is to be asked, by its config.json; unknown families and bare encoders are refused.
 
     Args:
         config: The model's config.json.
         name: As the user gave it.
         asked: The task that the recipe names, or "auto".
+        is_listed: Whether it lies in a folder of sentence-transformers.
 
     Returns: The name of a task; see `limbeck.tasks`.
 
@@ -156,7 +159,10 @@ def task_of(config: Mapping[str, Any], *, name: str, asked: str = AUTO) -> str:
             f"{name} is of the family {config.get('model_type')!r}: {why}.", hint="Give a teacher of a known family."
         )
     architectures = config.get("architectures") or []
-    if not any(str(kind).endswith("ForSequenceClassification") for kind in architectures):
+    has_head = any(str(kind).endswith("ForSequenceClassification") for kind in architectures)
+    if asked == EMBEDDINGS or (asked == AUTO and is_listed and not has_head):
+        return EMBEDDINGS
+    if not has_head:
         raise TeacherError(
             f"{name} has no classification head (its architecture is {', '.join(architectures) or 'not named'}).",
             hint="Fine-tune it first: limbeck teach --encoder "

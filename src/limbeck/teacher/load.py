@@ -11,12 +11,14 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from limbeck import batching, files, fingerprint
+from limbeck import batching, files, fingerprint, heads
 from limbeck.errors import TeacherError
 from limbeck.examples import Examples
+from limbeck.pooling import MODULES_FILE, Pooling, read_pooling, sequence_limit
 from limbeck.progress import SILENT, Progress
 from limbeck.recipe import AUTO, TeacherTable
 from limbeck.signals import SignalStore
+from limbeck.tasks.embeddings import dimensions
 from limbeck.tasks.regression import NUMBER
 from limbeck.teacher import folder as folders
 from limbeck.teacher.answering import Labelled, MadeUpTexts, TimedAnswers
@@ -115,7 +117,7 @@ def float32_logits(
     Returns: (n, classes) float32, in the order of `texts`.
     """
     encoded = encoder.encode(texts, text_pairs)
-    found = np.empty((len(texts), len(model.config.id2label or {})), np.float32)
+    found = np.empty((len(texts), heads.n_outputs(model)), np.float32)
     for batch in batching.by_length(encoded.lengths, max_tokens=1 << 30, max_texts=_TIMING_BATCH_TEXTS):
         with torch.inference_mode():
             found[batch] = model(**model_inputs(model, encoder.pad(encoded, batch))).logits.cpu().numpy()
@@ -158,33 +160,62 @@ def load_teacher(
             tokenizer.
     """
     name = str(source)
-    folder = folders.find_folder(source, revision=settings.revision)
+    whole = folders.find_folder(source, revision=settings.revision)
+    folder = folders.transformer_folder(whole)
     config = folders.read_config(folder)
     may_run_code = folders.refuse_unsafe(folder, config, name=name, allow_code=settings.allow_code)
-    task = folders.task_of(config, name=name, asked=task)
+    task = folders.task_of(config, name=name, asked=task, is_listed=(whole / MODULES_FILE).exists())
+    pooling = _pooling(whole, settings, name=name) if task == "embeddings" else None
 
-    model = load_model(folder, trust_code=may_run_code)
+    model = load_model(folder, pooling=pooling, trust_code=may_run_code)
     tokenizer_folder = ready_tokenizer(folder, work=work)
-    encoder = TextEncoder(tokenizer_folder, max_tokens=min(max_tokens, folders.token_limit(model.config.to_dict())))
-    names = {int(index): str(label) for index, label in (model.config.id2label or {}).items()}
+    limits = [max_tokens, folders.token_limit(model.config.to_dict())]
+    if pooling is not None:
+        limits.append(sequence_limit(folder) or max_tokens)
+    encoder = TextEncoder(tokenizer_folder, max_tokens=min(limits))
     weights = sorted(folder.glob("*.safetensors"))
+    named = [fingerprint.of_file(path) for path in (folder / "config.json", *weights)]
     return EncoderTeacher(
         name=name,
         folder=folder,
         tokenizer_folder=tokenizer_folder,
         model=model.eval().requires_grad_(requires_grad=False),
         encoder=encoder,
-        label_names=(NUMBER,) if task == "regression" else tuple(names[index] for index in range(len(names))),
-        fingerprint=fingerprint.of_many([fingerprint.of_file(path) for path in (folder / "config.json", *weights)]),
+        label_names=_label_names(model, task),
+        fingerprint=fingerprint.of_many([*named, *(() if pooling is None else map(str, vars(pooling).values()))]),
         task=task,
     )
 
 
-def load_model(folder: Path, *, trust_code: bool = False, attention: str = "sdpa") -> "PreTrainedModel":
-    """A classifier from a folder, in float32 whatever it was stored in.
+def _pooling(folder: Path, settings: TeacherTable, *, name: str) -> Pooling:
+    """As the recipe says, else as the folder does."""
+    if settings.pooling is not None:
+        return Pooling(settings.pooling)
+    found = read_pooling(folder)
+    if found is None:
+        raise TeacherError(
+            f"{name} has no {MODULES_FILE}, so nobody says how its tokens become one vector.",
+            hint="Give a folder that sentence-transformers saved, or say it: --teacher.pooling mean",
+        )
+    return found
+
+
+def _label_names(model: "PreTrainedModel", task: str) -> tuple[str, ...]:
+    """What stands for the numbers that the model gives a text, in their order."""
+    if task == "embeddings":
+        return dimensions(heads.n_outputs(model))
+    names = {int(index): str(label) for index, label in (model.config.id2label or {}).items()}
+    return (NUMBER,) if task == "regression" else tuple(names[index] for index in range(len(names)))
+
+
+def load_model(
+    folder: Path, *, pooling: Pooling | None = None, trust_code: bool = False, attention: str = "sdpa"
+) -> "PreTrainedModel":
+    """A model from a folder, in float32 whatever it was stored in.
 
     Args:
         folder: Holds config.json and safetensors.
+        pooling: How the encoder's tokens become a vector; None for what the config says, else a classifier.
         trust_code: Whether code in the folder may run.
         attention: "sdpa" for inference; "eager" for training, where PyTorch's fused attention is several times slower
             on CPUs (its backward pass takes most of a step).
@@ -192,12 +223,16 @@ def load_model(folder: Path, *, trust_code: bool = False, attention: str = "sdpa
     Raises:
         TeacherError: The weights do not fit the config.
     """
-    from transformers import AutoModelForSequenceClassification
+    from transformers import AutoConfig
 
     try:
         with quiet(), loading_faults_told(folder):
-            model, found = AutoModelForSequenceClassification.from_pretrained(
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_code)
+            if pooling is not None:
+                heads.with_pooling(config, pooling)
+            model, found = heads.reader_of(config, heads.head_for(config)).from_pretrained(
                 folder,
+                config=config,
                 dtype=torch.float32,
                 use_safetensors=True,
                 trust_remote_code=trust_code,
@@ -207,7 +242,7 @@ def load_model(folder: Path, *, trust_code: bool = False, attention: str = "sdpa
     except ValueError as error:
         if attention == "eager":
             raise TeacherError(f"{folder} could not be loaded: {error}", hint="Save the model again.") from None
-        return load_model(folder, trust_code=trust_code, attention="eager")
+        return load_model(folder, pooling=pooling, trust_code=trust_code, attention="eager")
     if found["missing_keys"]:
         absent = sorted(found["missing_keys"])
         raise TeacherError(

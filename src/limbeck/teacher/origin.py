@@ -41,6 +41,11 @@ def origin_of(master: Teacher, recipe: Recipe, *, work: Path) -> Origin:
         )
     settings = recipe.teacher.model_copy(update={"revision": None})  # it names a version of the teacher
     found = load_encoder(source, settings=settings, max_tokens=recipe.data.max_tokens, work=work / "encoder")
+    if master.task == "embeddings" and found.hidden_size != len(master.label_names):
+        raise RecipeError(
+            f"{source} gives vectors of {found.hidden_size} numbers, the teacher's have {len(master.label_names)}.",
+            hint="Name an encoder whose hidden size is that of the teacher's vectors.",
+        )
     torch.manual_seed(recipe.seed)
     model = found.with_head(master.label_names, task=master.task).eval().requires_grad_(requires_grad=False)
     told = folders.told_of(source) | {"fingerprint": found.fingerprint}

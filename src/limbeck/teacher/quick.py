@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from limbeck import heads
 from limbeck.families import FAMILIES, layer_count
 
 if TYPE_CHECKING:
@@ -33,10 +34,10 @@ def first_token_at_last(model: "PreTrainedModel") -> Iterator[None]:
     not allow it, nothing changes.
 
     Args:
-        model: A classifier of a known family.
+        model: Of a known family; where its head reads other tokens too, nothing changes.
     """
     family = FAMILIES[model.config.model_type]
-    if family.behind_attention is None:
+    if family.behind_attention is None or not heads.reads_first_token(model):
         yield
         return
     last = layer_count(model.config) - 1

@@ -10,8 +10,8 @@ from limbeck.export.weights import Weights
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
-def write(graph: Graph, weights: Weights, config: Any) -> Value:  # noqa: ANN401  (a Hugging Face config)
-    """Write an AlbertForSequenceClassification; gives its logits."""
+def write(graph: Graph, weights: Weights, config: Any, every_token: bool) -> Value:  # noqa: ANN401
+    """Write an AlbertForSequenceClassification; gives its logits, or every token's last state."""
     blocks_of_a_group = config.num_hidden_layers / config.num_hidden_groups
     encoder = PostNormEncoder(
         embeddings=Embeddings(
@@ -25,7 +25,7 @@ def write(graph: Graph, weights: Weights, config: Any) -> Value:  # noqa: ANN401
         hidden_size=config.hidden_size,
         activation=config.hidden_act,
         epsilon=config.layer_norm_eps,
-        head=Head("albert.pooler", "tanh", "classifier"),
+        head=None if every_token else Head("albert.pooler", "tanh", "classifier"),
     )
     return write_post_norm(graph, weights, encoder)
 

@@ -10,15 +10,15 @@ from limbeck.export.weights import Weights
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
-def write(graph: Graph, weights: Weights, config: Any) -> Value:  # noqa: ANN401  (a Hugging Face config)
-    """Write a BertForSequenceClassification; gives its logits."""
+def write(graph: Graph, weights: Weights, config: Any, every_token: bool) -> Value:  # noqa: ANN401
+    """Write a BertForSequenceClassification; gives its logits, or every token's last state."""
     encoder = PostNormEncoder(
         embeddings=Embeddings("bert.embeddings.", segments="input"),
         blocks=bert_blocks("bert.encoder.layer.", config),
         hidden_size=config.hidden_size,
         activation=config.hidden_act,
         epsilon=config.layer_norm_eps,
-        head=Head("bert.pooler.dense", "tanh", "classifier"),
+        head=None if every_token else Head("bert.pooler.dense", "tanh", "classifier"),
     )
     return write_post_norm(graph, weights, encoder)
 

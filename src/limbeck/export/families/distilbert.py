@@ -12,8 +12,8 @@ EPSILON = 1e-12
 """Written into the layers of DistilBERT; its config does not name one."""
 
 
-def write(graph: Graph, weights: Weights, config: Any) -> Value:  # noqa: ANN401  (a Hugging Face config)
-    """Write a DistilBertForSequenceClassification; gives its logits."""
+def write(graph: Graph, weights: Weights, config: Any, every_token: bool) -> Value:  # noqa: ANN401
+    """Write a DistilBertForSequenceClassification; gives its logits, or every token's last state."""
     layers = [f"distilbert.transformer.layer.{index}." for index in range(config.n_layers)]
     blocks = [
         Block(
@@ -38,6 +38,6 @@ def write(graph: Graph, weights: Weights, config: Any) -> Value:  # noqa: ANN401
         hidden_size=config.dim,
         activation=config.activation,
         epsilon=EPSILON,
-        head=Head("pre_classifier", "relu", "classifier"),
+        head=None if every_token else Head("pre_classifier", "relu", "classifier"),
     )
     return write_post_norm(graph, weights, encoder)

@@ -10,8 +10,8 @@ from limbeck.export.weights import Weights
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
-def write(graph: Graph, weights: Weights, config: Any) -> Value:  # noqa: ANN401  (a Hugging Face config)
-    """Write an ElectraForSequenceClassification; gives its logits."""
+def write(graph: Graph, weights: Weights, config: Any, every_token: bool) -> Value:  # noqa: ANN401
+    """Write an ElectraForSequenceClassification; gives its logits, or every token's last state."""
     is_widened = config.embedding_size != config.hidden_size
     encoder = PostNormEncoder(
         embeddings=Embeddings(
@@ -21,6 +21,6 @@ def write(graph: Graph, weights: Weights, config: Any) -> Value:  # noqa: ANN401
         hidden_size=config.hidden_size,
         activation=config.hidden_act,
         epsilon=config.layer_norm_eps,
-        head=Head("classifier.dense", "gelu", "classifier.out_proj"),
+        head=None if every_token else Head("classifier.dense", "gelu", "classifier.out_proj"),
     )
     return write_post_norm(graph, weights, encoder)

@@ -26,13 +26,14 @@ from limbeck.export.graph import Graph, Value
 from limbeck.export.layers import activation, layer_norm
 from limbeck.export.linear import Part, linear
 from limbeck.export.tables import look_up
+from limbeck.export.vectors import mean_of_tokens
 from limbeck.export.weights import Weights
 
 INPUTS = ("input_ids", "attention_mask")
 
 
-def write(graph: Graph, weights: Weights, config: Any) -> Value:  # noqa: ANN401  (a Hugging Face config)
-    """Write a ModernBertForSequenceClassification; gives its logits."""
+def write(graph: Graph, weights: Weights, config: Any, every_token: bool) -> Value:  # noqa: ANN401
+    """Write a ModernBertForSequenceClassification; gives its logits, or every token's last state."""
     tokens = read_tokens(graph)
     masked = {"full_attention": tokens}
     if "sliding_attention" in config.layer_types:
@@ -41,7 +42,7 @@ def write(graph: Graph, weights: Weights, config: Any) -> Value:  # noqa: ANN401
     size = config.hidden_size
     hidden = by_token(graph, look_up(graph, "input_ids", weights, "model.embeddings.tok_embeddings.weight"), size)
     hidden = layer_norm(graph, hidden, weights, "model.embeddings.norm", epsilon=config.norm_eps)
-    reads_first = config.classifier_pooling == "cls"
+    reads_first = config.classifier_pooling == "cls" and not every_token
     for index, kind in enumerate(config.layer_types):
         layer = f"model.layers.{index}."
         only_first = reads_first and index == config.num_hidden_layers - 1
@@ -63,7 +64,9 @@ def write(graph: Graph, weights: Weights, config: Any) -> Value:  # noqa: ANN401
         normed = layer_norm(graph, hidden, weights, f"{layer}mlp_norm", epsilon=config.norm_eps)
         hidden = graph.node("Add", hidden, _gated(graph, normed, weights, config, layer))
     hidden = layer_norm(graph, hidden, weights, "model.final_norm", epsilon=config.norm_eps)
-    pooled = hidden if reads_first else _mean(graph, by_text(graph, hidden, tokens, size))
+    if every_token:
+        return hidden
+    pooled = hidden if reads_first else mean_of_tokens(graph, by_text(graph, hidden, tokens, size))
     pooled = activation(graph, linear(graph, pooled, weights, [Part("head.dense")]), config.classifier_activation)
     pooled = layer_norm(graph, pooled, weights, "head.norm", epsilon=config.norm_eps)
     return linear(graph, pooled, weights, [Part("classifier")])
@@ -121,10 +124,3 @@ def _gated(graph: Graph, normed: Value, weights: Weights, config: Any, layer: st
     inner, gate = graph.nodes("Split", both, n_outputs=2, axis=-1, num_outputs=2)
     gated = graph.node("Mul", activation(graph, inner, config.hidden_activation), gate)
     return linear(graph, gated, weights, [Part(f"{layer}mlp.Wo")])
-
-
-def _mean(graph: Graph, texts: Value) -> Value:
-    """(B, S, hidden) -> (B, hidden): the mean over tokens that are not padding."""
-    mask = graph.node("Unsqueeze", graph.node("Cast", "attention_mask", to=TensorProto.FLOAT), graph.integers([2]))
-    total = graph.node("ReduceSum", graph.node("Mul", texts, mask), graph.integers([1]), keepdims=0)
-    return graph.node("Div", total, graph.node("ReduceSum", mask, graph.integers([1]), keepdims=0))

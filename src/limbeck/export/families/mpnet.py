@@ -23,8 +23,8 @@ FARTHEST = 128
 """From here on all distances share a bucket (`max_distance` in MPNetEncoder.relative_position_bucket)."""
 
 
-def write(graph: Graph, weights: Weights, config: Any) -> Value:  # noqa: ANN401  (a Hugging Face config)
-    """Write an MPNetForSequenceClassification; gives its logits."""
+def write(graph: Graph, weights: Weights, config: Any, every_token: bool) -> Value:  # noqa: ANN401
+    """Write an MPNetForSequenceClassification; gives its logits, or every token's last state."""
     layers = [f"mpnet.encoder.layer.{index}." for index in range(config.num_hidden_layers)]
     blocks = [
         Block(
@@ -49,7 +49,7 @@ def write(graph: Graph, weights: Weights, config: Any) -> Value:  # noqa: ANN401
         hidden_size=config.hidden_size,
         activation=config.hidden_act,
         epsilon=config.layer_norm_eps,
-        head=Head("classifier.dense", "tanh", "classifier.out_proj"),
+        head=None if every_token else Head("classifier.dense", "tanh", "classifier.out_proj"),
     )
     return write_post_norm(graph, weights, encoder, tokens=_with_distance_bias(graph, weights, read_tokens(graph)))
 

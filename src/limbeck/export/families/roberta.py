@@ -10,8 +10,8 @@ from limbeck.export.weights import Weights
 INPUTS = ("input_ids", "attention_mask")
 
 
-def write(graph: Graph, weights: Weights, config: Any) -> Value:  # noqa: ANN401  (a Hugging Face config)
-    """Write a RobertaForSequenceClassification or one of its kin; gives its logits."""
+def write(graph: Graph, weights: Weights, config: Any, every_token: bool) -> Value:  # noqa: ANN401
+    """Write a RobertaForSequenceClassification or one of its kin; gives its logits, or every token's last state."""
     encoder = PostNormEncoder(
         embeddings=Embeddings(
             "roberta.embeddings.", positions="skipping padding", segments="first row", pad_id=config.pad_token_id
@@ -20,6 +20,6 @@ def write(graph: Graph, weights: Weights, config: Any) -> Value:  # noqa: ANN401
         hidden_size=config.hidden_size,
         activation=config.hidden_act,
         epsilon=config.layer_norm_eps,
-        head=Head("classifier.dense", "tanh", "classifier.out_proj"),
+        head=None if every_token else Head("classifier.dense", "tanh", "classifier.out_proj"),
     )
     return write_post_norm(graph, weights, encoder)

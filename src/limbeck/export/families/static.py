@@ -21,14 +21,16 @@ from limbeck.student.static import LEAST_WEIGHT, NGRAMS, NUMBERS, TOKENS
 INPUTS = ("input_ids", "attention_mask")
 
 
-def write(graph: Graph, weights: Weights, config: Any) -> Value:  # noqa: ANN401  (a Hugging Face config)
-    """Write a StaticForSequenceClassification; gives its logits."""
+def write(graph: Graph, weights: Weights, config: Any, is_vector: bool) -> Value:  # noqa: ANN401  (a config)
+    """Write a static student; gives its logits, or its sentence vectors."""
     mask = graph.node("Cast", "attention_mask", to=TensorProto.FLOAT)
     averaged = _average(graph, weights, TOKENS, "input_ids", mask)
     if config.ngram_rows:
         rows, is_known = _known_runs(graph, weights, config, mask)
         averaged = graph.node("Add", averaged, _average(graph, weights, NGRAMS, rows, is_known))
     sentence = linear(graph, averaged, weights, [Part("projection")])
+    if is_vector:
+        return sentence
     return linear(graph, activation(graph, sentence, config.hidden_act), weights, [Part("classifier")])
 
 

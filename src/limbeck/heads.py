@@ -1,0 +1,156 @@
+"""What stands on an encoder: which models answer, by the end of their class names, and one that transformers lacks.
+
+BertForSequenceClassification and its kin are transformers' own. `SentenceEmbedding` is ours: the encoder's tokens, made
+one vector a text as sentence-transformers makes it, under the names that the encoder's parameters have in every model.
+"""
+
+import inspect
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from limbeck.pooling import Pooling
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedConfig, PreTrainedModel
+
+CLASSES = "ForSequenceClassification"
+VECTOR = "ForSentenceEmbedding"
+PROBLEM_TYPES = {
+    "classification": "single_label_classification",
+    "multi-label": "multi_label_classification",
+    "regression": "regression",
+}
+"""As transformers writes tasks into config.json."""
+_POOLING_FIELD = "sentence_pooling"
+
+
+def head_of(model: "PreTrainedModel") -> str:
+    """The end of a model's class name, from "For" on."""
+    name = type(model).__name__
+    return name[name.rindex("For") :] if "For" in name else ""
+
+
+def head_for(config: "PreTrainedConfig") -> str:
+    """The head of the model that a config of ours or of a classifier is for."""
+    return VECTOR if hasattr(config, _POOLING_FIELD) else CLASSES
+
+
+def task_of(model: "PreTrainedModel") -> str:
+    """What a model answers; see `limbeck.tasks`. A config that does not say so has labels that exclude one another."""
+    if head_of(model) == VECTOR:
+        return "embeddings"
+    if n_outputs(model) == 1:
+        return "regression"
+    return next((task for task, name in PROBLEM_TYPES.items() if name == model.config.problem_type), "classification")
+
+
+def reads_first_token(model: "PreTrainedModel") -> bool:
+    """Whether nothing but the first token's last state is looked at."""
+    return head_of(model) == CLASSES
+
+
+def n_outputs(model: "PreTrainedModel") -> int:
+    """Numbers that the model gives a text: (n, outputs) are its logits."""
+    config = model.config
+    return int(config.hidden_size or 0) if head_of(model) == VECTOR else len(config.id2label or {})
+
+
+def pooling_of(config: "PreTrainedConfig") -> Pooling | None:
+    """How a model of the class `VECTOR` makes one vector of a text's tokens; None for other models."""
+    told = getattr(config, _POOLING_FIELD, None)
+    return None if told is None else Pooling(**told)
+
+
+def with_pooling(config: "PreTrainedConfig", pooling: Pooling) -> "PreTrainedConfig":
+    """The config with this pooling written into it."""
+    setattr(config, _POOLING_FIELD, vars(pooling))
+    return config
+
+
+def carried(config: "PreTrainedConfig") -> dict[str, Any]:
+    """What a config of another shape must say too, so that its model answers in the same way."""
+    found = {"id2label": config.id2label, "label2id": config.label2id, "problem_type": config.problem_type}
+    return found | ({_POOLING_FIELD: getattr(config, _POOLING_FIELD)} if hasattr(config, _POOLING_FIELD) else {})
+
+
+def reader_of(config: "PreTrainedConfig", head: str) -> Any:  # noqa: ANN401  (a class of transformers, or one like it)
+    """What has the `from_pretrained` of models with such a head.
+
+    Args:
+        config: Of a known family.
+        head: As `head_of` gives it.
+    """
+    import transformers
+
+    return _vector_class(config) if head == VECTOR else getattr(transformers, f"AutoModel{head}")
+
+
+def untrained(config: "PreTrainedConfig", head: str, *, attention: str = "eager") -> "PreTrainedModel":
+    """A model that starts from PyTorch's current random state.
+
+    Args:
+        config: Of a known family.
+        head: As `head_of` gives it.
+        attention: "eager" for training, where PyTorch's fused attention is several times slower on CPUs.
+    """
+    reader = reader_of(config, head)
+    build = reader._from_config if head == VECTOR else reader.from_config  # noqa: SLF001
+    return build(config, attn_implementation=attention)  # type: ignore[no-any-return]
+
+
+def _vector_class(config: "PreTrainedConfig") -> Any:  # noqa: ANN401
+    import transformers
+
+    return _sentence_embedding(transformers.AutoModel._model_mapping[type(config)])  # noqa: SLF001  (its one table)
+
+
+@cache
+def _sentence_embedding(encoder: Any) -> Any:  # noqa: ANN401  (classes of transformers)
+    """BertModel -> BertForSentenceEmbedding."""
+    from transformers.modeling_outputs import SequenceClassifierOutput
+
+    parent = next(kind for kind in encoder.__mro__ if kind.__name__.endswith("PreTrainedModel"))
+    options = {"add_pooling_layer": False} if "add_pooling_layer" in inspect.signature(encoder).parameters else {}
+
+    def build(self: Any, config: "PreTrainedConfig") -> None:  # noqa: ANN401
+        parent.__init__(self, config)
+        setattr(self, self.base_model_prefix, encoder(config, **options))
+        self.post_init()
+
+    def forward(self: Any, attention_mask: "torch.Tensor", **inputs: Any) -> SequenceClassifierOutput:  # noqa: ANN401
+        found = self.base_model(attention_mask=attention_mask, **inputs)
+        pooling = pooling_of(self.config)
+        assert pooling is not None
+        vectors = pooled(found.last_hidden_state, attention_mask, pooling)
+        return SequenceClassifierOutput(
+            logits=vectors, hidden_states=found.hidden_states, attentions=getattr(found, "attentions", None)
+        )
+
+    name = encoder.__name__.removesuffix("Model") + VECTOR
+    members = {"__init__": build, "forward": forward, "__module__": __name__, "__doc__": "Tokens, pooled to a vector."}
+    return type(name, (parent,), members)
+
+
+def pooled(tokens: "torch.Tensor", mask: "torch.Tensor", pooling: Pooling) -> "torch.Tensor":
+    """One vector a text.
+
+    Args:
+        tokens: (texts, tokens, hidden) last states.
+        mask: (texts, tokens) 1 for tokens, 0 for padding.
+        pooling: How.
+
+    Returns: (texts, hidden), in the precision of the tokens.
+
+    Source: Reimers and Gurevych 2019, "Sentence-BERT", arXiv:1908.10084, section 3.
+    """
+    import torch
+
+    if pooling.mode == "cls":
+        found = tokens[:, 0]
+    elif pooling.mode == "max":
+        found = tokens.masked_fill(mask[..., None] == 0, torch.finfo(tokens.dtype).min).amax(dim=1)
+    else:
+        counts = mask.sum(dim=1, keepdim=True).to(tokens.dtype)
+        found = (tokens * mask[..., None].to(tokens.dtype)).sum(dim=1) / counts
+    return torch.nn.functional.normalize(found, dim=-1) if pooling.normalize else found
