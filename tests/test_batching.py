@@ -32,6 +32,9 @@ def test_artifacts_answer_in_small_batches() -> None:
     # At most 32 texts; and of texts of 100 tokens as many as 512 tokens hold.
     assert [len(batch) for batch in served_by_length([1] * 40)] == [32, 8]
     assert [len(batch) for batch in served_by_length([100] * 6)] == [5, 1]
+    # Those of a static student hold 256 texts, or 8,192 tokens.
+    assert [len(batch) for batch in served_by_length([1] * 300, has_layers=False)] == [256, 44]
+    assert [len(batch) for batch in served_by_length([1000] * 9, has_layers=False)] == [8, 1]
 
 
 def test_each_text_once_and_little_padding() -> None:

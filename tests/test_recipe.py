@@ -63,7 +63,7 @@ def test_a_printed_recipe_holds_every_key_with_its_meaning() -> None:
     values = [key.rsplit(".", 1)[-1] for key, table in known_keys().items() if table is None]
     assert re.findall(r"^(?:# )?(\w+) =", printed, re.MULTILINE).sort() == values.sort()
     assert "# layers =  # Number of layers. Default: half of the teacher's, rounded up." in printed
-    assert tomllib.loads(printed)["distill"]["batch_size"] == Recipe().distill.batch_size
+    assert tomllib.loads(printed)["distill"]["temperature"] == Recipe().distill.temperature
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,9 @@ Indices = NDArray[np.int64]
 # activations are quantized by the batch, so the same batches give the same logits on every machine.
 _SERVED_TEXTS = 32
 _SERVED_TOKENS = 512
+# Of a static model a text is so quick that calling the engine would take longer.
+_STATIC_TEXTS = 256
+_STATIC_TOKENS = 8192
 
 
 def by_length(lengths: Sequence[int], *, max_tokens: int, max_texts: int) -> list[Indices]:
@@ -37,13 +40,16 @@ def by_length(lengths: Sequence[int], *, max_tokens: int, max_texts: int) -> lis
     return batches
 
 
-def served_by_length(lengths: Sequence[int]) -> list[Indices]:
+def served_by_length(lengths: Sequence[int], *, has_layers: bool = True) -> list[Indices]:
     """The batches in which an artifact answers texts, as `by_length` makes them.
 
     Args:
         lengths: (n,) tokens of each text.
+        has_layers: False for a static student.
     """
-    return by_length(lengths, max_tokens=_SERVED_TOKENS, max_texts=_SERVED_TEXTS)
+    if has_layers:
+        return by_length(lengths, max_tokens=_SERVED_TOKENS, max_texts=_SERVED_TEXTS)
+    return by_length(lengths, max_tokens=_STATIC_TOKENS, max_texts=_STATIC_TEXTS)
 
 
 def shuffled_by_length(

@@ -15,6 +15,7 @@ from limbeck import quantizing, wording
 from limbeck.bits import Rung
 from limbeck.distill import Lessons
 from limbeck.export import write_onnx
+from limbeck.families import layer_count
 from limbeck.packing import PackedWeights
 from limbeck.progress import SILENT, Progress
 from limbeck.quantization import QuantizedStudent
@@ -109,7 +110,8 @@ def agreement_of(model: "PreTrainedModel", packed: PackedWeights | None, lessons
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         write_onnx(model, path, packed=packed)
-        logits = Engine(path, threads=1).run_by_length(lessons.encoder, lessons.validation)
+        engine = Engine(path, threads=1)
+        logits = engine.run_by_length(lessons.encoder, lessons.validation, has_layers=layer_count(model.config) > 0)
     read, names = lessons.validation.as_logits, tuple((model.config.id2label or {}).values())
     return task.agreement_of(read(logits), read(lessons.validation_targets.teacher_logits.numpy()), names).value
 

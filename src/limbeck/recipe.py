@@ -92,12 +92,16 @@ class DistillTable(Table):
     """How the student learns."""
 
     epochs: int | None = Field(
-        None, ge=1, description="Default: 1, and more where texts are few (1,500 steps, 60 at most)."
+        None,
+        ge=1,
+        description="Default: 1, and more where texts are few (1,500 steps, of static students 1,000; 60 at most).",
     )
     learning_rate: float | None = Field(
-        None, gt=0, description="Peak. Default: 2.5e-4 at a hidden size of 384, in inverse proportion to it."
+        None,
+        gt=0,
+        description="Peak. Default: 2.5e-4 at a hidden size of 384, in inverse proportion; 2e-3 for static students.",
     )
-    batch_size: int = Field(64, ge=1)
+    batch_size: int | None = Field(None, ge=1, description="Texts a step. Default: 64; 512 for static students.")
     temperature: float = Field(4.0, gt=0, description="T of the softened distributions.")
     relation_heads: int | None = Field(
         None, ge=1, description="Heads that relations are measured in. Default: the teacher's, where they divide."

@@ -29,7 +29,7 @@ from limbeck.heads import answers_with_ends
 from limbeck.origin import Origin
 from limbeck.progress import SILENT, Progress
 from limbeck.recipe import Recipe
-from limbeck.student import Importance, Pattern
+from limbeck.student import Importance, Pattern, StaticPattern
 from limbeck.student_table import StudentTable
 from limbeck.tasks.question_answering import ends_by_window
 from limbeck.tasks.task import AnyLogits
@@ -92,8 +92,9 @@ def sketched(origin: Origin, recipe: Recipe) -> Shaped:
     """
     wanted = recipe.student
     pattern = student.unmeasured(origin.model.config, wanted)
-    if wanted.config is not None:
-        return Shaped(origin, wanted, pattern, Cut("from scratch", ()), recipe.seed)
+    if wanted.is_static or wanted.config is not None:
+        chosen = "static" if wanted.is_static else "from scratch"
+        return Shaped(origin, wanted, pattern, Cut(chosen, ()), recipe.seed)
     cut = Cut("given" if wanted.take_layers else wanted.choose, pattern.layers)
     return Shaped(origin, wanted, pattern, cut, recipe.seed)
 
@@ -114,6 +115,8 @@ def shape(origin: Origin, train: Examples, recipe: Recipe, *, work: Path, progre
     """
     config, wanted = origin.model.config, recipe.student
     sketch = sketched(origin, recipe)
+    if sketch.pattern.static is not None:
+        return replace(sketch, pattern=_with_runs(sketch.pattern, sketch.pattern.static, origin, train))
     if wanted.config is not None:
         return sketch
     some, cut, pattern = _spread(train), sketch.cut, sketch.pattern
@@ -133,6 +136,15 @@ def shape(origin: Origin, train: Examples, recipe: Recipe, *, work: Path, progre
     return Shaped(origin, wanted, pattern, cut, recipe.seed)
 
 
+def _with_runs(pattern: Pattern, static: StaticPattern, origin: Origin, train: Examples) -> Pattern:
+    """The pattern with the runs of tokens that training texts hold."""
+    if not static.ngram_rows:
+        return pattern
+    ids = origin.encoder.encode(train.texts, train.text_pairs).ids
+    runs = student.known_runs(ids, longest=static.longest_ngram, n_rows=static.ngram_rows)
+    return replace(pattern, static=replace(static, runs=runs))
+
+
 def refuse_contradiction(layers: Sequence[int] | None, recipe: Recipe) -> None:
     """Refuse a list of numbers of layers that says nothing, or beside a recipe that names one student.
 
@@ -144,6 +156,10 @@ def refuse_contradiction(layers: Sequence[int] | None, recipe: Recipe) -> None:
     if not layers:
         raise RecipeError(
             "The list of layers is empty.", hint="Give numbers of layers, as in 2,3, or none for the recipe's student."
+        )
+    if recipe.student.is_static:
+        raise RecipeError(
+            "The recipe's student is static; a list of layers asks for others.", hint="Leave one of them out."
         )
     named = "config" if recipe.student.config is not None else "take_layers"
     if getattr(recipe.student, named) is not None:
@@ -164,8 +180,8 @@ def students(layers: Sequence[int] | None, recipe: Recipe, origin: Origin) -> di
     Raises:
         RecipeError: More layers than there are, or none.
     """
-    config = origin.model.config
-    if recipe.student.take_layers is not None or recipe.student.config is not None:
+    config, wanted = origin.model.config, recipe.student
+    if wanted.is_static or wanted.take_layers is not None or wanted.config is not None:
         return {student.count_layers(config, recipe.student): recipe.student}
     n_teacher = layer_count(config)
     asked = layers if layers is not None else [student.count_layers(config, recipe.student)]

@@ -14,6 +14,7 @@ from tokenizers import Encoding, Tokenizer
 
 from limbeck import fingerprint
 from limbeck.errors import ArtifactError, DataError
+from limbeck.known_words import KnownWords
 from limbeck.units import UnitLogits
 from limbeck.windows import (
     WHOLE_TEXTS,
@@ -148,6 +149,8 @@ class TextEncoder:
         overlap = min(rules.overlap, max_tokens // 2) if reads is Reads.CONTEXT else 0
         named = [fingerprint.of_file(path), str(max_tokens), cut_side, str(self._has_segments), str(self.pad_id)]
         self.fingerprint = fingerprint.of_many([*named, *([] if reads is Reads.TEXT else [reads, str(overlap)])])
+        self._words = KnownWords.of(self._tokenizer)
+        self._cuts_left = cut_side == "left"
         self._tokenizer.no_padding()
         if reads is Reads.CONTEXT:
             self._tokenizer.enable_truncation(max_tokens, stride=overlap, strategy="only_second")
@@ -170,6 +173,8 @@ class TextEncoder:
         check_texts(texts, text_pairs)
         if self.rules.reads is not Reads.TEXT:
             return self._windows(texts, text_pairs)
+        if text_pairs is None and self._words is not None:
+            return self._of_known_words(self._words, texts, parallel=parallel)
         given = list(texts) if text_pairs is None else list(zip(texts, text_pairs, strict=True))
         if parallel:
             encodings = self._tokenizer.encode_batch_fast(given)
@@ -186,6 +191,10 @@ class TextEncoder:
 
         The texts must have passed `check_texts`.
         """
+        if text_pair is None and self._words is not None:
+            encoded = self._of_known_words(self._words, [text], parallel=False)
+            ids = np.array(encoded.ids, dtype=np.int64)
+            return TokenBatch(ids, np.ones_like(ids), np.zeros_like(ids)), encoded.n_truncated > 0
         encoding = self._tokenizer.encode_batch_fast([text if text_pair is None else (text, text_pair)])[0]
         input_ids = np.array([encoding.ids], dtype=np.int64)
         type_ids = np.array([encoding.type_ids], dtype=np.int64) if self._has_segments else np.zeros_like(input_ids)
@@ -234,6 +243,16 @@ class TextEncoder:
     def _segments(self, encoding: Encoding) -> list[int]:
         found: list[int] = encoding.type_ids if self._has_segments else [0] * len(encoding)
         return found
+
+    def _of_known_words(self, words: KnownWords, texts: Sequence[str], *, parallel: bool) -> EncodedTexts:
+        """As the tokenizer does it, by looking words up."""
+        room = self.max_tokens - len(words.before) - len(words.behind)
+        rows = words.ids_of(texts, parallel=parallel)
+        truncated = tuple(index for index, row in enumerate(rows) if len(row) > room)
+        for index in truncated:
+            rows[index] = rows[index][-room:] if self._cuts_left else rows[index][:room]
+        ids = [[*words.before, *row, *words.behind] for row in rows]
+        return EncodedTexts(ids, [[0] * len(row) for row in ids], truncated)
 
     def _was_cut(self, encoding: Encoding) -> bool:
         # What was cut off is built as Python objects when looked at, so only full-length texts are asked for it.

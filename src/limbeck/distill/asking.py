@@ -1,6 +1,7 @@
 """What a recipe's objectives ask of teacher and student: refused early if it cannot be, kept or computed, and why."""
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,9 +44,12 @@ def objective_of(
         RecipeError: Hidden states are asked of a teacher that shows none, or relations of layers or in heads that
             these models do not have.
     """
-    weights = settled_weights(recipe.distill.weights, has_states=has_states, task=recipe.task)
+    has_layers = layer_count(student) > 0
+    weights = settled_weights(recipe.distill.weights, has_states=has_states, task=recipe.task, has_layers=has_layers)
     if not has_labels:
         weights["true_labels"] = 0.0
+    if not has_layers:
+        _refuse_inner(weights)
     if weights["similarities"] > 0 and TASKS[recipe.task].reads is not Reads.TEXT:
         raise RecipeError(
             f"distill.weights.similarities = {weights['similarities']}, but the task {recipe.task!r} has no one state "
@@ -54,6 +58,16 @@ def objective_of(
         )
     heads = _relation_heads(recipe, student, teacher) if weights["relations"] > 0 else 1
     return Objective(weights, temperature=recipe.distill.temperature, relation_heads=heads, task=recipe.task)
+
+
+def _refuse_inner(weights: Mapping[str, float]) -> None:
+    """Refuse objectives about layers for a student that has none."""
+    inner = [name for name in ("layer_hidden", "attention_maps", "relations") if weights[name] > 0]
+    if inner:
+        raise RecipeError(
+            f"distill.weights.{inner[0]} = {weights[inner[0]]} pulls layers to layers, and a static student has none.",
+            hint=f"Set distill.weights.{inner[0]} = 0.",
+        )
 
 
 def _relation_heads(recipe: Recipe, student: "PreTrainedConfig", teacher: "PreTrainedConfig") -> int:

@@ -136,16 +136,19 @@ _NEEDS = {
 
 EMBEDDINGS = "embeddings"
 _NEED_STATES = ("last_hidden", "similarities", "layer_hidden", "attention_maps", "relations")
-_USUAL_LAST_HIDDEN, _USUAL_SIMILARITIES = 10.0, 1.0
+_USUAL_LAST_HIDDEN, _STATIC_LAST_HIDDEN, _USUAL_SIMILARITIES = 10.0, 1.0, 1.0
 
 
-def settled_weights(given: LossWeights, *, has_states: bool, task: str = "classification") -> dict[str, float]:
+def settled_weights(
+    given: LossWeights, *, has_states: bool, task: str = "classification", has_layers: bool = True
+) -> dict[str, float]:
     """The weights with their defaults filled in.
 
     Args:
         given: The recipe's.
         has_states: Whether the teacher shows hidden states that a student of this origin can be pulled to.
         task: What is asked; vectors are answers themselves, so that their similarities need no hidden states.
+        has_layers: False for a static student, which has less strength to spare for hidden states.
 
     Returns: loss -> weight.
 
@@ -164,8 +167,9 @@ def settled_weights(given: LossWeights, *, has_states: bool, task: str = "classi
             "the teacher itself.",
             hint=f"Set {' and '.join(f'distill.weights.{name} = 0' for name in asked)}.",
         )
+    usual_hidden = _USUAL_LAST_HIDDEN if has_layers else _STATIC_LAST_HIDDEN
     usual = {
-        "last_hidden": _USUAL_LAST_HIDDEN if has_states and not is_vector else 0.0,
+        "last_hidden": usual_hidden if has_states and not is_vector else 0.0,
         "similarities": _USUAL_SIMILARITIES if is_vector else 0.0,
     }
     settled = {name: usual[name] if weight is None else weight for name, weight in weights.items()}

@@ -31,13 +31,25 @@ def vector_outputs(graph: Graph, hidden: Value, pooling: Pooling, *, size: int) 
         found = graph.node("ReduceMax", shown, graph.integers([1]), keepdims=0)
     else:
         found = mean_of_tokens(graph, texts)
+    return {
+        **sentence_output(graph, found, pooling, size=size),
+        "last_hidden_state": (texts, ("batch", "sequence", size)),
+    }
+
+
+def sentence_output(graph: Graph, found: Value, pooling: Pooling, *, size: int) -> Outputs:
+    """The output of a model that gives vectors: of length 1, where the pooling says so.
+
+    Args:
+        graph: The graph written to.
+        found: (B, size) vectors.
+        pooling: Whether they are divided by their length.
+        size: Numbers of a vector.
+    """
     if pooling.normalize:
         length = graph.node("ReduceL2", found, graph.integers([1]), keepdims=1)
         found = graph.node("Div", found, graph.node("Max", length, graph.floats(_SHORTEST)))
-    return {
-        "sentence_embedding": (found, ("batch", size)),
-        "last_hidden_state": (texts, ("batch", "sequence", size)),
-    }
+    return {"sentence_embedding": (found, ("batch", size))}
 
 
 def token_outputs(graph: Graph, hidden: Value, weights: Weights, *, ends: bool) -> Outputs:

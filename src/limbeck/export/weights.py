@@ -2,8 +2,11 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from limbeck.errors import SchemeError
@@ -16,7 +19,7 @@ class Weights:
     """A student's parameters.
 
     Args:
-        floats: Parameter name -> float32 values.
+        floats: Parameter name -> float32 values; of buffers that count something, their integers.
         quantized: Codes by parameter name, for those that are stored so; a float32 graph has none.
         token_head: The layer that gives each token its logits; None where the head reads the first token.
     """
@@ -33,7 +36,7 @@ class Weights:
             SchemeError: `quantized` names a parameter that the model does not have, or has in another shape.
         """
         quantized = quantized or PackedWeights({})
-        floats = {name: tensor.detach().float().cpu().numpy() for name, tensor in model.state_dict().items()}
+        floats = {name: _values(tensor) for name, tensor in model.state_dict().items()}
         for name, tensor in quantized.tensors.items():
             if name not in floats or floats[name].shape != tensor.codes.shape:
                 came = floats[name].shape if name in floats else "no such parameter"
@@ -74,3 +77,9 @@ def _token_head(model: PreTrainedModel, names: Collection[str]) -> str | None:
     if not answers_by_token(model):
         return None
     return "qa_outputs" if "qa_outputs.weight" in names else "classifier"
+
+
+def _values(tensor: Tensor) -> NDArray[Any]:
+    """Floats in float32; a float32 has no room for every integer."""
+    found: NDArray[Any] = (tensor.detach().float() if tensor.is_floating_point() else tensor).cpu().numpy()
+    return found

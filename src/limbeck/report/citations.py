@@ -44,6 +44,11 @@ _CITATIONS = {
         "Layers taken over from the teacher: Sanh et al. 2019, *DistilBERT, a distilled version of BERT*, "
         "arXiv:1910.01108."
     ),
+    "static": (
+        "Averages of words and of runs of words: Iyyer et al. 2015, *Deep Unordered Composition Rivals Syntactic "
+        "Methods for Text Classification*, ACL P15-1162; Joulin et al. 2017, *Bag of Tricks for Efficient Text "
+        "Classification*, arXiv:1607.01759."
+    ),
     "vocabulary": (
         "Vocabulary trimmed to the texts: Abdaoui et al. 2020, *Load What You Need: Smaller Versions of Multilingual "
         "BERT*, arXiv:2010.05609."
@@ -91,6 +96,8 @@ def _used(record: RunRecord) -> Iterator[str]:
     cut = record.cut
     if cut is None or cut.layers:
         yield "layers"
+    if cut is not None and cut.chosen == "static":
+        yield "static"
     if cut is not None and cut.removals:
         yield "by_loss"
     if cut is not None and cut.widths:

@@ -66,11 +66,19 @@ class Engine:
         read: NDArray[np.float32] = batch.read(logits)
         return read
 
-    def run_by_length(self, encoder: TextEncoder, encoded: EncodedTexts) -> NDArray[np.float32]:
-        """The logits of all texts, (answers, classes), in the batches in which an artifact answers them."""
+    def run_by_length(
+        self, encoder: TextEncoder, encoded: EncodedTexts, *, has_layers: bool = True
+    ) -> NDArray[np.float32]:
+        """The logits of all texts, (answers, classes), in the batches in which an artifact answers them.
+
+        Args:
+            encoder: What made `encoded`.
+            encoded: The texts.
+            has_layers: False for a static student.
+        """
         found = [
             (encoded.answers_of(rows), self.run(encoder.pad(encoded, rows)))
-            for rows in served_by_length(encoded.lengths)
+            for rows in served_by_length(encoded.lengths, has_layers=has_layers)
         ]
         logits = np.empty((encoded.n_answers, found[0][1].shape[1]), np.float32)
         for places, values in found:

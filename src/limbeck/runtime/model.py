@@ -91,6 +91,7 @@ class Model:
         self.label_names: tuple[str, ...] = manifest.label_names
         self.threads = threads
         self.size_bytes: int = artifact.bytes_with(name)
+        self._has_layers = manifest.shape.get("layers") != 0
         self._path = artifact.path(name)
         rules = reading_rules(manifest.task, manifest.recipe.get("data", {}))
         self.encoder = TextEncoder(artifact.folder, max_tokens=manifest.max_tokens, rules=rules)
@@ -169,7 +170,7 @@ class Model:
             )
             truncated += [start + index for index in encoded.truncated]
             values = np.empty((encoded.n_answers, len(self.label_names)), dtype=np.float32)
-            for rows in served_by_length(encoded.lengths):
+            for rows in served_by_length(encoded.lengths, has_layers=self._has_layers):
                 values[encoded.answers_of(rows)] = self._engine.run(self.encoder.pad(encoded, rows))
             pieces.append(encoded.as_logits(values))
         return Logits(together(pieces) if pieces else self._no_logits(), tuple(truncated))
