@@ -45,6 +45,11 @@ def objective_of(
             these models do not have.
     """
     has_layers = layer_count(student) > 0
+    if not has_layers and TASKS[recipe.task].reads is not Reads.TEXT:
+        raise RecipeError(
+            f"The recipe's student is static, which answers once a text; the task {recipe.task!r} asks for more.",
+            hint='Set student.kind = "transformer".',
+        )
     weights = settled_weights(recipe.distill.weights, has_states=has_states, task=recipe.task, has_layers=has_layers)
     if not has_labels:
         weights["true_labels"] = 0.0
