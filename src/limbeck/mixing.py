@@ -199,23 +199,38 @@ def size_bounds(model: "PreTrainedModel", table: QuantizeTable, *, tokenizer_fol
         table: Scheme, and target if any.
         tokenizer_folder: Holds the tokenizer files, which count too.
     """
-    scheme = Scheme.parse(table.scheme)
-    kinds = {name: kind for name, kind, _ in weights_of(model)}
+    scheme, found = Scheme.parse(table.scheme), _most_found(model, table)
 
-    def size(bits_of: Mapping[str, int], ready: Preparation) -> int:
-        bits = {name: bits_of[kind] for name, kind in kinds.items() if bits_of.get(kind, FLOAT_BITS) != FLOAT_BITS}
-        weights = blank_weights(model, scheme=scheme, bits=bits, ready=ready)
+    def size(bits: Mapping[str, int], ready: Preparation) -> int:
+        weights = blank_weights(model, scheme=scheme, bits=_by_name(model, bits), ready=ready)
         return running_size(model, weights, tokenizer_folder=tokenizer_folder)
 
-    usual, found = _most(scheme), _most_found(model, table)
-    if table.target_size_mb is not None:
-        fewest = {kind: min(possible_bits(kind, scheme), default=usual[kind]) for kind in _most(scheme)}
-        least = size(fewest, Preparation())
-        return least, max(int(table.target_size_mb * _MEGABYTE), size(fewest, found))
-    least = size(usual, Preparation())
+    asked = _asked_bits(table)
+    least = size(asked, Preparation())
     if table.spare > 0:
-        return least, size(usual | {"linear": _spared_to(scheme)}, found)
-    return least, size(usual, found) if found != Preparation() else least
+        return least, size(asked | {"linear": _spared_to(scheme)}, found)
+    most = least if found == Preparation() else size(asked, found)
+    return least, most if table.target_size_mb is None else max(most, int(table.target_size_mb * _MEGABYTE))
+
+
+def blank_student(model: "PreTrainedModel", table: QuantizeTable) -> PackedWeights:
+    """The codes of a student as the recipe asks for them, all zero: what its graph looks like before it is trained."""
+    return blank_weights(model, scheme=Scheme.parse(table.scheme), bits=_by_name(model, _asked_bits(table)))
+
+
+def _asked_bits(table: QuantizeTable) -> dict[str, int]:
+    """Kind of weight -> its bits; the fewest that it may get where there is a target."""
+    scheme = Scheme.parse(table.scheme)
+    usual = _most(scheme)
+    if table.target_size_mb is None:
+        return usual
+    return {kind: min(possible_bits(kind, scheme), default=most) for kind, most in usual.items()}
+
+
+def _by_name(model: "PreTrainedModel", bits: Mapping[str, int]) -> dict[str, int]:
+    """Parameter name -> bits, of weights that get few."""
+    kinds = {name: kind for name, kind, _ in weights_of(model)}
+    return {name: bits[kind] for name, kind in kinds.items() if bits.get(kind, FLOAT_BITS) != FLOAT_BITS}
 
 
 def _most_found(model: "PreTrainedModel", table: QuantizeTable) -> Preparation:

@@ -11,7 +11,7 @@ extras.need("train", what="Compressing a teacher")
 
 from limbeck import data, heads, ladder, machine, places, report, shaping, student  # noqa: E402
 from limbeck.asking import TAUGHT_BY, ask  # noqa: E402
-from limbeck.distill import baseline_plan, learn, lessons_of  # noqa: E402
+from limbeck.distill import learn, lessons_of  # noqa: E402
 from limbeck.examples import Examples, Parts  # noqa: E402
 from limbeck.files import folder_written_whole, write_json, written_whole  # noqa: E402
 from limbeck.manifest import MANIFEST_FILE  # noqa: E402
@@ -22,13 +22,11 @@ from limbeck.quantizing import Ground  # noqa: E402
 from limbeck.recipe import Recipe  # noqa: E402
 from limbeck.records import NOT_JUDGED, RunRecord, TrainingRecord, Verdict  # noqa: E402
 from limbeck.run_folder import RunFolder, claimed  # noqa: E402
-from limbeck.starting import Inputs, read_inputs, start  # noqa: E402
+from limbeck.starting import Inputs, read_inputs, recipe_told, start  # noqa: E402
 from limbeck.tasks.regression import spread_of  # noqa: E402
 from limbeck.teacher import Teacher, TeacherSource  # noqa: E402
 from limbeck.units import values_of  # noqa: E402
 
-_NO_WEIGHT_CHANGES_BY = {"verify": True, "student": {"encoder", "config"}, "teacher": {"chat"}}
-"""Knobs that change no weight, or that are told by what stands where they point."""
 _TOLD_BY_CONTENT: Any = {
     "verify": True,
     "data": {"extra_texts"},
@@ -156,16 +154,16 @@ def walk(
             progress=progress,
         )
     baseline = None
-    has_labels = parts.train.labels is not None
-    alone = objective.alone(has_labels=has_labels)
-    if recipe.distill.baseline and alone is not None:
+    alone = shaping.baseline_of(recipe, parts.train, taught_by, objective, plan)
+    if alone is not None:
         with folder.stage("no-teacher baseline"):
-            read = (parts.train if has_labels else taught_by, None)
             baseline = learn(
                 shaped.build,
-                lessons_of(origin.encoder, read, (parts.validation, answers["validation"]), task=recipe.task),
-                objective=alone,
-                plan=baseline_plan(plan, has_labels=has_labels),
+                lessons_of(
+                    origin.encoder, (alone.texts, None), (parts.validation, answers["validation"]), task=recipe.task
+                ),
+                objective=alone.objective,
+                plan=alone.plan,
                 work=students,
                 progress=progress,
             )
@@ -192,7 +190,7 @@ def walk(
         cut=shaped.cut,
         data=_data_told(parts, inputs.extra),
         leaks=tuple(data.in_sentences(parts.leaks)),
-        recipe=_recipe_told(recipe, origin),
+        recipe=recipe_told(recipe, origin),
         labelling=replace(labelling, kept=kept),
         trainings=tuple(
             told
@@ -243,7 +241,7 @@ def finished(inputs: Inputs, folder: RunFolder, *, recipe: Recipe) -> Run | None
     if not (path.exists() and (folder.artifact / MANIFEST_FILE).exists()):
         return None
     told = json.loads(path.read_text(encoding="utf-8"))
-    if told["limbeck_version"] != _version() or told["recipe"] != _recipe_told(recipe, inputs.origin):
+    if told["limbeck_version"] != _version() or told["recipe"] != recipe_told(recipe, inputs.origin):
         return None
     return Run(folder.path, folder.artifact, folder.path / REPORT_FILE, RunRecord.from_json(told))
 
@@ -259,14 +257,6 @@ def identity_of(inputs: Inputs, recipe: Recipe) -> dict[str, Any]:
         "recipe": recipe.model_dump(mode="json", exclude=_TOLD_BY_CONTENT),
         "student's config": student.read_config(recipe.student.config) if recipe.student.config else None,
     }
-
-
-def _recipe_told(recipe: Recipe, origin: Origin) -> dict[str, Any]:
-    """The recipe as records have it that ship: no path of this machine stands in it."""
-    told = recipe.told()
-    if recipe.student.encoder is not None:
-        told["student"]["encoder"] = origin.told["name"]
-    return told
 
 
 def _named(parts: Parts, extra: Examples | None) -> dict[str, Examples]:

@@ -101,13 +101,11 @@ class Estimate:
         seconds: By the median round.
         low: By the quickest round.
         high: By the slowest round.
-        timed: What was timed, in words.
     """
 
     seconds: float
     low: float
     high: float
-    timed: str
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,7 @@ class Plan:
         shapes: The teacher (and encoder), then students from many layers to few.
         lengths: Of the given texts.
         parts: Part -> its texts.
-        trainings: "student", and "baseline" where there is one.
+        trainings: Stage that trains -> how long it is.
         times: Stage -> estimate, in the order of the walk; a stage that nobody could time is not there.
         disk: What -> bytes.
         notes: What else a reader should know, in sentences.
@@ -160,7 +158,7 @@ class Plan:
         low, middle, high = (
             sum(getattr(one, name) for one in self.times.values()) for name in ("low", "seconds", "high")
         )
-        return Estimate(middle, low, high, "all that was timed")
+        return Estimate(middle, low, high)
 
     @property
     def sentence(self) -> str:
@@ -170,12 +168,11 @@ class Plan:
         assert own.multiply_adds_per_thousand is not None
         assert reference.multiply_adds_per_thousand is not None
         work = own.multiply_adds_per_thousand / reference.multiply_adds_per_thousand
-        total = self.total
+        total, on_disk = self.total, sum(self.disk.values())
         return (
             f"A student of {wording.counted(own.layers or 0, 'layer')}: {wording.millions(own.parameters)} parameters, "
             f"{in_bytes(own.scheme_bytes)} as {self.scheme}, {wording.percent(work)} of the {reference.name}'s "
-            f"multiply-adds; about {wording.duration(total.seconds)} of work and "
-            f"{wording.size(sum(self.disk.values()))} of disk."
+            f"multiply-adds; about {wording.duration(total.seconds)} of work and {wording.size(on_disk)} of disk."
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -189,8 +186,11 @@ class Plan:
 
 
 def in_bytes(bounds: ByteBounds | None) -> str:
-    """Bytes in words, both bounds where they read differently: "18.1 MB", "18.1 MB to 18.2 MB"."""
+    """Bytes in words, both bounds where they read differently; the unit of the first only where it is another."""
     if bounds is None:
         return wording.NOTHING
     least, most = wording.size(bounds.least), wording.size(bounds.most)
-    return least if least == most else f"{least} to {most}"
+    if least == most:
+        return least
+    number, unit = least.split()
+    return f"{number if most.endswith(f' {unit}') else least}{wording.NOTHING}{most}"

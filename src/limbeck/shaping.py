@@ -15,6 +15,7 @@ from limbeck.distill import (
     LiveTeacher,
     Objective,
     TrainingPlan,
+    baseline_plan,
     distillation_plan,
     kept_and_computed,
     live_teacher,
@@ -82,6 +83,40 @@ class Shaped:
             return None
         layer = recipe.distill.relation_layer
         return live_teacher(self.origin.model, taken=self.pattern.layers, objective=objective, relation_layer=layer)
+
+
+@dataclass(frozen=True)
+class Alone:
+    """The same student without the teacher.
+
+    Args:
+        texts: What it learns from.
+        objective: What it is pulled to.
+        plan: How it is trained.
+    """
+
+    texts: Examples
+    objective: Objective
+    plan: TrainingPlan
+
+
+def baseline_of(
+    recipe: Recipe, train: Examples, taught_by: Examples, objective: Objective, plan: TrainingPlan
+) -> Alone | None:
+    """The no-teacher baseline: on labels, or, where vectors are asked for, on texts alone; None where there is none.
+
+    Args:
+        recipe: Whether it wants one.
+        train: The training texts that were given.
+        taught_by: All that the student learns from.
+        objective: What the student is pulled to.
+        plan: How it is trained.
+    """
+    has_labels = train.labels is not None
+    alone = objective.alone(has_labels=has_labels)
+    if not recipe.distill.baseline or alone is None:
+        return None
+    return Alone(train if has_labels else taught_by, alone, baseline_plan(plan, has_labels=has_labels))
 
 
 def sketched(origin: Origin, recipe: Recipe) -> Shaped:

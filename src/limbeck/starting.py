@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 from limbeck import data, mixing, shaping, student, teacher
 from limbeck.asking import TAUGHT_BY, made_up, refuse_made_up
@@ -95,11 +96,13 @@ class Start:
         objective: What the student is pulled to.
         origin: What it starts from, its vocabulary trimmed where the recipe says so.
         wanted: Part -> its texts that the teacher answers; under `TAUGHT_BY` those to learn from, made-up ones last.
+        n_made_up: How many of these are made up.
     """
 
     objective: Objective
     origin: Origin
     wanted: Mapping[str, Examples]
+    n_made_up: int
 
     @property
     def taught_by(self) -> Examples:
@@ -125,11 +128,20 @@ def start(inputs: Inputs, recipe: Recipe, *, work: Path, progress: Progress = SI
     masked = None
     if inputs.masker is not None:
         masked = partial(masked_texts, inputs.masker, parts.train, seed=recipe.seed, work=work, progress=progress)
-    taught_by = given.joined(made_up(inputs.master, parts, recipe, masked=masked, progress=progress))
+    more = made_up(inputs.master, parts, recipe, masked=masked, progress=progress)
+    taught_by = given.joined(more)
     origin = student.trimmed(inputs.origin, recipe.student, corpus=taught_by, work=work, progress=progress)
     _refuse_impossible(origin, recipe)
     wanted = {TAUGHT_BY: taught_by, "validation": parts.validation, "held_out": parts.held_out}
-    return Start(objective, origin, wanted)
+    return Start(objective, origin, wanted, len(more))
+
+
+def recipe_told(recipe: Recipe, origin: Origin) -> dict[str, Any]:
+    """The recipe as records have it that ship: no path of this machine stands in it."""
+    told = recipe.told()
+    if recipe.student.encoder is not None:
+        told["student"]["encoder"] = origin.told["name"]
+    return told
 
 
 def _refuse_impossible(origin: Origin, recipe: Recipe) -> None:

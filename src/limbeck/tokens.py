@@ -62,6 +62,12 @@ class EncodedTexts:
         return [len(ids) for ids in self.ids]
 
     @property
+    def text_lengths(self) -> list[int]:
+        """Tokens of each text, in all of its rows."""
+        found: list[int] = np.bincount(self.owners, weights=self.lengths, minlength=self.n_texts).astype(int).tolist()
+        return found
+
+    @property
     def n_texts(self) -> int:
         """How many texts were read."""
         return len(self.ids) if self.reading is None else len(self.reading.units)

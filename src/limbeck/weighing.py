@@ -1,5 +1,6 @@
-"""What models weigh before they are trained: built as the walk builds them, their graphs measured without a file."""
+"""What models weigh before they are trained: each is built as the walk builds it, and its graph measured unwritten."""
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,12 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from limbeck import mixing, shaping, student
+from limbeck.errors import SchemeError
 from limbeck.export import multiply_adds, running_size
 from limbeck.families import layer_count
 from limbeck.origin import Origin
 from limbeck.plan_record import ENCODER_SHAPE, STUDENT_SHAPE, TEACHER_SHAPE, ByteBounds, PlannedShape
 from limbeck.progress import SILENT, Progress
+from limbeck.quantization import refuse_unfit
 from limbeck.recipe import QuantizeTable, Recipe
+from limbeck.scheme import Scheme
 from limbeck.student_table import StudentTable
 from limbeck.teacher import Teacher
 
@@ -55,7 +59,6 @@ def weigh(
 
     Raises:
         RecipeError: More layers than there are.
-        SchemeError: The scheme does not fit.
     """
     tables, n_own = _tables(layers, recipe, origin)
     whole = origin.whole or origin
@@ -96,6 +99,10 @@ def _weighed(
     is_recipes: bool = False,
 ) -> PlannedShape:
     shape, work = student.shape_of(model), multiply_adds(model)
+    bounds = None
+    with contextlib.suppress(SchemeError):  # groups that fit a narrower student need not fit its teacher
+        refuse_unfit(model, scheme=Scheme.parse(table.scheme))
+        bounds = ByteBounds(*mixing.size_bounds(model, table, tokenizer_folder=tokenizer_folder))
     return PlannedShape(
         name=name,
         layers=shape.layers,
@@ -103,7 +110,7 @@ def _weighed(
         vocabulary=shape.vocabulary,
         parameters=shape.parameters,
         float_bytes=running_size(model, None, tokenizer_folder=tokenizer_folder),
-        scheme_bytes=ByteBounds(*mixing.size_bounds(model, table, tokenizer_folder=tokenizer_folder)),
+        scheme_bytes=bounds,
         multiply_adds=work.of([median_of(lengths)]),
         multiply_adds_per_thousand=round(1000 * work.of(lengths) / len(lengths)),
         is_recipes=is_recipes,

@@ -23,6 +23,7 @@ TORCH_ROOMS = frozenset(
         "packaging",
         "estimating",
         "pipeline",
+        "planning",
         "quantizing",
         "shaping",
         "starting",

@@ -23,6 +23,7 @@ _RECIPE_FLAGS = {"allow_extra_args": True, "ignore_unknown_options": True}
 app.command("demo", context_settings=_RECIPE_FLAGS)(commands.demo)
 app.command("teach", context_settings=_RECIPE_FLAGS)(commands.teach)
 app.command("compress", context_settings=_RECIPE_FLAGS)(commands.compress)
+app.command("plan", context_settings=_RECIPE_FLAGS)(commands.plan)
 app.command("sweep", context_settings=_RECIPE_FLAGS)(commands.sweep)
 app.command("verify", context_settings=_RECIPE_FLAGS)(commands.verify)
 app.command("predict")(commands.predict)

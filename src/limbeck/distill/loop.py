@@ -280,6 +280,12 @@ class _Training:
         )
 
 
+def count_trained(model: "PreTrainedModel", plan: TrainingPlan) -> int:
+    """Parameters that a training by this plan changes; the model is told which they are."""
+    _set_trainable(model, train_embeddings=plan.train_embeddings, frozen_layers=plan.frozen_layers)
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
 def forget(work: Path, name: str) -> None:
     """Remove the checkpoint of a training whose result was stored."""
     (work / f"{name}-{checkpoint.CHECKPOINT_FILE}").unlink(missing_ok=True)
