@@ -15,8 +15,9 @@ from asked_and_told import flags, origin, run_limbeck, tell
 
 from limbeck import wording
 from limbeck.records import ModelScores, RunRecord, Score
+from limbeck.tasks import TASKS
 
-MEASURES = ("accuracy", "retention", "agreement")
+MEASURES = ("score", "retention", "agreement")
 
 
 def main() -> None:
@@ -43,16 +44,16 @@ def _page(records: list[RunRecord], *, name: str, seeds: list[int], command: str
     first = records[0]
     introduction = (
         f"{wording.count(first.verdict.n_held_out)} held-out texts, seeds {', '.join(map(str, seeds))}; teacher of "
-        f"{first.shapes['teacher']['layers']} layers, students of {first.shapes['student']['layers']}, scheme "
-        f"{first.quantization.scheme}. Each cell: mean of the seeds, then each seed with its 95 % interval on the "
-        "held-out texts (Wilson for accuracy and agreement, paired percentile bootstrap for retention)."
+        f"{first.shapes['teacher']['layers']} layers, students of {first.shapes['student']['layers'] or 'none'}, "
+        f"scheme {first.quantization.scheme}. Each cell: mean of the seeds, then each seed with its 95 % interval on the "
+        "held-out texts (Wilson for shares of texts, paired percentile bootstrap for retention)."
     )
     lines = [
         f"# {name}: how well the artifact answers as its teacher does",
         "",
         introduction,
         "",
-        "| model | accuracy | retention | agreement | size |",
+        f"| model | {TASKS[first.verdict.task].score.name} | retention | agreement | size |",
         "|---|---|---|---|---|",
     ]
     for index, model in enumerate(first.verdict.models):
