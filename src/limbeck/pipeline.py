@@ -136,7 +136,7 @@ def walk(
         asked, answers, labelling = ask(master, wanted, settings=recipe.teacher, root=root, progress=progress)
     taught_by, parts = asked[TAUGHT_BY], replace(parts, validation=asked["validation"], held_out=asked["held_out"])
     with folder.stage("distillation"):
-        shaped = shaping.shape(origin, parts.train, recipe, work=students, progress=progress)
+        shaped = shaping.shape(origin, inputs.given, recipe, work=students, progress=progress)
         plan = shaped.plan(recipe, n_texts=len(taught_by))
         objective = replace(objective, spread=spread_of(answers[TAUGHT_BY].logits))
         lessons = lessons_of(
