@@ -48,9 +48,9 @@ def _page(records: list[RunRecord], *, name: str, seeds: list[int], command: str
     task = TASKS[first.verdict.task]
     introduction = (
         f"{wording.count(first.verdict.n_held_out)} held-out texts, seeds {', '.join(map(str, seeds))}; teacher of "
-        f"{first.shapes['teacher']['layers']} layers, students of {first.shapes['student']['layers']}, scheme "
-        f"{first.quantization.scheme}. Each cell: mean of the seeds, then each seed with its 95 % interval on the "
-        "held-out texts (Wilson for shares, percentile bootstrap for all else, paired for retention)."
+        f"{first.shapes['teacher']['layers']} layers, students of {first.shapes['student']['layers'] or 'none'}, "
+        f"scheme {first.quantization.scheme}. Each cell: mean of the seeds, then each seed with its 95 % interval on "
+        "the held-out texts (Wilson for shares, percentile bootstrap for all else, paired for retention)."
     )
     lines = [
         f"# {name}: how well the artifact answers as its teacher does",

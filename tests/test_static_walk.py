@@ -1,6 +1,7 @@
 """The whole walk with a static student: what it leaves, killed or not, and what it refuses."""
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,13 @@ import limbeck
 from limbeck.artifact import open_artifact
 from limbeck.errors import RecipeError
 from limbeck.pipeline import Run, compress
-from limbeck.recipe import Recipe
+from limbeck.recipe import Recipe, TeacherTable
 from limbeck.runtime.inspection import describe_path
 from limbeck.sweeping import sweep
-from small_run import SETTINGS, SmallRun, labelled_rows
+from limbeck.teacher import load_teacher
+from small_run import SETTINGS, SmallRun, labelled_rows, write_rows
+from tiny import WORDS
+from tiny_embedder import write_embedder
 from watching import Events, Interrupted
 
 STATIC = {"kind": "static", "table_size": 32, "ngram_rows": 256}
@@ -129,3 +133,25 @@ def test_a_sweep_calls_it_static(walked: SmallRun, made: Run, tmp_path: Path) ->
         sweep(
             walked.teacher, walked.data, out=tmp_path / "t", recipe=_recipe(), schemes=["w8a8e8"], layers=[2], **given
         )
+
+
+def test_vectors_are_learned_too(tmp_path: Path) -> None:
+    """A failure would leave embeddings out, or ship vectors of another length than the teacher's."""
+    write_embedder(tmp_path)
+    draw = random.Random(0)
+    texts = [" ".join(draw.choices(WORDS, k=draw.randint(3, 9))) for _ in range(600)]
+    write_rows(tmp_path / "texts.jsonl", [{"text": text} for text in texts])
+    recipe = _recipe(data={"held_out_share": 0.3}, verify=SETTINGS["verify"] | {"tolerances": {"min_agreement": 0.5}})
+    out, given = tmp_path / "run", {"signals": tmp_path / "signals", "progress": Events()}
+    run = compress(tmp_path / "model", tmp_path / "texts.jsonl", out=out, recipe=recipe, **given)
+    teacher = load_teacher(tmp_path / "model", settings=TeacherTable(), max_tokens=48, work=tmp_path)
+    unread = [" ".join(draw.choices(WORDS, k=6)) for _ in range(50)]
+    vectors, wanted = limbeck.load(run.artifact).logits(unread).values, teacher.logits(unread)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert vectors.shape == wanted.shape
+    mean = wanted.mean(axis=0) / np.linalg.norm(wanted.mean(axis=0))
+    assert np.sum(vectors * wanted, axis=1).mean() > 0.5 + 0.5 * (wanted @ mean).mean()  # far nearer than their centre
+    card = (run.artifact / "README.md").read_text(encoding="utf-8")
+    assert "sentence_embedding" in card
+    assert "SentenceTransformer" not in card  # which knows no such model
+    assert not (run.artifact / "modules.json").exists()

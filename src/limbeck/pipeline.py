@@ -135,7 +135,7 @@ def walk(
         asked, answers, labelling = ask(master, wanted, recipe, root=root, progress=progress)
     taught_by, parts = asked[TAUGHT_BY], replace(parts, validation=asked["validation"], held_out=asked["held_out"])
     with folder.stage("distillation"):
-        shaped = shaping.shape(origin, parts.train, recipe, work=students, progress=progress)
+        shaped = shaping.shape(origin, inputs.given, recipe, work=students, progress=progress)
         lessons = lessons_of(
             origin.encoder,
             (taught_by, answers[TAUGHT_BY]),

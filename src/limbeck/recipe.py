@@ -99,7 +99,7 @@ class DistillTable(Table):
     learning_rate: float | None = Field(
         None,
         gt=0,
-        description="Peak. Default: 2.5e-4 at a hidden size of 384, in inverse proportion; 2e-3 for static students.",
+        description="Peak. Default: 2.5e-4 at a hidden size of 384, in inverse proportion; 5e-3 for static students.",
     )
     batch_size: int | None = Field(None, ge=1, description="Texts a step. Default: 64; 512 for static students.")
     temperature: float = Field(4.0, gt=0, description="T of the softened distributions.")

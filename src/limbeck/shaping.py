@@ -139,7 +139,8 @@ def shape(origin: Origin, train: Examples, recipe: Recipe, *, work: Path, progre
 
     Args:
         origin: What the student starts from.
-        train: Training texts, of which at most 512, evenly spread, are measured on.
+        train: Texts to learn from, of which at most 512, evenly spread, are measured on; a static student knows the
+            runs of tokens that all of them hold.
         recipe: Its table student, and the seed.
         work: Keeps what was measured, so that a killed run goes on.
         progress: Told of each measurement.

@@ -39,6 +39,11 @@ class Inputs:
     extra: Examples | None = None
     masker: Masker | None = None
 
+    @property
+    def given(self) -> Examples:
+        """The texts to learn from that nobody made up."""
+        return self.parts.train if self.extra is None else self.parts.train.joined(self.extra)
+
 
 def read_inputs(
     teacher_source: TeacherSource, data_source: str | Path, *, recipe: Recipe, work: Path, progress: Progress = SILENT
@@ -124,12 +129,11 @@ def start(inputs: Inputs, recipe: Recipe, *, work: Path, progress: Progress = SI
     """
     parts = inputs.parts
     objective = shaping.planned_objective(inputs.origin, parts.train, recipe)
-    given = parts.train if inputs.extra is None else parts.train.joined(inputs.extra)
     masked = None
     if inputs.masker is not None:
         masked = partial(masked_texts, inputs.masker, parts.train, seed=recipe.seed, work=work, progress=progress)
     more = made_up(inputs.master, parts, recipe, masked=masked, progress=progress)
-    taught_by = given.joined(more)
+    taught_by = inputs.given.joined(more)
     origin = student.trimmed(inputs.origin, recipe.student, corpus=taught_by, work=work, progress=progress)
     _refuse_impossible(origin, recipe)
     wanted = {TAUGHT_BY: taught_by, "validation": parts.validation, "held_out": parts.held_out}

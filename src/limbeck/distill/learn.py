@@ -24,7 +24,7 @@ _FEWEST_EPOCHS, _MOST_EPOCHS, _USUAL_STEPS = 1, 60, 1500
 _ROUNDING_SHARE = 0.4
 """Of the student's peak learning rate, while it learns to live with rounded weights."""
 _TEACHING_RATE, _DISTILLING_RATE, _RATES_HOLD_AT = 1e-4, 2.5e-4, 384
-_STATIC_RATE, _STATIC_STEPS = 2e-3, 1000
+_STATIC_RATE, _STATIC_STEPS = 5e-3, 1000
 _BATCH_TEXTS, _STATIC_BATCH_TEXTS = 64, 512
 
 
