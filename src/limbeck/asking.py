@@ -10,6 +10,7 @@ from limbeck.progress import SILENT, Progress
 from limbeck.recipe import Recipe, TeacherTable
 from limbeck.records import LabellingRecord
 from limbeck.signals import Signals
+from limbeck.tasks import TASKS
 from limbeck.teacher.answering import Teacher
 
 TAUGHT_BY = "training texts"
@@ -42,7 +43,13 @@ def made_up(master: Teacher, parts: Parts, recipe: Recipe, *, progress: Progress
     elif share is None:
         share = max(_FEWEST_MADE_UP, min(_MOST_MADE_UP, _USUAL_TEXTS / n_train))
     unread = {*parts.validation.content_fingerprints, *parts.held_out.content_fingerprints}
-    return data.augmented(parts.train, n=round(share * n_train), seed=recipe.seed, avoid=unread)
+    return data.augmented(
+        parts.train,
+        n=round(share * n_train),
+        seed=recipe.seed,
+        avoid=unread,
+        keeps_first=TASKS[recipe.task].groups_rows,
+    )
 
 
 def ask(

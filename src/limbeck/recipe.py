@@ -187,7 +187,7 @@ class Recipe(Table):
     """A whole run."""
 
     seed: int = Field(0, ge=0, lt=2**31)
-    task: Literal["auto", "classification", "multi-label", "regression", "embeddings"] = Field(
+    task: Literal["auto", "classification", "multi-label", "regression", "reranking", "embeddings"] = Field(
         "auto", description="What texts are asked. auto: what the teacher was made for."
     )
     data: DataTable = DataTable()

@@ -89,7 +89,7 @@ def teach(
             encoder_source, settings=recipe.teacher, max_tokens=recipe.data.max_tokens, work=folder.work
         )
         folder.settle(_identity(encoder, parts, recipe))
-        scale = _Scale.of(parts.train)
+        scale = _Scale.of(parts.train) if recipe.task == "regression" else _Scale()
         with folder.stage("teaching"):
             learned = learn(
                 lambda: _with_new_head(encoder, parts, recipe),

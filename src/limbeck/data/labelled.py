@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limbeck.data.labels import match, names_in_data
+from limbeck.data.queries import refuse_single_texts
 from limbeck.data.tables import RawLabel, Table, Tables
 from limbeck.examples import Examples
 from limbeck.progress import SILENT, Progress
@@ -21,10 +22,12 @@ class GivenExamples:
     Args:
         source: The file, folder or data set, as it was named.
         parts: "all", or "train" with "validation" and "held_out" where the source has them.
+        by_query: Whether rows of one first text stay together; see `Task.groups_rows`.
     """
 
     source: str
     parts: Mapping[str, Examples]
+    by_query: bool = False
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -42,8 +45,11 @@ def to_examples(tables: Tables, label_names: Sequence[str] | None, *, progress: 
 
     Raises:
         LabelError: The teacher does not know a label; or, without a teacher, no labels or only one.
+        DataError: Single texts, where the task takes pairs only.
     """
     task = tables.task
+    for table in tables.parts.values():
+        refuse_single_texts(table.text_pairs, task, source=tables.source)
     if task.label_kind is LabelKind.NUMBER:
         names: tuple[str, ...] = tuple(label_names or (NUMBER,))
         indices: Mapping[RawLabel, int] = {}
@@ -56,6 +62,7 @@ def to_examples(tables: Tables, label_names: Sequence[str] | None, *, progress: 
             part: Examples(table.texts, table.text_pairs, _labels(table, indices, task, n_labels=len(names)), names)
             for part, table in tables.parts.items()
         },
+        by_query=task.groups_rows,
     )
 
 

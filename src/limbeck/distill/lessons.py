@@ -9,6 +9,7 @@ from limbeck.distill.inner import Inner
 from limbeck.distill.live_teacher import LiveTeacher
 from limbeck.examples import Examples
 from limbeck.signals import Signals
+from limbeck.tasks import TASKS, Task
 from limbeck.tokens import EncodedTexts, TextEncoder
 
 
@@ -21,6 +22,7 @@ class Targets:
         teacher_hidden: (n, hidden) float16, the first token's state after the teacher's last layer.
         labels: (n,) int64 of classes, (n, labels) int8 of 0 and 1, or (n,) float64 numbers; `UNLABELLED` where nobody
             labelled a text.
+        groups: (n,) int64, the query that each pair belongs to; None for single texts.
         inner: What the teacher computed on the way, made batch by batch.
         mask: (n, tokens) of the batch, where `inner` is.
     """
@@ -28,8 +30,13 @@ class Targets:
     teacher_logits: Tensor | None
     teacher_hidden: Tensor | None
     labels: Tensor | None
+    groups: Tensor | None = None
     inner: Inner | None = None
     mask: Tensor | None = None
+
+    def asked(self, task: str) -> Task:
+        """The task by its name, ready to be measured on these texts."""
+        return TASKS[task] if self.groups is None else TASKS[task].within(self.groups.numpy())
 
     def take(self, indices: Tensor, *, device: torch.device) -> "Targets":
         """The targets at `indices`, on a device."""
@@ -37,7 +44,9 @@ class Targets:
         def picked(tensor: Tensor | None) -> Tensor | None:
             return None if tensor is None else tensor[indices].to(device, non_blocking=True)
 
-        return Targets(picked(self.teacher_logits), picked(self.teacher_hidden), picked(self.labels))
+        return Targets(
+            picked(self.teacher_logits), picked(self.teacher_hidden), picked(self.labels), picked(self.groups)
+        )
 
 
 @dataclass(frozen=True)
@@ -59,4 +68,5 @@ def targets_of(examples: Examples, signals: Signals | None) -> Targets:
         teacher_logits=None if signals is None else torch.from_numpy(signals.logits),
         teacher_hidden=None if hidden is None else torch.from_numpy(hidden),
         labels=None if examples.labels is None else torch.from_numpy(examples.labels),
+        groups=None if examples.text_pairs is None else torch.from_numpy(examples.groups),
     )

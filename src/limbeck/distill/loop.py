@@ -131,6 +131,8 @@ class _Training:
         self.optimizer = optimizer
         self.model, self.stepper = self.accelerator.prepare(student, optimizer)
         self.state = checkpoint.load(self.path, self.weights, optimizer) if self.path.exists() else TrainingState()
+        groups = lessons.train_targets.groups
+        self.groups = groups.numpy() if groups is not None and TASKS[objective.task].groups_rows else None
         self.steps_per_epoch = -(-len(lessons.train.ids) // plan.batch_size)
 
     def run(self, progress: Progress) -> TrainingRecord:
@@ -162,6 +164,7 @@ class _Training:
                 self.lessons.train.lengths,
                 batch_size=self.plan.batch_size,
                 generator=np.random.default_rng([self.plan.seed, epoch]),
+                groups=self.groups,
             )
             for batch in batches[self.state.step - epoch * self.steps_per_epoch :]:
                 if self.state.step == self.plan.steps:
@@ -197,7 +200,7 @@ class _Training:
         state, plan = self.state, self.plan
         wanted = self.lessons.validation_targets
         logits = self._answer(self.lessons.validation)
-        task, answers = TASKS[self.objective.task], logits.numpy()
+        task, answers = wanted.asked(self.objective.task), logits.numpy()
         agreement = score = None
         if wanted.teacher_logits is not None:
             agreement = _defined(task.agreement_of(answers, wanted.teacher_logits.numpy()).value)
@@ -220,7 +223,7 @@ class _Training:
             assert wanted.teacher_logits is not None
             return float(objective.towards_teacher(logits, wanted.teacher_logits, temperature=1.0))
         assert wanted.labels is not None
-        return float(objective.towards_labels(logits, wanted.labels))
+        return float(objective.towards_labels(logits, wanted.labels, wanted.groups))
 
     def _answer(self, encoded: EncodedTexts) -> torch.Tensor:
         """(n, classes) float32 logits, on the processor."""

@@ -8,7 +8,7 @@ def summed_divergence(before: Tensor, after: Tensor, *, task: str, spread: float
     """Sum over texts of KL(before || after), in nats, by what a model's head gives.
 
     One label a text: between softmax distributions. Several: between the yes-or-no distributions of each label, summed.
-    A number: between normal distributions about it that scatter as the numbers of all texts do, (a - b)^2 / (2 s^2).
+    A number or a score: between normal distributions about it that scatter as those of all texts, (a - b)^2 / (2 s^2).
     A vector: the same, the mean over its numbers.
 
     Args:
@@ -18,7 +18,7 @@ def summed_divergence(before: Tensor, after: Tensor, *, task: str, spread: float
         spread: Standard deviation s of the numbers over all texts; read for numbers and vectors.
     """
     before, after = before.double(), after.double()
-    if task == "regression":
+    if task in {"regression", "reranking"}:
         return float((before - after).square().sum() / (2 * spread**2))
     if task == "embeddings":
         return float((before - after).square().sum() / (2 * spread**2 * before.shape[-1]))

@@ -19,6 +19,9 @@ class Use:
         limit: What a user must know.
         output: The graph's.
         pipeline: What transformers.js calls the task.
+        call: What an example iterates over.
+        given: What an example gives the tokenizer.
+        reader: The library and the class that read the float32 student.
     """
 
     kind: str
@@ -27,6 +30,9 @@ class Use:
     limit: str
     output: str = "logits"
     pipeline: str = "text-classification"
+    call: str = 'model(["a first text", "a second text"])'
+    given: str = '"a text"'
+    reader: tuple[str, str] = ("Transformers", "AutoModelForSequenceClassification")
 
     @property
     def needs_labels(self) -> bool:
@@ -60,5 +66,16 @@ USES = {
         "Its vectors are near its teacher's, but not the same: an index must be made anew with them.",
         output="sentence_embedding",
         pipeline="feature-extraction",
+        reader=("sentence-transformers", "SentenceTransformer"),
+    ),
+    "reranking": Use(
+        "A reranker",
+        "answer.score, answer.text",
+        ("print(float(logits[0, -1] - (logits[0, 0] if logits.shape[1] == 2 else 0)))",),
+        "Its scores put the passages of one query in order; scores of different queries say nothing about each other.",
+        pipeline="",
+        call='model.rank("a query", ["a passage", "another passage"])',
+        given='"a query", "a passage"',
+        reader=("sentence-transformers", "CrossEncoder"),
     ),
 }

@@ -4,8 +4,11 @@ from limbeck.tasks.classification import Classification
 from limbeck.tasks.embeddings import Embeddings
 from limbeck.tasks.multi_label import MultiLabel
 from limbeck.tasks.regression import Regression
+from limbeck.tasks.reranking import Reranking
 from limbeck.tasks.task import Answer, LabelKind, MeasureWords, Task
 
-TASKS: dict[str, Task] = {task.name: task for task in (Classification(), MultiLabel(), Regression(), Embeddings())}
+TASKS: dict[str, Task] = {
+    task.name: task for task in (Classification(), MultiLabel(), Regression(), Reranking(), Embeddings())
+}
 
 __all__ = ["TASKS", "Answer", "LabelKind", "MeasureWords", "Task"]

@@ -19,6 +19,7 @@ from limbeck.signals import SignalStore
 from limbeck.tasks.regression import NUMBER
 from limbeck.teacher import folder as folders
 from limbeck.teacher.answering import Labelled, MadeUpTexts, TimedAnswers, key_of_answers
+from limbeck.teacher.cross_encoder import activation_of
 from limbeck.teacher.pieces import Answering, ask_in_pieces
 from limbeck.tokens import TOKENIZER_FILE, TextEncoder
 
@@ -121,7 +122,8 @@ def graph_teacher(source: str | Path, *, labels: Sequence[str], max_tokens: int,
             hint="Copy it from the model that the graph was exported from.",
         )
     config = folders.read_config(folder) if (folder / "config.json").exists() else {}
-    task = folders.settled_task(config, name=str(source), asked=task)
+    ranks = activation_of(folder, config) is not None
+    task = folders.settled_task(config, name=str(source), asked=task, ranks=ranks)
     try:
         encoder = TextEncoder(folder, max_tokens=min(max_tokens, folders.token_limit(config)))
         n_classes = Engine(path, threads=1).n_classes
@@ -131,8 +133,9 @@ def graph_teacher(source: str | Path, *, labels: Sequence[str], max_tokens: int,
         ) from None
     named = config.get("id2label")
     own = tuple(str(named[key]) for key in sorted(named, key=int)) if isinstance(named, dict) else ()
-    names = (NUMBER,) if task == "regression" else tuple(labels) or own
-    if (len(names) < 2 and task != "regression") or n_classes not in {None, len(names)}:
+    is_number = task == "regression" or (task == "reranking" and len(own) < 2)
+    names = (NUMBER,) if is_number else tuple(labels) or own
+    if (len(names) < 2 and not is_number) or n_classes not in {None, len(names)}:
         counted = "an unknown number of" if n_classes is None else n_classes
         raise LabelError(
             f"{path} answers with {counted} classes, and {len(names)} are named ({', '.join(names[:20]) or 'none'}).",

@@ -22,6 +22,7 @@ from limbeck.tasks.embeddings import dimensions
 from limbeck.tasks.regression import NUMBER
 from limbeck.teacher import folder as folders
 from limbeck.teacher.answering import Labelled, MadeUpTexts, TimedAnswers
+from limbeck.teacher.cross_encoder import activation_of
 from limbeck.tokens import TOKENIZER_FILE, TextEncoder, TokenBatch
 
 if TYPE_CHECKING:
@@ -164,10 +165,14 @@ def load_teacher(
     folder = folders.transformer_folder(whole)
     config = folders.read_config(folder)
     may_run_code = folders.refuse_unsafe(folder, config, name=name, allow_code=settings.allow_code)
-    task = folders.task_of(config, name=name, asked=task, is_listed=(whole / MODULES_FILE).exists())
+    is_listed = (whole / MODULES_FILE).exists()
+    activation = activation_of(whole, config)
+    task = folders.task_of(config, name=name, asked=task, is_listed=is_listed, ranks=activation is not None)
     pooling = _pooling(whole, settings, name=name) if task == "embeddings" else None
 
     model = load_model(folder, pooling=pooling, trust_code=may_run_code)
+    if task == "reranking":
+        heads.as_reranker(model.config, *([] if activation is None else [activation]))
     tokenizer_folder = ready_tokenizer(folder, work=work)
     limits = [max_tokens, folders.token_limit(model.config.to_dict())]
     if pooling is not None:
@@ -205,7 +210,7 @@ def _label_names(model: "PreTrainedModel", task: str) -> tuple[str, ...]:
     if task == "embeddings":
         return dimensions(heads.n_outputs(model))
     names = {int(index): str(label) for index, label in (model.config.id2label or {}).items()}
-    return (NUMBER,) if task == "regression" else tuple(names[index] for index in range(len(names)))
+    return (NUMBER,) if len(names) == 1 else tuple(names[index] for index in range(len(names)))
 
 
 def load_model(

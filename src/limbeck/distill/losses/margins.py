@@ -1,5 +1,6 @@
 """Margins: by how much the student's reranker prefers one passage to another is pulled to the teacher's margin."""
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -36,3 +37,31 @@ def margin_loss(
         )
     own, wanted = (better.float() - worse.float() for better, worse in (scores[:2], scores[2:]))
     return functional.mse_loss(own, wanted)
+
+
+def margins_within(student: Tensor, teacher: Tensor, groups: Tensor, *, spread: float) -> Tensor:
+    """`margin_loss` over all pairs of passages in a batch that share a query, in units of what scores scatter by.
+
+    Hofstätter et al. draw triples of a query, a relevant passage and another one. Here every two passages of a query
+    that stand in the batch make a pair, labelled or not: more margins from the same answers of both models.
+
+    Args:
+        student: (batch,) the student's scores, any float dtype.
+        teacher: (batch,) the teacher's.
+        groups: (batch,) the number of each row's query.
+        spread: Standard deviation of the teacher's scores, above 0.
+
+    Returns: Scalar, without unit, never negative; 0 for a batch in which no two rows share a query.
+
+    Raises:
+        ShapeError: The three are not of one length.
+    """
+    if groups.shape != student.shape:
+        raise ShapeError(
+            f"Queries are {tuple(groups.shape)}, scores {tuple(student.shape)}.", hint="Give one query for each score."
+        )
+    better, worse = torch.triu(groups[:, None] == groups[None, :], diagonal=1).nonzero(as_tuple=True)
+    if not len(better):
+        return 0.0 * student.float().sum()
+    loss = margin_loss(student[better], student[worse], teacher_better=teacher[better], teacher_worse=teacher[worse])
+    return loss / spread**2
