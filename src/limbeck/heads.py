@@ -8,6 +8,7 @@ import inspect
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from limbeck import cross_encoder
 from limbeck.pooling import Pooling
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ PROBLEM_TYPES = {
     "reranking": "regression",
 }
 """As transformers writes tasks into config.json."""
-RERANKER_FIELD = "sentence_transformers"
-"""Where config.json says that a model is a CrossEncoder, with the activation that it puts behind its logits."""
-_NO_ACTIVATION = "torch.nn.modules.linear.Identity"
 _POOLING_FIELD = "sentence_pooling"
 
 
@@ -45,7 +43,7 @@ def task_of(model: "PreTrainedModel") -> str:
     if head_of(model) == VECTOR:
         return "embeddings"
     if n_outputs(model) == 1:
-        return "reranking" if hasattr(model.config, RERANKER_FIELD) else "regression"
+        return "reranking" if hasattr(model.config, cross_encoder.FIELD) else "regression"
     return next((task for task, name in PROBLEM_TYPES.items() if name == model.config.problem_type), "classification")
 
 
@@ -72,22 +70,22 @@ def with_pooling(config: "PreTrainedConfig", pooling: Pooling) -> "PreTrainedCon
     return config
 
 
-def as_reranker(config: "PreTrainedConfig", activation: str = _NO_ACTIVATION) -> "PreTrainedConfig":
+def as_reranker(config: "PreTrainedConfig", activation: str = cross_encoder.NO_ACTIVATION) -> "PreTrainedConfig":
     """The config of a model that sentence-transformers opens as a CrossEncoder.
 
     Args:
         config: Of a classifier.
         activation: What that puts behind the logits, by the name of a class; no order depends on it.
     """
-    if not hasattr(config, RERANKER_FIELD):
-        setattr(config, RERANKER_FIELD, {"activation_fn": activation})
+    if not hasattr(config, cross_encoder.FIELD):
+        setattr(config, cross_encoder.FIELD, {"activation_fn": activation})
     return config
 
 
 def carried(config: "PreTrainedConfig") -> dict[str, Any]:
     """What a config of another shape must say too, so that its model answers in the same way."""
     found = {"id2label": config.id2label, "label2id": config.label2id, "problem_type": config.problem_type}
-    own = (_POOLING_FIELD, RERANKER_FIELD)
+    own = (_POOLING_FIELD, cross_encoder.FIELD)
     return found | {field: getattr(config, field) for field in own if hasattr(config, field)}
 
 

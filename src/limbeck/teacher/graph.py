@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limbeck import artifact, batching, files, fingerprint, machine, runtime
+from limbeck.cross_encoder import activation_of
 from limbeck.errors import ArtifactError, LabelError, TeacherError
 from limbeck.examples import Examples
 from limbeck.manifest import FLOAT_MODEL_FILE
@@ -19,7 +20,6 @@ from limbeck.signals import SignalStore
 from limbeck.tasks.regression import NUMBER
 from limbeck.teacher import folder as folders
 from limbeck.teacher.answering import Labelled, MadeUpTexts, TimedAnswers, key_of_answers
-from limbeck.teacher.cross_encoder import activation_of
 from limbeck.teacher.pieces import Answering, ask_in_pieces
 from limbeck.tokens import TOKENIZER_FILE, TextEncoder
 

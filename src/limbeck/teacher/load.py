@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from limbeck import batching, files, fingerprint, heads
+from limbeck.cross_encoder import activation_of
 from limbeck.errors import TeacherError
 from limbeck.examples import Examples
 from limbeck.pooling import MODULES_FILE, Pooling, read_pooling, sequence_limit
@@ -22,7 +23,6 @@ from limbeck.tasks.embeddings import dimensions
 from limbeck.tasks.regression import NUMBER
 from limbeck.teacher import folder as folders
 from limbeck.teacher.answering import Labelled, MadeUpTexts, TimedAnswers
-from limbeck.teacher.cross_encoder import activation_of
 from limbeck.tokens import TOKENIZER_FILE, TextEncoder, TokenBatch
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from limbeck.heads import RERANKER_FIELD
-
+FIELD = "sentence_transformers"
+"""Where config.json says that a model is a CrossEncoder, with the activation that it puts behind its logits."""
+NO_ACTIVATION = "torch.nn.modules.linear.Identity"
 _SETTINGS = "config_sentence_transformers.json"
 _DEFAULT = "torch.nn.modules.activation.Sigmoid"
 _OLD_FIELD = "sbert_ce_default_activation_function"
@@ -22,7 +23,7 @@ def activation_of(folder: Path, config: Mapping[str, Any]) -> str | None:
         folder: The whole model's.
         config: Its config.json.
     """
-    told = config.get(RERANKER_FIELD)
+    told = config.get(FIELD)
     if isinstance(told, Mapping):
         return str(told.get("activation_fn") or _DEFAULT)
     if config.get(_OLD_FIELD):
