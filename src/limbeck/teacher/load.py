@@ -210,7 +210,7 @@ def _label_names(model: "PreTrainedModel", task: str) -> tuple[str, ...]:
     if task == "embeddings":
         return dimensions(heads.n_outputs(model))
     names = {int(index): str(label) for index, label in (model.config.id2label or {}).items()}
-    return (NUMBER,) if len(names) == 1 else tuple(names[index] for index in range(len(names)))
+    return (NUMBER,) if task == "regression" or len(names) == 1 else tuple(names[index] for index in range(len(names)))
 
 
 def load_model(
