@@ -1,6 +1,6 @@
 """A station of the walk: texts are made up where that is of use, and the teacher is asked about all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from limbeck import data
@@ -14,6 +14,7 @@ from limbeck.tasks import TASKS
 from limbeck.teacher.answering import Teacher
 
 TAUGHT_BY = "training texts"
+MakeTexts = Callable[[int, Collection[str]], Examples]
 _USUAL_TEXTS, _FEWEST_MADE_UP, _MOST_MADE_UP = 10_000, 3.0, 8.0
 _COUNTED = ("n_texts", "n_found", "n_asked", "n_truncated", "n_unanswered")
 
@@ -32,8 +33,18 @@ def refuse_made_up(master: Teacher, recipe: Recipe) -> None:
         )
 
 
-def made_up(master: Teacher, parts: Parts, recipe: Recipe, *, progress: Progress = SILENT) -> Examples:
-    """Texts for the teacher to answer besides the given ones; none of them stands in another part."""
+def made_up(
+    master: Teacher, parts: Parts, recipe: Recipe, *, masked: MakeTexts | None = None, progress: Progress = SILENT
+) -> Examples:
+    """Texts for the teacher to answer besides the given ones; none of them stands in another part.
+
+    Args:
+        master: The teacher.
+        parts: The texts of the run.
+        recipe: Its table distill, and the seed.
+        masked: What makes half of them, given a number and the contents that must not come back; None for none.
+        progress: Told why none are made.
+    """
     n_train = len(parts.train)
     share = recipe.distill.augment
     if share is None and master.made_up != "answered":
@@ -43,13 +54,14 @@ def made_up(master: Teacher, parts: Parts, recipe: Recipe, *, progress: Progress
     elif share is None:
         share = max(_FEWEST_MADE_UP, min(_MOST_MADE_UP, _USUAL_TEXTS / n_train))
     unread = {*parts.validation.content_fingerprints, *parts.held_out.content_fingerprints}
-    return data.augmented(
-        parts.train,
-        n=round(share * n_train),
-        seed=recipe.seed,
-        avoid=unread,
-        keeps_first=TASKS[recipe.task].groups_rows,
-    )
+    n = round(share * n_train)
+    keeps_first = TASKS[recipe.task].groups_rows
+    if masked is None or not n:
+        return data.augmented(parts.train, n=n, seed=recipe.seed, avoid=unread, keeps_first=keeps_first)
+    found = masked(n // 2, unread)
+    unread |= {*found.content_fingerprints}
+    more = data.augmented(parts.train, n=n - n // 2, seed=recipe.seed, avoid=unread, keeps_first=keeps_first)
+    return found.joined(more)
 
 
 def ask(

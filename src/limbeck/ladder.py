@@ -11,10 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from limbeck import batching, quantizing, wording
+from limbeck import quantizing, wording
 from limbeck.bits import Rung
 from limbeck.distill import Lessons
 from limbeck.export import write_onnx
@@ -112,17 +109,8 @@ def agreement_of(model: "PreTrainedModel", packed: PackedWeights | None, lessons
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         write_onnx(model, path, packed=packed)
-        logits = _logits(Engine(path, threads=1), lessons)
+        logits = Engine(path, threads=1).run_by_length(lessons.encoder, lessons.validation)
     return task.agreement_of(logits, lessons.validation_targets.teacher_logits.numpy()).value
-
-
-def _logits(engine: Engine, lessons: Lessons) -> NDArray[np.float32]:
-    texts = lessons.validation
-    assert lessons.validation_targets.teacher_logits is not None
-    logits = np.empty(lessons.validation_targets.teacher_logits.shape, np.float32)
-    for rows in batching.served_by_length(texts.lengths):
-        logits[rows] = engine.run(lessons.encoder.pad(texts, rows))
-    return logits
 
 
 def _per_output(settings: Settings) -> Iterator[Settings]:

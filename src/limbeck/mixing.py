@@ -155,8 +155,12 @@ def spared_bits(found: Sequence[LayerSensitivity], *, scheme: Scheme, share: flo
         if one.kind == "linear" and one.bits == scheme.weight_bits:
             errors[one.group] = errors.get(one.group, 0.0) + one.logit_error
     worst = sorted(errors, key=lambda group: -errors[group])[: math.ceil(share * len(errors))]
-    more = INT8_BITS if scheme.weight_bits < INT8_BITS else FLOAT_BITS
+    more = _spared_to(scheme)
     return {one.name: more for one in found if one.kind == "linear" and one.group in worst}
+
+
+def _spared_to(scheme: Scheme) -> int:
+    return INT8_BITS if scheme.weight_bits < INT8_BITS else FLOAT_BITS
 
 
 def refuse_unreachable(model: "PreTrainedModel", table: QuantizeTable, *, tokenizer_folder: Path) -> None:
@@ -180,15 +184,51 @@ def refuse_unreachable(model: "PreTrainedModel", table: QuantizeTable, *, tokeni
         weights = blank_weights(model, scheme=scheme, bits=fewest, ready=ready)
         return running_size(model, weights, tokenizer_folder=tokenizer_folder)
 
-    if smallest(Preparation()) > target:
-        # What calibration will find weighs something too: the size that is told can be had whatever it finds.
-        inputs = {name.removesuffix(".weight"): shape[1] for name, (kind, shape) in kinds.items() if kind == "linear"}
-        divided = table.divide_outliers and scheme.is_integer_product
-        most = Preparation(
-            factors={name: np.ones(n_inputs, np.float32) for name, n_inputs in inputs.items() if divided},
-            spans={name: (float(number + 1), 0) for number, name in enumerate(inputs) if scheme.static},
-        )
-        raise _unreachable(model, scheme, target=target, smallest=smallest(most))
+    if smallest(Preparation()) > target:  # the size that is told can be had whatever calibration finds
+        raise _unreachable(model, scheme, target=target, smallest=smallest(_most_found(model, table)))
+
+
+def size_bounds(model: "PreTrainedModel", table: QuantizeTable, *, tokenizer_folder: Path) -> tuple[int, int]:
+    """The least and the most bytes that model and tokenizer can have as the recipe asks; equal where all is known.
+
+    What calibration will find weighs something, and so do bits that layers get by what they can bear. Remedies, where a
+    scheme costs too many answers, are not in it.
+
+    Args:
+        model: A student of the shape; its values do not count.
+        table: Scheme, and target if any.
+        tokenizer_folder: Holds the tokenizer files, which count too.
+    """
+    scheme = Scheme.parse(table.scheme)
+    kinds = {name: kind for name, kind, _ in weights_of(model)}
+
+    def size(bits_of: Mapping[str, int], ready: Preparation) -> int:
+        bits = {name: bits_of[kind] for name, kind in kinds.items() if bits_of.get(kind, FLOAT_BITS) != FLOAT_BITS}
+        weights = blank_weights(model, scheme=scheme, bits=bits, ready=ready)
+        return running_size(model, weights, tokenizer_folder=tokenizer_folder)
+
+    usual, found = _most(scheme), _most_found(model, table)
+    if table.target_size_mb is not None:
+        fewest = {kind: min(possible_bits(kind, scheme), default=usual[kind]) for kind in _most(scheme)}
+        least = size(fewest, Preparation())
+        return least, max(int(table.target_size_mb * _MEGABYTE), size(fewest, found))
+    least = size(usual, Preparation())
+    if table.spare > 0:
+        return least, size(usual | {"linear": _spared_to(scheme)}, found)
+    return least, size(usual, found) if found != Preparation() else least
+
+
+def _most_found(model: "PreTrainedModel", table: QuantizeTable) -> Preparation:
+    """What weighs most of all that calibration could find."""
+    scheme = Scheme.parse(table.scheme)
+    inputs = {
+        name.removesuffix(".weight"): weight.shape[1] for name, kind, weight in weights_of(model) if kind == "linear"
+    }
+    divided = table.divide_outliers and scheme.is_integer_product
+    return Preparation(
+        factors={name: np.ones(n_inputs, np.float32) for name, n_inputs in inputs.items() if divided},
+        spans={name: (float(number + 1), number % 256) for number, name in enumerate(inputs) if scheme.static},
+    )
 
 
 def fitting(ready: Preparation, bits: Mapping[str, int], *, scheme: Scheme) -> Preparation:

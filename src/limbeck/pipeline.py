@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,54 +9,34 @@ from limbeck import extras
 
 extras.need("train", what="Compressing a teacher")
 
-from limbeck import data, heads, ladder, machine, mixing, places, report, shaping, student, teacher  # noqa: E402
-from limbeck.asking import TAUGHT_BY, ask, made_up, refuse_made_up  # noqa: E402
-from limbeck.distill import (  # noqa: E402
-    Lessons,
-    Objective,
-    baseline_plan,
-    learn,
-    live_teacher,
-    targets_of,
-)
-from limbeck.evaluate import Evidence, refuse_unmeasurable  # noqa: E402
+from limbeck import data, heads, ladder, machine, places, report, shaping, student  # noqa: E402
+from limbeck.asking import TAUGHT_BY, ask  # noqa: E402
+from limbeck.distill import baseline_plan, learn, lessons_of  # noqa: E402
 from limbeck.examples import Examples, Parts  # noqa: E402
 from limbeck.files import folder_written_whole, write_json, written_whole  # noqa: E402
 from limbeck.manifest import MANIFEST_FILE  # noqa: E402
 from limbeck.origin import Origin  # noqa: E402
 from limbeck.packaging import Package, package  # noqa: E402
 from limbeck.progress import SILENT, Progress  # noqa: E402
-from limbeck.quantization import refuse_unfit  # noqa: E402
 from limbeck.quantizing import Ground  # noqa: E402
 from limbeck.recipe import Recipe  # noqa: E402
 from limbeck.records import NOT_JUDGED, RunRecord, TrainingRecord, Verdict  # noqa: E402
 from limbeck.run_folder import RunFolder, claimed  # noqa: E402
-from limbeck.scheme import Scheme  # noqa: E402
-from limbeck.signals import Signals  # noqa: E402
-from limbeck.tasks import TASKS  # noqa: E402
+from limbeck.starting import Inputs, read_inputs, start  # noqa: E402
 from limbeck.tasks.regression import spread_of  # noqa: E402
 from limbeck.teacher import Teacher, TeacherSource  # noqa: E402
 
 _NO_WEIGHT_CHANGES_BY = {"verify": True, "student": {"encoder", "config"}, "teacher": {"chat"}}
 """Knobs that change no weight, or that are told by what stands where they point."""
+_TOLD_BY_CONTENT: Any = {
+    "verify": True,
+    "data": {"extra_texts"},
+    "student": {"encoder", "config"},
+    "distill": {"masker"},
+    "teacher": {"chat"},
+}
+"""Keys that change no weight, or that name what a run knows by its content."""
 RECORD_FILE, REPORT_FILE = "run.json", "report.html"
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What a run starts from.
-
-    Args:
-        master: The teacher, who answers.
-        origin: What the student starts from; the teacher itself where that can be.
-        parts: The texts, parted.
-        extra: Texts without labels to learn from too.
-    """
-
-    master: Teacher
-    origin: Origin
-    parts: Parts
-    extra: Examples | None = None
 
 
 @dataclass(frozen=True)
@@ -116,49 +95,6 @@ def compress(
         return walk(inputs, folder, recipe=recipe, signals=signals, progress=progress, teaching=teaching)
 
 
-def read_inputs(
-    teacher_source: TeacherSource, data_source: str | Path, *, recipe: Recipe, work: Path, progress: Progress = SILENT
-) -> Inputs:
-    """Load the teacher, read the texts and part them; what cannot be judged in the end is refused here.
-
-    Args:
-        teacher_source: As for `compress`.
-        data_source: As for `compress`.
-        recipe: Its tables data, teacher, student, distill and verify.
-        work: Where a converted tokenizer may lie.
-        progress: Told what goes on.
-
-    Raises:
-        LimbeckError: Whatever is wrong with what was given.
-    """
-    progress.say("Reading texts and teacher")
-    tables = cache(lambda task: data.read_table(data_source, columns=recipe.data, task=task, progress=progress))
-    master = teacher.open_teacher(
-        teacher_source,
-        recipe=recipe,
-        work=work,
-        known_labels=lambda task: data.label_names_in(tables(task)),
-        starts_student=recipe.student.encoder is None,
-    )
-    origin = teacher.origin_of(master, recipe, work=work)
-    examples = data.to_examples(tables(master.task), master.label_names, progress=progress)
-    parts = data.split(examples, settings=recipe.data)
-    if not TASKS[master.task].takes_pairs:
-        parts = data.apart(parts)
-    for sentence in data.in_sentences(parts.leaks):
-        progress.say(sentence)
-    refuse_unmeasurable(
-        recipe.verify.tolerances,
-        Evidence(has_labels=parts.held_out.labels is not None, has_teacher=True, has_timings=True),
-    )
-    refuse_made_up(master, recipe)
-    extra = None
-    if recipe.data.extra_texts is not None:
-        source = recipe.data.extra_texts
-        extra = data.read_extra(source, parts, columns=recipe.data, task=master.task, progress=progress)
-    return Inputs(master, origin, parts, extra)
-
-
 def walk(
     inputs: Inputs,
     folder: RunFolder,
@@ -188,30 +124,27 @@ def walk(
     students = students or folder.work
     if folder.is_settled:  # another run's folder is refused before anything is put into it
         folder.settle(identity_of(inputs, recipe))
-    objective = shaping.planned_objective(origin, parts.train, recipe)
-    given = parts.train if inputs.extra is None else parts.train.joined(inputs.extra)
-    taught_by = given.joined(made_up(master, parts, recipe, progress=progress))
-    origin = student.trimmed(origin, recipe.student, corpus=taught_by, work=students, progress=progress)
-    _refuse_impossible(origin, recipe)
+    ready = start(inputs, recipe, work=students, progress=progress)
+    objective, origin, wanted = ready.objective, ready.origin, ready.wanted
     folder.settle(identity_of(inputs, recipe))
     with written_whole(folder.path / "recipe.toml") as temporary:
         temporary.write_text(recipe.to_toml(), encoding="utf-8")
 
     root = Path(signals) if signals is not None else places.signals_root()
-    kept = shaping.kept(origin, parts.train, objective, recipe, n_texts=len(taught_by), progress=progress)
-    wanted = {TAUGHT_BY: taught_by, "validation": parts.validation, "held_out": parts.held_out}
+    kept = shaping.kept(origin, parts.train, objective, recipe, n_texts=len(ready.taught_by), progress=progress)
     with folder.stage("labelling"):
         asked, answers, labelling = ask(master, wanted, settings=recipe.teacher, root=root, progress=progress)
     taught_by, parts = asked[TAUGHT_BY], replace(parts, validation=asked["validation"], held_out=asked["held_out"])
     with folder.stage("distillation"):
         shaped = shaping.shape(origin, parts.train, recipe, work=students, progress=progress)
         plan = shaped.plan(recipe, n_texts=len(taught_by))
-        lessons = _lessons(origin, taught_by, answers[TAUGHT_BY], parts.validation, answers["validation"])
         objective = replace(objective, spread=spread_of(answers[TAUGHT_BY].logits))
-        if objective.needs_live_teacher:
-            layer = recipe.distill.relation_layer
-            live = live_teacher(origin.model, taken=shaped.pattern.layers, objective=objective, relation_layer=layer)
-            lessons = replace(lessons, live_teacher=live)
+        lessons = lessons_of(
+            origin.encoder,
+            (taught_by, answers[TAUGHT_BY]),
+            (parts.validation, answers["validation"]),
+            live_teacher=shaped.live_teacher(objective, recipe),
+        )
         learned = learn(
             shaped.build,
             lessons,
@@ -221,13 +154,16 @@ def walk(
             progress=progress,
         )
     baseline = None
-    if recipe.distill.baseline and parts.train.labels is not None:
+    has_labels = parts.train.labels is not None
+    alone = objective.alone(has_labels=has_labels)
+    if recipe.distill.baseline and alone is not None:
         with folder.stage("no-teacher baseline"):
+            read = (parts.train if has_labels else taught_by, None)
             baseline = learn(
                 shaped.build,
-                _lessons(origin, parts.train, None, parts.validation, answers["validation"]),
-                objective=Objective({"true_labels": 1.0}, task=recipe.task, spread=objective.spread),
-                plan=baseline_plan(plan),
+                lessons_of(origin.encoder, read, (parts.validation, answers["validation"])),
+                objective=alone,
+                plan=baseline_plan(plan, has_labels=has_labels),
                 work=students,
                 progress=progress,
             )
@@ -317,19 +253,10 @@ def identity_of(inputs: Inputs, recipe: Recipe) -> dict[str, Any]:
         "teacher": inputs.master.fingerprint,
         **origin,
         "data": {name: examples.fingerprint for name, examples in _named(inputs.parts, inputs.extra).items()},
-        "recipe": recipe.model_dump(
-            mode="json",
-            exclude={"verify": True, "data": {"extra_texts"}, "student": {"encoder", "config"}, "teacher": {"chat"}},
-        ),
+        **({} if inputs.masker is None else {"masker": inputs.masker.fingerprint}),
+        "recipe": recipe.model_dump(mode="json", exclude=_TOLD_BY_CONTENT),
         "student's config": student.read_config(recipe.student.config) if recipe.student.config else None,
     }
-
-
-def _refuse_impossible(origin: Origin, recipe: Recipe) -> None:
-    """Refuse bits that no student of this shape can have, before anything is spent on one."""
-    shape = student.initialise(origin.model, recipe.student)
-    refuse_unfit(shape, scheme=Scheme.parse(recipe.quantize.scheme))
-    mixing.refuse_unreachable(shape, recipe.quantize, tokenizer_folder=origin.tokenizer_folder)
 
 
 def _recipe_told(recipe: Recipe, origin: Origin) -> dict[str, Any]:
@@ -356,18 +283,6 @@ def _told_of(master: Teacher, origin: Origin) -> dict[str, str]:
     """The teacher as records that ship have it; and the encoder that the student starts from, where that is another."""
     own = {} if origin.is_teacher else {f"encoder {name}": value for name, value in origin.told.items()}
     return {**master.told, **own}
-
-
-def _lessons(
-    origin: Origin, train: Examples, signals: Signals | None, validation: Examples, validation_signals: Signals
-) -> Lessons:
-    return Lessons(
-        encoder=origin.encoder,
-        train=origin.encoder.encode(train.texts, train.text_pairs),
-        train_targets=targets_of(train, signals),
-        validation=origin.encoder.encode(validation.texts, validation.text_pairs),
-        validation_targets=targets_of(validation, validation_signals),
-    )
 
 
 def _tell(record: RunRecord, folder: RunFolder) -> Run:

@@ -64,12 +64,14 @@ def read_pooling(folder: Path) -> Pooling | None:
 def sequence_limit(folder: Path) -> int | None:
     """Tokens that a sentence-transformers model was made for; None where it does not say.
 
+    Older ones say it in a file of their own, newer ones in the tokenizer's.
+
     Raises:
-        TeacherError: Its sentence_bert_config.json is no JSON object.
+        TeacherError: One of these files is no JSON object.
     """
-    path = folder / "sentence_bert_config.json"
-    limit = _object(path).get("max_seq_length") if path.exists() else None
-    return limit if isinstance(limit, int) and limit > 0 else None
+    places = {"sentence_bert_config.json": "max_seq_length", "tokenizer_config.json": "model_max_length"}
+    found = [_object(folder / name).get(key) for name, key in places.items() if (folder / name).exists()]
+    return min((limit for limit in found if isinstance(limit, int) and limit > 0), default=None)
 
 
 def write_pooling(folder: Path, pooling: Pooling, *, size: int, max_tokens: int) -> None:

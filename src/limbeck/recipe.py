@@ -105,6 +105,9 @@ class DistillTable(Table):
         le=100,
         description="Made-up texts per training text. Default: 3, up to 8 where texts are few, 0 where each costs.",
     )
+    masker: str | None = Field(
+        None, description="Masked language model, folder or hub id, that makes up half of these texts. Default: none."
+    )
     checkpoint_seconds: float = Field(
         20.0, gt=0, description="Seconds between checkpoints; a killed run loses no more."
     )
@@ -251,7 +254,7 @@ class Recipe(Table):
     def told(self) -> dict[str, Any]:
         """The recipe as records tell it, in JSON values: no folder of this machine, which may ship."""
         tables = self.model_dump(mode="json")
-        for table, key in (("student", "config"), ("data", "extra_texts")):
+        for table, key in (("student", "config"), ("data", "extra_texts"), ("distill", "masker")):
             if tables[table][key] is not None:
                 tables[table][key] = Path(tables[table][key]).name
         return tables

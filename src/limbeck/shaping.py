@@ -1,13 +1,22 @@
 """The student's shape, chosen once for the whole walk, and what was measured for it on training texts."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limbeck import batching, heads, student, teacher
 from limbeck.cuts import Cut, Removal
-from limbeck.distill import Objective, TrainingPlan, distillation_plan, kept_and_computed, objective_of
+from limbeck.distill import (
+    LiveTeacher,
+    Objective,
+    TrainingPlan,
+    distillation_plan,
+    kept_and_computed,
+    live_teacher,
+    objective_of,
+)
 from limbeck.errors import RecipeError
 from limbeck.examples import Examples
 from limbeck.export import refuse_unsupported
@@ -60,6 +69,27 @@ class Shaped:
             is_whole=self.pattern.keeps_all,
         )
 
+    def live_teacher(self, objective: Objective, recipe: Recipe) -> LiveTeacher | None:
+        """The teacher beside the student, where the objective wants what is too large to keep."""
+        if not objective.needs_live_teacher:
+            return None
+        layer = recipe.distill.relation_layer
+        return live_teacher(self.origin.model, taken=self.pattern.layers, objective=objective, relation_layer=layer)
+
+
+def sketched(origin: Origin, recipe: Recipe) -> Shaped:
+    """A student of the recipe's sizes before anything is measured; see `student.unmeasured`.
+
+    Raises:
+        RecipeError: The teacher does not have what is wanted.
+    """
+    wanted = recipe.student
+    pattern = student.unmeasured(origin.model.config, wanted)
+    if wanted.config is not None:
+        return Shaped(origin, wanted, pattern, Cut("from scratch", ()), recipe.seed)
+    cut = Cut("given" if wanted.take_layers else wanted.choose, pattern.layers)
+    return Shaped(origin, wanted, pattern, cut, recipe.seed)
+
 
 def shape(origin: Origin, train: Examples, recipe: Recipe, *, work: Path, progress: Progress = SILENT) -> Shaped:
     """Choose what the student takes over from where it starts.
@@ -76,11 +106,10 @@ def shape(origin: Origin, train: Examples, recipe: Recipe, *, work: Path, progre
         OutputError: The disk is full.
     """
     config, wanted = origin.model.config, recipe.student
-    pattern = student.unmeasured(config, wanted)
+    sketch = sketched(origin, recipe)
     if wanted.config is not None:
-        return Shaped(origin, wanted, pattern, Cut("from scratch", ()), recipe.seed)
-    some = _spread(train)
-    cut = Cut("given" if wanted.take_layers else wanted.choose, pattern.layers)
+        return sketch
+    some, cut, pattern = _spread(train), sketch.cut, sketch.pattern
     if wanted.choose == "by_loss":
         removals = _removals(origin, some, wanted, work=work, progress=progress)
         layers = student.choose_layers(config, wanted, removed=[removal.removed for removal in removals])
@@ -95,6 +124,51 @@ def shape(origin: Origin, train: Examples, recipe: Recipe, *, work: Path, progre
         cut = replace(cut, widths=shares, n_texts=len(some))
         pattern = replace(pattern, widths=widths)
     return Shaped(origin, wanted, pattern, cut, recipe.seed)
+
+
+def refuse_contradiction(layers: Sequence[int] | None, recipe: Recipe) -> None:
+    """Refuse a list of numbers of layers that says nothing, or beside a recipe that names one student.
+
+    Raises:
+        RecipeError: As it says.
+    """
+    if layers is None:
+        return
+    if not layers:
+        raise RecipeError(
+            "The list of layers is empty.", hint="Give numbers of layers, as in 2,3, or none for the recipe's student."
+        )
+    named = "config" if recipe.student.config is not None else "take_layers"
+    if getattr(recipe.student, named) is not None:
+        raise RecipeError(
+            f"The recipe's student.{named} names one student; a list of layers asks for others.",
+            hint="Leave one of them out.",
+        )
+
+
+def students(layers: Sequence[int] | None, recipe: Recipe, origin: Origin) -> dict[int, StudentTable]:
+    """Number of layers -> how that student is chosen; the number always stands there, however it was asked for.
+
+    Args:
+        layers: Numbers of layers; None takes the recipe's student.
+        recipe: Its table student.
+        origin: What they start from.
+
+    Raises:
+        RecipeError: More layers than there are, or none.
+    """
+    config = origin.model.config
+    if recipe.student.take_layers is not None or recipe.student.config is not None:
+        return {student.count_layers(config, recipe.student): recipe.student}
+    n_teacher = layer_count(config)
+    asked = layers if layers is not None else [student.count_layers(config, recipe.student)]
+    unfit = [str(n_layers) for n_layers in dict.fromkeys(asked) if not 1 <= n_layers <= n_teacher]
+    if unfit:
+        raise RecipeError(
+            f"Students of {' and '.join(unfit)} layers were asked for, but the teacher has {n_teacher}.",
+            hint=f"Give numbers from 1 to {n_teacher}.",
+        )
+    return {n_layers: recipe.student.model_copy(update={"layers": n_layers}) for n_layers in asked}
 
 
 def _removals(
@@ -141,6 +215,11 @@ def planned_objective(origin: Origin, train: Examples, recipe: Recipe) -> Object
             f"The student has places for {token_limit(planned.to_dict())} tokens, but texts may have "
             f"{origin.encoder.max_tokens}.",
             hint=f"Raise max_position_embeddings in {recipe.student.config}, or lower data.max_tokens.",
+        )
+    if heads.pooling_of(config) is not None and planned.hidden_size != config.hidden_size:
+        raise RecipeError(
+            f"The student's vectors would have {planned.hidden_size} numbers, the teacher's have {config.hidden_size}.",
+            hint="Leave student.hidden_size and student.heads out; other parts of a layer may be cut.",
         )
     return objective_of(
         recipe, student=planned, teacher=config, has_labels=train.labels is not None, has_states=origin.is_teacher

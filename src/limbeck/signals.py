@@ -9,8 +9,10 @@ A killed labelling leaves the parts that it had finished, and the next one asks 
 Hidden states are kept in half precision: the rounding (2^-11 relative) is far below what a student is taught.
 """
 
+import contextlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -198,6 +200,33 @@ def find_stores(root: Path, *, teacher: str | None = None) -> list[SignalStore]:
         if key is not None and teacher in (None, key.teacher):
             stores.append(SignalStore(root, key))
     return stores
+
+
+def mirrored(root: Path, into: Path) -> Path:
+    """A folder that reads like `root`; what is written there stays out of `root`.
+
+    Args:
+        root: Folder of all signals; it may be absent.
+        into: A new folder.
+
+    Returns: `into`.
+    """
+    into.mkdir(parents=True)
+    for path in sorted(root.glob("*/*")):
+        if path.is_file() and not path.name.startswith("."):
+            place = into / path.relative_to(root)
+            place.parent.mkdir(exist_ok=True)
+            _stand_in(path, place)
+    return into
+
+
+def _stand_in(path: Path, place: Path) -> None:
+    """Parts never change, so a link to one is enough; where there are no links, and for all else, a copy."""
+    if path.match(_PART_PATTERN):
+        with contextlib.suppress(OSError):
+            place.symlink_to(path.absolute())
+            return
+    shutil.copyfile(path, place)
 
 
 def _read_manifest(path: Path) -> SignalsKey | None:

@@ -9,18 +9,19 @@ from limbeck import extras
 
 extras.need("train", what="Sweeping")
 
-from limbeck import report, student, wording  # noqa: E402
+from limbeck import report, shaping, wording  # noqa: E402
 from limbeck.errors import RecipeError, SchemeError  # noqa: E402
 from limbeck.evaluate import Standing, on_front  # noqa: E402
 from limbeck.files import write_json, written_whole  # noqa: E402
 from limbeck.packaging import timed  # noqa: E402
-from limbeck.pipeline import Inputs, Run, finished, identity_of, read_inputs, walk  # noqa: E402
+from limbeck.pipeline import Run, finished, identity_of, walk  # noqa: E402
 from limbeck.progress import SILENT, Progress  # noqa: E402
 from limbeck.quantization import refuse_unfit  # noqa: E402
 from limbeck.recipe import Recipe  # noqa: E402
 from limbeck.records import ARTIFACT, TEACHER, ModelScores, Timing  # noqa: E402
 from limbeck.run_folder import SWEEP_KIND, RunFolder, claimed  # noqa: E402
 from limbeck.scheme import Scheme, shippable  # noqa: E402
+from limbeck.starting import Inputs, read_inputs  # noqa: E402
 from limbeck.student_table import StudentTable  # noqa: E402
 from limbeck.sweep_record import SweepRecord, SweptPair, fidelity_of, pair_name  # noqa: E402
 from limbeck.tasks import TASKS, Task  # noqa: E402
@@ -91,11 +92,11 @@ def sweep(
     """
     recipe = recipe or Recipe()
     schemes = _checked_schemes(schemes)
-    _refuse_contradiction(layers, recipe)
+    shaping.refuse_contradiction(layers, recipe)
     with claimed(Path(out), kind=SWEEP_KIND) as folder:
         inputs = read_inputs(teacher_source, data_source, recipe=recipe, work=folder.work, progress=progress)
         recipe = recipe.settled(inputs.master.task)
-        students = _students(layers, recipe, inputs)
+        students = shaping.students(layers, recipe, inputs.origin)
         _refuse_unfit(schemes, inputs)
         folder.settle(identity_of(inputs, recipe) | {"recipe": _lasting(recipe)})
         wanted = [
@@ -153,37 +154,6 @@ def _try_each(schemes: Sequence[str], check: Callable[[str], None]) -> None:
             + "\n".join(f"  - {fault}" for fault in faults),
             hint="docs/reference/schemes.md has the notation.",
         )
-
-
-def _refuse_contradiction(layers: Sequence[int] | None, recipe: Recipe) -> None:
-    if layers is None:
-        return
-    if not layers:
-        raise RecipeError(
-            "The list of layers is empty.", hint="Give numbers of layers, as in 2,3, or none for the recipe's student."
-        )
-    named = "config" if recipe.student.config is not None else "take_layers"
-    if getattr(recipe.student, named) is not None:
-        raise RecipeError(
-            f"The recipe's student.{named} names one student; a list of layers asks for others.",
-            hint="Leave one of them out.",
-        )
-
-
-def _students(layers: Sequence[int] | None, recipe: Recipe, inputs: Inputs) -> dict[int, StudentTable]:
-    """Number of layers -> how that student is chosen; the number always stands there, however it was asked for."""
-    config = inputs.origin.model.config
-    if recipe.student.take_layers is not None or recipe.student.config is not None:
-        return {student.count_layers(config, recipe.student): recipe.student}
-    n_teacher = student.shape_of(inputs.origin.model).layers
-    asked = layers if layers is not None else [student.count_layers(config, recipe.student)]
-    unfit = [str(n_layers) for n_layers in dict.fromkeys(asked) if not 1 <= n_layers <= n_teacher]
-    if unfit:
-        raise RecipeError(
-            f"Students of {' and '.join(unfit)} layers were asked for, but the teacher has {n_teacher}.",
-            hint=f"Give numbers from 1 to {n_teacher}.",
-        )
-    return {n_layers: recipe.student.model_copy(update={"layers": n_layers}) for n_layers in asked}
 
 
 def _recipe_of_pair(recipe: Recipe, table: StudentTable, scheme: str) -> Recipe:

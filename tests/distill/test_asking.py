@@ -71,7 +71,7 @@ def test_what_is_kept_and_why_by_hand() -> None:
     """
     sample = EncodedTexts(ids=[[1] * 4, [1] * 6], type_ids=[[0] * 4, [0] * 6], truncated=())
     asked = {"soft_labels": 1.0, "layer_hidden": 1.0, "attention_maps": 1.0, "relations": 1.0}
-    told = kept_and_computed(Objective(asked), n_texts=1000, sample=sample, teacher=_config(), n_layers=2)
+    told = kept_and_computed(Objective(asked), n_texts=1000, sample=sample, teacher=_config(), n_outputs=77, n_layers=2)
     assert told == (
         "Kept: logits and the first token's last state of 1,000 texts, 1.08 MB; every later run reads them.",
         "Computed as training goes: hidden states of every token, which would take 3.84 MB on disk.",
@@ -79,4 +79,4 @@ def test_what_is_kept_and_why_by_hand() -> None:
         "Computed as training goes: queries, keys and values of a layer, which would take 11.5 MB on disk.",
     )
     plain = Objective({"soft_labels": 1.0})
-    assert len(kept_and_computed(plain, n_texts=1000, sample=sample, teacher=_config(), n_layers=2)) == 1
+    assert len(kept_and_computed(plain, n_texts=1000, sample=sample, teacher=_config(), n_outputs=77, n_layers=2)) == 1

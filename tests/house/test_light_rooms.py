@@ -9,7 +9,7 @@ import pytest
 import limbeck
 
 PACKAGE = Path(limbeck.__file__).parent
-# The last seven call the rooms before them; the walk and the teaching refuse at their door where these cannot be.
+# Those after "teacher" call the rooms before them; what users call of them refuses at its door where these cannot be.
 TORCH_ROOMS = frozenset(
     {
         "distill",
@@ -21,11 +21,14 @@ TORCH_ROOMS = frozenset(
         "ladder",
         "mixing",
         "packaging",
+        "estimating",
         "pipeline",
         "quantizing",
         "shaping",
+        "starting",
         "sweeping",
         "teaching",
+        "weighing",
     }
 )
 BARRED = ("accelerate", "datasets", "onnx", "torch", "transformers")

@@ -157,7 +157,7 @@ def test_the_example_for_onnxruntime_runs(
     artifact = tmp_path / "artifact"
     artifact.mkdir()
     packed = quantize_student(student, scheme="w8a8e8").weights
-    write_artifact(student, artifact, tokenizer_folder=teacher, packed=packed)
+    write_artifact(student, artifact, tokenizer_folder=teacher, packed=packed, max_tokens=64)
     encoder = TextEncoder(teacher, max_tokens=64)
     logits = Engine(artifact / QUANTIZED_MODEL_FILE, threads=1).run(encoder.pad(encoder.encode(["a text"]), [0]))
     monkeypatch.chdir(artifact)

@@ -221,7 +221,7 @@ def test_a_graph_of_another_kind(tmp_path: Path) -> None:
         Engine(path, threads=1)
     assert caught.value.message == (
         f"{path} takes input_ids, attention_mask, token_type_ids and gives last_hidden_state; expected inputs among "
-        "input_ids, attention_mask, token_type_ids, and the output logits."
+        "input_ids, attention_mask, token_type_ids, and the output logits or sentence_embedding."
     )
 
 

@@ -25,7 +25,7 @@ def _export(folder: Path, *, family: str) -> Path:
     artifact = folder / "artifact"
     artifact.mkdir()
     quantized = quantize_student(model, scheme="w8a8e8")
-    inputs = write_artifact(model, artifact, tokenizer_folder=teacher, packed=quantized.weights)
+    inputs = write_artifact(model, artifact, tokenizer_folder=teacher, packed=quantized.weights, max_tokens=MAX_TOKENS)
     manifest = Manifest(
         limbeck_version="0.1.0",
         task="classification",

@@ -31,7 +31,7 @@ def read_extra(
     Raises:
         DataError: As `read_table`; or pairs where the run has single texts, or the other way round, or nothing is left.
     """
-    tables = read_table(source, columns=columns.model_copy(update={"label": None}), task=task, progress=progress)
+    tables = read_table(source, columns=columns, task=task, with_labels=False, progress=progress)
     found = [Examples(table.texts, table.text_pairs, None, parts.train.label_names) for table in tables.parts.values()]
     if not TASKS[task].takes_pairs:
         found = [singles_of(examples) for examples in found]

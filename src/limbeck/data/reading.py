@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,7 +17,7 @@ from limbeck.errors import DataError
 from limbeck.progress import SILENT, Progress
 from limbeck.recipe import DataTable
 from limbeck.tasks import TASKS, Task
-from limbeck.tasks.columns import Columns, find_columns
+from limbeck.tasks.columns import Columns, KnownNames, find_columns
 from limbeck.wording import counted
 
 _READERS: Mapping[str, Callable[[BinaryIO, str], Iterator[Row]]] = {
@@ -29,7 +30,12 @@ _READERS: Mapping[str, Callable[[BinaryIO, str], Iterator[Row]]] = {
 
 
 def read_table(
-    source: str | Path, *, columns: DataTable | None = None, task: str = "classification", progress: Progress = SILENT
+    source: str | Path,
+    *,
+    columns: DataTable | None = None,
+    task: str = "classification",
+    with_labels: bool = True,
+    progress: Progress = SILENT,
 ) -> Tables:
     """Read texts, with labels where there are any.
 
@@ -38,6 +44,7 @@ def read_table(
             train/validation/test files, or a data set of the hub as `owner/name` or `owner/name:configuration`.
         columns: Which columns to read; those that it does not name are found by their names.
         task: Which task's column names to look for.
+        with_labels: Whether to read labels; else a column that looks like some is not looked at.
         progress: Told how many texts each part holds, and from which columns.
 
     Raises:
@@ -46,25 +53,41 @@ def read_table(
     """
     asked = TASKS[task]
     settings = columns or DataTable()
-    given = Columns(settings.text, settings.text_pair, settings.label)
+    wanted = _Wanted(
+        asked,
+        asked.columns if with_labels else replace(asked.columns, labels=()),
+        Columns(settings.text, settings.text_pair, settings.label if with_labels else None),
+    )
     found = sources.find(source)
     if isinstance(found, sources.HubDataset):
-        parts = {part: _table_of_split(split, asked, given) for part, split in open_hub(found).items()}
+        parts = {part: _table_of_split(split, wanted) for part, split in open_hub(found).items()}
     else:
-        parts = {part: _table_of_files(files, asked, given) for part, files in found.items()}
+        parts = {part: _table_of_files(files, wanted) for part, files in found.items()}
     for part, table in parts.items():
         progress.say(_told(part, table))
     return Tables(str(source), parts, asked)
 
 
-def _table_of_files(files: Sequence[Path], task: Task, given: Columns) -> Table:
+@dataclass(frozen=True)
+class _Wanted:
+    """What is read: for which task, from columns of which names."""
+
+    task: Task
+    known: KnownNames
+    given: Columns
+
+    def found_in(self, names: Sequence[str], *, source: str) -> Columns:
+        return find_columns(names, self.known, given=self.given, source=source)
+
+
+def _table_of_files(files: Sequence[Path], wanted: _Wanted) -> Table:
     gatherer: Gatherer | None = None
     number_names: tuple[str, ...] = ()
     for path in files:
         with opening.opened(path) as stream:
             if sources.ending(path) == ".parquet":
                 parquet = ParquetRows(stream, str(path))
-                settled = find_columns(parquet.columns, task.columns, given=given, source=str(path))
+                settled = wanted.found_in(parquet.columns, source=str(path))
                 rows, unit = parquet.rows(settled.names), "row"
                 number_names = parquet.number_names(settled.label)
             else:
@@ -72,10 +95,10 @@ def _table_of_files(files: Sequence[Path], task: Task, given: Columns) -> Table:
                 first = next(rows, None)
                 if first is None:
                     raise _empty(str(path))
-                settled = find_columns(list(first.values), task.columns, given=given, source=str(path))
+                settled = wanted.found_in(list(first.values), source=str(path))
                 rows = itertools.chain([first], rows)
             if gatherer is None:
-                gatherer = Gatherer(settled, task)
+                gatherer = Gatherer(settled, wanted.task)
             elif settled != gatherer.columns:
                 raise DataError(
                     f"{path} has the columns {settled.names}, but {files[0]} has {gatherer.columns.names}.",
@@ -85,9 +108,9 @@ def _table_of_files(files: Sequence[Path], task: Task, given: Columns) -> Table:
     return _filled(gatherer, number_names, str(files[0]))
 
 
-def _table_of_split(split: HubSplit, task: Task, given: Columns) -> Table:
-    settled = find_columns(split.columns, task.columns, given=given, source=f"The {split.name}")
-    gatherer = Gatherer(settled, task)
+def _table_of_split(split: HubSplit, wanted: _Wanted) -> Table:
+    settled = wanted.found_in(split.columns, source=f"The {split.name}")
+    gatherer = Gatherer(settled, wanted.task)
     gatherer.take(split.rows(settled.names), name=split.name, unit="row")
     return _filled(gatherer, split.number_names(settled.label), f"The {split.name}")
 

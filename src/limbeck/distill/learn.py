@@ -108,12 +108,13 @@ def distillation_plan(
     )
 
 
-def baseline_plan(student: TrainingPlan) -> TrainingPlan:
+def baseline_plan(student: TrainingPlan, *, has_labels: bool) -> TrainingPlan:
     """How the no-teacher baseline is trained: as the student, for the same steps.
 
-    It is chosen by score, as it knows no teacher, and keeps the dropout of plain fine-tuning.
+    It is chosen by score, as it knows no teacher, and keeps the dropout of plain fine-tuning. Without labels nothing
+    may choose, and the last step counts.
     """
-    return replace(student, name="baseline", dropout=True, choose_by="score")
+    return replace(student, name="baseline", dropout=True, choose_by="score" if has_labels else "last")
 
 
 def rounding_plan(student: TrainingPlan, recipe: Recipe, *, share: float) -> TrainingPlan:

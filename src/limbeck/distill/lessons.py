@@ -70,3 +70,29 @@ def targets_of(examples: Examples, signals: Signals | None) -> Targets:
         labels=None if examples.labels is None else torch.from_numpy(examples.labels),
         groups=None if examples.text_pairs is None else torch.from_numpy(examples.groups),
     )
+
+
+def lessons_of(
+    encoder: TextEncoder,
+    taught: tuple[Examples, Signals | None],
+    validation: tuple[Examples, Signals],
+    *,
+    live_teacher: LiveTeacher | None = None,
+) -> Lessons:
+    """Texts and answers as a training reads them.
+
+    Args:
+        encoder: Texts -> tokens.
+        taught: Texts to learn from, and the teacher's answers; None where labels alone teach.
+        validation: Texts that choose the best weights, and the teacher's answers.
+        live_teacher: Where its hidden states are wanted.
+    """
+    (train, signals), (compared, answers) = taught, validation
+    return Lessons(
+        encoder=encoder,
+        train=encoder.encode(train.texts, train.text_pairs),
+        train_targets=targets_of(train, signals),
+        validation=encoder.encode(compared.texts, compared.text_pairs),
+        validation_targets=targets_of(compared, answers),
+        live_teacher=live_teacher,
+    )

@@ -52,7 +52,7 @@ class TrainingPlan:
         dropout: Whether the model's dropout is on.
         evaluate_every: Steps between answers to the validation texts; the last step always is followed by one.
         patience: Stop after so many evaluations without a better score; None goes on to the end.
-        choose_by: What the best checkpoint is best in.
+        choose_by: What the best checkpoint is best in; or the last one, where nothing may choose.
         checkpoint_seconds: Seconds between checkpoints.
         seed: Where order and dropout come from.
     """
@@ -69,7 +69,7 @@ class TrainingPlan:
     dropout: bool
     evaluate_every: int
     patience: int | None
-    choose_by: Literal["agreement", "score"]
+    choose_by: Literal["agreement", "score", "last"]
     checkpoint_seconds: float
     seed: int
 
@@ -180,12 +180,13 @@ class _Training:
         inputs = model_inputs(self.plain, self.lessons.encoder.pad(self.lessons.train, batch))
         with queries_keys_values(self.plain, self.relation_layer) as relations:
             output = self.model(**inputs, **self.objective.asked_outputs)
+        again = self.model(**inputs).logits if self.objective.needs_another_view else None
         targets = self.lessons.train_targets.take(torch.from_numpy(batch), device=self.accelerator.device)
         if self.objective.needs_live_teacher:
             assert self.lessons.live_teacher is not None
             inner = self.lessons.live_teacher.inner(inputs)
             targets = replace(targets, inner=inner, mask=inputs["attention_mask"])
-        losses = self.objective.losses(output, targets, relations=relations, projections=self.projections)
+        losses = self.objective.losses(output, targets, relations=relations, again=again, projections=self.projections)
         self.accelerator.backward(losses["total"])
         self.accelerator.clip_grad_norm_(list(self.weights.values()), plan.max_gradient_norm)
         self.stepper.step()
@@ -206,9 +207,12 @@ class _Training:
             agreement = _defined(task.agreement_of(answers, wanted.teacher_logits.numpy()).value)
         if wanted.labels is not None:
             score = _defined(task.score_of(answers, wanted.labels.numpy()).value)
-        chosen = agreement if plan.choose_by == "agreement" else score
-        assert chosen is not None
-        ranked = (chosen, -self._answer_loss(logits))
+        if plan.choose_by == "last":
+            ranked = (float(state.step), 0.0)
+        else:
+            chosen = agreement if plan.choose_by == "agreement" else score
+            assert chosen is not None
+            ranked = (chosen, -self._answer_loss(logits))
         if state.best_score is None or ranked > state.best_score:
             state.best_score, state.best_step, state.worse_evaluations = ranked, state.step, 0
             state.best = {name: parameter.detach().cpu().clone() for name, parameter in self.weights.items()}
@@ -243,7 +247,7 @@ class _Training:
         state.sums, state.n_summed = {}, 0
 
     def _tell(self, bar: Bar) -> None:
-        best = self.state.best_score
+        best = None if self.plan.choose_by == "last" else self.state.best_score
         bar.advance(1, note="" if best is None else f"{self.plan.choose_by} {best[0]:.1%}")
 
     def _finish(self) -> TrainingRecord:

@@ -10,6 +10,7 @@ from limbeck.distill.inner import Inner
 from limbeck.distill.lessons import Targets
 from limbeck.distill.losses import (
     attention_map_loss,
+    contrastive_loss,
     embedding_regression_loss,
     last_hidden_loss,
     layer_hidden_loss,
@@ -40,12 +41,14 @@ class Seen:
         relations: Queries, keys and values of its last layer, where they are asked for.
         projections: Name -> linear layer into the teacher's width, where widths differ.
         objective: The objective that asks.
+        again: What the student gave for the same batch under other dropout, where it is asked for.
     """
 
     output: "SequenceClassifierOutput"
     relations: Sequence[Tensor]
     projections: nn.ModuleDict
     objective: "Objective"
+    again: Tensor | None = None
 
 
 def _soft_labels(seen: Seen, targets: Targets) -> Tensor:
@@ -112,6 +115,12 @@ def _relations(seen: Seen, targets: Targets) -> Tensor:
     return relation_loss(seen.relations, inner.relations, mask, n_heads=seen.objective.relation_heads)
 
 
+def _contrastive(seen: Seen, targets: Targets) -> Tensor:  # noqa: ARG001  (it needs no targets)
+    assert seen.output.logits is not None
+    assert seen.again is not None
+    return contrastive_loss(seen.output.logits, seen.again)
+
+
 def _live(targets: Targets) -> tuple[Inner, Tensor]:
     assert targets.inner is not None
     assert targets.mask is not None
@@ -127,6 +136,7 @@ LOSSES: Mapping[str, Callable[[Seen, Targets], Tensor]] = {
     "layer_hidden": _layer_hidden,
     "attention_maps": _attention_maps,
     "relations": _relations,
+    "contrastive": _contrastive,
 }
 _NEEDS = {
     "soft_labels": "teacher_logits",
@@ -230,6 +240,11 @@ class Objective:
         return self.has("relations")
 
     @property
+    def needs_another_view(self) -> bool:
+        """Whether the student answers each batch twice, under different dropout."""
+        return self.has("contrastive")
+
+    @property
     def needs_live_teacher(self) -> bool:
         """Whether something is wanted of the teacher that is too large to keep, and computed as training goes."""
         return self.needs_states or self.needs_maps or self.needs_relations
@@ -238,6 +253,12 @@ class Objective:
     def asked_outputs(self) -> dict[str, Any]:
         """What the student's forward is asked for besides its logits."""
         return {"output_hidden_states": self.needs_hidden} | ({"output_attentions": True} if self.needs_maps else {})
+
+    def alone(self, *, has_labels: bool) -> "Objective | None":
+        """What the no-teacher baseline is pulled to: labels; for vectors what texts alone can teach; else None."""
+        if has_labels:
+            return Objective({"true_labels": 1.0}, task=self.task, spread=self.spread)
+        return Objective({"contrastive": 1.0}, task=self.task) if self.task == EMBEDDINGS else None
 
     def check(self, targets: Targets) -> None:
         """Refuse weights on losses whose targets on disk are not known.
@@ -259,6 +280,7 @@ class Objective:
         targets: Targets,
         *,
         relations: Sequence[Tensor] = (),
+        again: Tensor | None = None,
         projections: nn.ModuleDict | None = None,
     ) -> dict[str, Tensor]:
         """Each loss before weighting, and their weighted sum under "total".
@@ -267,9 +289,10 @@ class Objective:
             output: What the student's forward gave, with `asked_outputs`.
             targets: What is wanted.
             relations: Queries, keys and values of the student's last layer, where they are asked for.
+            again: The logits of a second answer to the same batch, where `needs_another_view`.
             projections: From `fitted_projections`, where the student's width is not the teacher's.
         """
-        seen = Seen(output, relations, projections if projections is not None else nn.ModuleDict(), self)
+        seen = Seen(output, relations, projections if projections is not None else nn.ModuleDict(), self, again)
         parts = {name: LOSSES[name](seen, targets) for name, weight in self.weights.items() if weight > 0}
         total = sum(self.weights[name] * loss for name, loss in parts.items())
         assert isinstance(total, Tensor)

@@ -11,7 +11,7 @@ from limbeck.artifact import FLOAT_MODEL_FILE, QUANTIZED_MODEL_FILE, SMALL_RUNNI
 from limbeck.export.writer import onnx_size, write_onnx
 from limbeck.packing import PackedWeights
 from limbeck.pooling import write_pooling
-from limbeck.student import save_model
+from limbeck.student import save_model, write_config
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -59,20 +59,25 @@ def write_artifact(
     return write_onnx(rounded or student, folder / model_file, packed=packed)
 
 
-def running_size(student: "PreTrainedModel", packed: PackedWeights, *, tokenizer_folder: Path) -> int:
-    """Bytes that must ship to answer, as `Artifact.running_bytes` counts them, without writing an artifact.
+def running_size(student: "PreTrainedModel", packed: PackedWeights | None, *, tokenizer_folder: Path) -> int:
+    """Bytes that must ship to answer, as `Artifact.bytes_with` counts them, without writing an artifact.
 
     Args:
         student: What the graph is written of.
-        packed: Its quantized weights; what their codes are does not count.
+        packed: Its quantized weights; what their codes are does not count. None for the float32 graph.
         tokenizer_folder: Holds the student's tokenizer files.
     """
+    return onnx_size(student, packed=packed) + size_beside(student, tokenizer_folder=tokenizer_folder)
+
+
+def size_beside(student: "PreTrainedModel", *, tokenizer_folder: Path) -> int:
+    """Bytes of the config and the tokenizer's files that must ship beside a graph."""
     with tempfile.TemporaryDirectory() as folder:
-        student.config.save_pretrained(folder)
+        write_config(student, Path(folder))
         found = {path.name: path.stat().st_size for path in Path(folder).iterdir()}
     beside = {name: tokenizer_folder / name for name in _TOKENIZER_FILES}
     found |= {name: path.stat().st_size for name, path in beside.items() if path.exists()}
-    return onnx_size(student, packed=packed) + sum(found.get(name, 0) for name in SMALL_RUNNING_FILES)
+    return sum(found.get(name, 0) for name in SMALL_RUNNING_FILES)
 
 
 def _special_tokens(folder: Path) -> dict[str, str]:

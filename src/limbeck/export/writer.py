@@ -80,7 +80,7 @@ def write_onnx(model: PreTrainedModel, path: Path, *, packed: PackedWeights | No
     return inputs
 
 
-def onnx_size(model: PreTrainedModel, *, packed: PackedWeights) -> int:
+def onnx_size(model: PreTrainedModel, *, packed: PackedWeights | None) -> int:
     """Bytes of the file that `write_onnx` would write; its arguments and errors are the same."""
     refuse_unsupported(model.config)
     _, content = _content(model, packed=packed)

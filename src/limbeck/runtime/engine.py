@@ -7,8 +7,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from limbeck.batching import Indices, served_by_length
 from limbeck.errors import ArtifactError, LimbeckError
-from limbeck.tokens import TokenBatch
+from limbeck.tokens import EncodedTexts, TextEncoder, TokenBatch
 
 OUTPUTS = ("logits", "sentence_embedding")
 """What graphs answer with; the first that is there."""
@@ -62,6 +63,16 @@ class Engine:
         logits: NDArray[np.float32] = self._session.run(
             [self._output], {name: getattr(batch, name) for name in self.input_names}
         )[0]
+        return logits
+
+    def run_by_length(self, encoder: TextEncoder, encoded: EncodedTexts) -> NDArray[np.float32]:
+        """The logits of all texts, (n, classes), in the batches in which an artifact answers them."""
+        found: list[tuple[Indices, NDArray[np.float32]]] = [
+            (rows, self.run(encoder.pad(encoded, rows))) for rows in served_by_length(encoded.lengths)
+        ]
+        logits = np.empty((len(encoded.ids), found[0][1].shape[1]), np.float32)
+        for rows, values in found:
+            logits[rows] = values
         return logits
 
 

@@ -1,5 +1,6 @@
 """A model to and from a folder: config.json and model.safetensors, as `from_pretrained` finds them."""
 
+import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,12 +22,19 @@ def save_model(model: "PreTrainedModel", folder: Path) -> None:
     Raises:
         OutputError: The disk is full.
     """
-    named = model.base_model if heads.head_of(model) == heads.VECTOR else model  # transformers knows no such head
-    model.config.architectures = [type(named).__name__]
-    model.config.save_pretrained(folder)
+    write_config(model, folder)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     with files.written_whole(folder / WEIGHTS_FILE) as temporary:
         temporary.write_bytes(save(weights, {"format": "pt"}))
+
+
+def write_config(model: "PreTrainedModel", folder: Path) -> None:
+    """Write a model's config.json alone, as `save_model` does."""
+    named = model.base_model if heads.head_of(model) == heads.VECTOR else model  # transformers knows no such head
+    config = copy.deepcopy(model.config)
+    config.architectures = [type(named).__name__]
+    config.dtype = "float32"
+    config.save_pretrained(folder)
 
 
 def load_weights(model: "PreTrainedModel", folder: Path) -> "PreTrainedModel":

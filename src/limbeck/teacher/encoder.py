@@ -31,7 +31,7 @@ class Encoder:
         fingerprint: Names its weights, config and tokenizer.
         may_run_code: Whether code that came with it may run.
         hidden_size: Width of its hidden states.
-        pooling: How its tokens become a vector, as its files say; else their mean.
+        whole: The folder that may hold the files of sentence-transformers; else it is `folder` itself.
     """
 
     folder: Path
@@ -40,7 +40,7 @@ class Encoder:
     fingerprint: str
     may_run_code: bool
     hidden_size: int
-    pooling: Pooling
+    whole: Path
 
     def with_head(self, label_names: Sequence[str], *, task: str) -> "PreTrainedModel":
         """The encoder with a head for these labels, in float32, ready to train.
@@ -51,7 +51,8 @@ class Encoder:
             TeacherError: The weights cannot be read.
         """
         if task == "embeddings":
-            model = load_model(self.folder, pooling=self.pooling, trust_code=self.may_run_code, attention="eager")
+            pooling = read_pooling(self.whole) or Pooling()
+            model = load_model(self.folder, pooling=pooling, trust_code=self.may_run_code, attention="eager")
             return model.train()  # type: ignore[no-any-return]
         from transformers import AutoModelForSequenceClassification
 
@@ -109,5 +110,5 @@ def load_encoder(source: str | Path, *, settings: TeacherTable, max_tokens: int,
         fingerprint.of_many([*named, tokens.fingerprint]),
         may_run_code,
         int(parsed.hidden_size),
-        read_pooling(whole) or Pooling(),
+        whole,
     )

@@ -14,7 +14,8 @@ from limbeck.signals import Signals, SignalsKey, SignalStore
 from limbeck.teacher.load import EncoderTeacher, model_inputs
 from limbeck.teacher.quick import bfloat16_copy, first_token_at_last
 
-_MAX_TEXTS = 256
+MAX_TEXTS = 256
+"""Of a batch, however short they are."""
 _PART_SECONDS = 5.0
 
 
@@ -73,7 +74,7 @@ def label(
     )
     if not missing:
         return record
-    batches = batching.by_length(encoded.lengths, max_tokens=settings.batch_tokens, max_texts=_MAX_TEXTS)
+    batches = batching.by_length(encoded.lengths, max_tokens=settings.batch_tokens, max_texts=MAX_TEXTS)
     half = store.key.precision == "bfloat16"
     model = bfloat16_copy(teacher.model) if half else teacher.model
     waiting: list[tuple[list[int], Signals]] = []

@@ -36,7 +36,6 @@ def inputs(config: Any) -> tuple[str, ...]:  # noqa: ANN401  (a Hugging Face con
 def write(graph: Graph, weights: Weights, config: Any, every_token: bool) -> Value:  # noqa: ANN401
     """Write a DebertaV2ForSequenceClassification; gives its logits, or every token's last state."""
     size, n_heads = config.hidden_size, config.num_attention_heads
-    asks = _asks(config)
     scale = 1.0 / math.sqrt(size // n_heads * (1 + _n_terms(config)))
     layers = [f"deberta.encoder.layer.{index}." for index in range(config.num_hidden_layers)]
     blocks = [
@@ -69,11 +68,11 @@ def write(graph: Graph, weights: Weights, config: Any, every_token: bool) -> Val
         head=None if every_token else Head("pooler.dense", config.pooler_hidden_act, "classifier"),
     )
     tokens = read_tokens(graph)
-    rescore = _rescores(graph, weights, config, tokens=tokens, layers=layers, scale=scale) if asks else []
+    rescore = _rescores(graph, weights, config, tokens=tokens, layers=layers, scale=scale) if asks(config) else []
     return write_post_norm(graph, weights, encoder, tokens=tokens, rescore=rescore)
 
 
-def _asks(config: Any) -> list[str]:  # noqa: ANN401  (a Hugging Face config)
+def asks(config: Any) -> list[str]:  # noqa: ANN401  (a Hugging Face config)
     """Which of "c2p" (content asks distance) and "p2c" (distance asks content) the model has."""
     named = config.pos_att_type or []
     return [ask for ask in ("c2p", "p2c") if config.relative_attention and ask in named]
@@ -124,7 +123,7 @@ def _rescores(
     rescores = []
     for layer in layers:
         tables = {}
-        for ask in _asks(config):
+        for ask in asks(config):
             name, factor = projections[ask]
             linear = f"{layer}attention.self.{name}"
             projected = positions @ weights.array(f"{linear}.weight").T + weights.array(f"{linear}.bias")
