@@ -68,11 +68,13 @@ def made_up(
         share = max(_FEWEST_MADE_UP, min(_MOST_MADE_UP, _USUAL_TEXTS / n_train))
     unread = {*parts.validation.content_fingerprints, *parts.held_out.content_fingerprints}
     n = round(share * n_train)
+    keeps_first = TASKS[recipe.task].groups_rows
     if masked is None or not n:
-        return data.augmented(parts.train, n=n, seed=recipe.seed, avoid=unread)
+        return data.augmented(parts.train, n=n, seed=recipe.seed, avoid=unread, keeps_first=keeps_first)
     found = masked(n // 2, unread)
     unread |= {*found.content_fingerprints}
-    return found.joined(data.augmented(parts.train, n=n - n // 2, seed=recipe.seed, avoid=unread))
+    more = data.augmented(parts.train, n=n - n // 2, seed=recipe.seed, avoid=unread, keeps_first=keeps_first)
+    return found.joined(more)
 
 
 def ask(

@@ -55,6 +55,18 @@ class Examples:
         return tuple(fingerprint.of_content(*pair) for pair in self._pairs())
 
     @cached_property
+    def query_fingerprints(self) -> tuple[str, ...]:
+        """(n,) the content of each first text alone: of pairs for a reranker, the query."""
+        return tuple(map(fingerprint.of_content, self.texts))
+
+    @cached_property
+    def groups(self) -> NDArray[np.int64]:
+        """(n,) a number for each row, the same for rows of the same first text; numbered as they first stand."""
+        numbers: dict[str, int] = {}
+        found = [numbers.setdefault(query, len(numbers)) for query in self.query_fingerprints]
+        return np.array(found, np.int64)
+
+    @cached_property
     def fingerprint(self) -> str:
         """The name of this whole set: texts, labels, label names and their order."""
         labels = "none" if self.labels is None else fingerprint.of_bytes(_portable(self.labels))

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from limbeck import cross_encoder
 from limbeck.pooling import Pooling
 from limbeck.tasks import TASKS
 from limbeck.tokens import TokenBatch
@@ -28,6 +29,7 @@ PROBLEM_TYPES = {
     "classification": "single_label_classification",
     "multi-label": "multi_label_classification",
     "regression": "regression",
+    "reranking": "regression",
 }
 """As transformers writes tasks into config.json."""
 _POOLING_FIELD = "sentence_pooling"
@@ -53,7 +55,7 @@ def task_of(model: "PreTrainedModel") -> str:
     if head != CLASSES:
         return next(name for name, task in TASKS.items() if task.head == head)
     if n_outputs(model) == 1:
-        return "regression"
+        return "reranking" if hasattr(model.config, cross_encoder.FIELD) else "regression"
     return next((task for task, name in PROBLEM_TYPES.items() if name == model.config.problem_type), "classification")
 
 
@@ -90,10 +92,23 @@ def with_pooling(config: "PreTrainedConfig", pooling: Pooling) -> "PreTrainedCon
     return config
 
 
+def as_reranker(config: "PreTrainedConfig", activation: str = cross_encoder.NO_ACTIVATION) -> "PreTrainedConfig":
+    """The config of a model that sentence-transformers opens as a CrossEncoder.
+
+    Args:
+        config: Of a classifier.
+        activation: What that puts behind the logits, by the name of a class; no order depends on it.
+    """
+    if not hasattr(config, cross_encoder.FIELD):
+        setattr(config, cross_encoder.FIELD, {"activation_fn": activation})
+    return config
+
+
 def carried(config: "PreTrainedConfig") -> dict[str, Any]:
     """What a config of another shape must say too, so that its model answers in the same way."""
     found = {"id2label": config.id2label, "label2id": config.label2id, "problem_type": config.problem_type}
-    return found | ({_POOLING_FIELD: getattr(config, _POOLING_FIELD)} if hasattr(config, _POOLING_FIELD) else {})
+    own = (_POOLING_FIELD, cross_encoder.FIELD)
+    return found | {field: getattr(config, field) for field in own if hasattr(config, field)}
 
 
 def builder(head: str) -> Any:  # noqa: ANN401  (a class of transformers, which ships no types)

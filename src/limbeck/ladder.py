@@ -24,7 +24,7 @@ from limbeck.quantizing import Ground, Preparations, Quantizing
 from limbeck.recipe import QuantizeTable, Recipe
 from limbeck.runtime.engine import Engine
 from limbeck.scheme import Scheme
-from limbeck.tasks import TASKS, Task
+from limbeck.tasks import Task
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -75,7 +75,7 @@ def climb(model: "PreTrainedModel", ground: Ground, *, recipe: Recipe, progress:
 
     lessons, preparations = ground.lessons, Preparations(model, ground)
     n = len(lessons.validation.ids)
-    task = TASKS[recipe.task]
+    task = lessons.validation_targets.asked(recipe.task)
     own = agreement_of(model, None, lessons, task=task)
     best = attempt(AS_ASKED, recipe.quantize)
     tried = [best]

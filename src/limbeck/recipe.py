@@ -218,7 +218,7 @@ class Recipe(Table):
 
     seed: int = Field(0, ge=0, lt=2**31)
     task: Literal[
-        "auto", "classification", "multi-label", "regression", "embeddings", "token-classification",
+        "auto", "classification", "multi-label", "regression", "reranking", "embeddings", "token-classification",
         "question-answering",
     ] = Field("auto", description="What texts are asked. auto: what the teacher was made for.")  # fmt: skip
     data: DataTable = DataTable()

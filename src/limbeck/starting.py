@@ -131,7 +131,15 @@ def start(inputs: Inputs, recipe: Recipe, *, work: Path, progress: Progress = SI
     objective = shaping.planned_objective(inputs.origin, parts.train, recipe)
     masked = None
     if inputs.masker is not None:
-        masked = partial(masked_texts, inputs.masker, parts.train, seed=recipe.seed, work=work, progress=progress)
+        masked = partial(
+            masked_texts,
+            inputs.masker,
+            parts.train,
+            seed=recipe.seed,
+            work=work,
+            keeps_first=TASKS[recipe.task].groups_rows,
+            progress=progress,
+        )
     more = made_up(inputs.master, parts, recipe, masked=masked, progress=progress)
     taught_by = inputs.given.joined(more)
     origin = student.trimmed(inputs.origin, recipe.student, corpus=taught_by, work=work, progress=progress)

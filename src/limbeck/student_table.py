@@ -111,6 +111,9 @@ class LossWeights(Table):
     similarities: float | None = Field(
         None, ge=0, description="Which texts of a batch are alike. Default: 1 for embeddings, else 0."
     )
+    margins: float | None = Field(
+        None, ge=0, description="Between the passages of a query. Default: 1 for reranking, else 0."
+    )
     layer_hidden: float = Field(0.0, ge=0, description="Runs the teacher beside the student, as do the next two.")
     attention_maps: float = Field(0.0, ge=0, description="Layer for layer.")
     relations: float = Field(0.0, ge=0, description="Of queries, keys and values in the last layer (MiniLM v2).")

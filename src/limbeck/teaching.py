@@ -91,7 +91,7 @@ def teach(
             encoder_source, settings=recipe.teacher, work=folder.work, task=recipe.task, data=recipe.data
         )
         folder.settle(_identity(encoder, parts, recipe))
-        scale = _Scale.of(parts.train)
+        scale = _Scale.of(parts.train) if recipe.task == "regression" else _Scale()
         lessons = lessons_of(
             encoder.tokens,
             (scale.taken_off(parts.train), None),

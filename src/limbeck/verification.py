@@ -72,6 +72,9 @@ def verify(
     examples = data.held_out_of(given, settings=table.data)
     if not model.task.takes_pairs:
         examples = data.one_by_one(examples)
+    if model.task.groups_rows:
+        for note in data.notes_on({"held_out": examples}, source=str(data_source)):
+            progress.say(note)
     root = Path(signals) if signals is not None else places.signals_root()
     known = _answers_on_disk(model, examples, root=root) if teacher_source is None else None
     evaluate.refuse_unmeasurable(

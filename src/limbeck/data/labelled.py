@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from limbeck.data.labels import match, names_in_data
+from limbeck.data.queries import refuse_single_texts
 from limbeck.data.tables import RawLabel, Table, Tables
 from limbeck.errors import LabelError
 from limbeck.examples import Examples, Labels
@@ -23,11 +24,13 @@ class GivenExamples:
         source: The file, folder or data set, as it was named.
         parts: "all", or "train" with "validation" and "held_out" where the source has them.
         shares_contexts: Whether many rows ask about one second text, which must not be in two parts then.
+        by_query: Whether rows of one first text stay together; see `Task.groups_rows`.
     """
 
     source: str
     parts: Mapping[str, Examples]
     shares_contexts: bool = False
+    by_query: bool = False
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -45,8 +48,11 @@ def to_examples(tables: Tables, label_names: Sequence[str] | None, *, progress: 
 
     Raises:
         LabelError: The teacher does not know a label; or, without a teacher, no labels or only one.
+        DataError: Single texts, where the task takes pairs only.
     """
     task = tables.task
+    for table in tables.parts.values():
+        refuse_single_texts(table.text_pairs, task, source=tables.source)
     if task.label_kind in {LabelKind.NUMBER, LabelKind.ANSWERS}:
         names: tuple[str, ...] = tuple(label_names or NAMELESS.get(task.name, ()))
         indices: Mapping[RawLabel, int] = {}
@@ -65,6 +71,7 @@ def to_examples(tables: Tables, label_names: Sequence[str] | None, *, progress: 
             for part, table in tables.parts.items()
         },
         shares_contexts=task.reads is Reads.CONTEXT,
+        by_query=task.groups_rows,
     )
 
 

@@ -10,7 +10,7 @@ from limbeck.distill.live_teacher import LiveTeacher
 from limbeck.errors import SignalsError
 from limbeck.examples import Examples, Labels
 from limbeck.signals import Signals
-from limbeck.tasks import TASKS
+from limbeck.tasks import TASKS, Task
 from limbeck.tokens import EncodedTexts, TextEncoder
 from limbeck.units import UnitLogits, values_of
 
@@ -24,6 +24,7 @@ class Targets:
         teacher_hidden: (n, hidden) float16, the first token's state after the teacher's last layer.
         labels: (n,) int64 of classes, (n, labels) int8 of 0 and 1, (n,) float64 numbers, or (n, 2) float32 shares of an
             answer's ends; `UNLABELLED` where nobody labelled a text.
+        groups: (n,) int64, the query that each pair belongs to, where rows are grouped by one.
         inner: What the teacher computed on the way, made batch by batch.
         mask: (n, tokens) of the batch, where `inner` is.
         rows: (n,) the window of the batch that each unit is in; None where each text has one answer.
@@ -32,9 +33,14 @@ class Targets:
     teacher_logits: Tensor | None
     teacher_hidden: Tensor | None
     labels: Tensor | None
+    groups: Tensor | None = None
     inner: Inner | None = None
     mask: Tensor | None = None
     rows: Tensor | None = None
+
+    def asked(self, task: str) -> Task:
+        """The task by its name, ready to be measured on these texts."""
+        return TASKS[task] if self.groups is None else TASKS[task].within(self.groups.numpy())
 
     def take(self, indices: Tensor, *, device: torch.device) -> "Targets":
         """The targets at `indices`, on a device."""
@@ -42,7 +48,9 @@ class Targets:
         def picked(tensor: Tensor | None) -> Tensor | None:
             return None if tensor is None else tensor[indices].to(device, non_blocking=True)
 
-        return Targets(picked(self.teacher_logits), picked(self.teacher_hidden), picked(self.labels))
+        return Targets(
+            picked(self.teacher_logits), picked(self.teacher_hidden), picked(self.labels), picked(self.groups)
+        )
 
 
 @dataclass(frozen=True)
@@ -132,4 +140,7 @@ def targets_of(
                 hint="Keep the teacher's tokenizer and vocabulary, and the length limit that it answered with.",
             )
     tensors = [None if given is None else torch.from_numpy(given) for given in (logits, hidden, labels)]
-    return Targets(tensors[0], tensors[1], tensors[2])
+    groups = None
+    if examples.text_pairs is not None and TASKS[task].groups_rows:
+        groups = torch.from_numpy(examples.groups)
+    return Targets(tensors[0], tensors[1], tensors[2], groups)

@@ -132,6 +132,8 @@ class _Training:
         self.optimizer = optimizer
         self.model, self.stepper = self.accelerator.prepare(student, optimizer)
         self.state = checkpoint.load(self.path, self.weights, optimizer) if self.path.exists() else TrainingState()
+        groups = lessons.train_targets.groups
+        self.groups = groups.numpy() if groups is not None and TASKS[objective.task].groups_rows else None
         self.steps_per_epoch = -(-len(lessons.train.ids) // plan.batch_size)
 
     def run(self, progress: Progress) -> TrainingRecord:
@@ -163,6 +165,7 @@ class _Training:
                 self.lessons.train.lengths,
                 batch_size=self.plan.batch_size,
                 generator=np.random.default_rng([self.plan.seed, epoch]),
+                groups=self.groups,
             )
             for batch in batches[self.state.step - epoch * self.steps_per_epoch :]:
                 if self.state.step == self.plan.steps:
@@ -209,7 +212,7 @@ class _Training:
         wanted = self.lessons.validation_targets
         read = self.lessons.validation
         logits = self._answer(read)
-        task, answers = TASKS[self.objective.task], read.as_logits(logits.numpy())
+        task, answers = wanted.asked(self.objective.task), read.as_logits(logits.numpy())
         names = tuple((self.plain.config.id2label or {}).values())
         agreement = score = None
         if wanted.teacher_logits is not None:
@@ -240,7 +243,7 @@ class _Training:
             assert wanted.teacher_logits is not None
             return float(objective.towards_teacher(logits, wanted.teacher_logits, temperature=1.0, rows=rows))
         assert wanted.labels is not None
-        return float(objective.towards_labels(logits, wanted.labels, rows=rows))
+        return float(objective.towards_labels(logits, wanted.labels, rows=rows, groups=wanted.groups))
 
     def _answer(self, encoded: EncodedTexts) -> torch.Tensor:
         """(answers, classes) float32 logits, on the processor."""

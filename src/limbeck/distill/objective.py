@@ -14,6 +14,8 @@ from limbeck.distill.losses import (
     embedding_regression_loss,
     last_hidden_loss,
     layer_hidden_loss,
+    listwise_loss,
+    margins_within,
     number_loss,
     relation_loss,
     similarity_loss,
@@ -62,7 +64,7 @@ def _soft_labels(seen: Seen, targets: Targets) -> Tensor:
 
 def _true_labels(seen: Seen, targets: Targets) -> Tensor:
     assert targets.labels is not None
-    return seen.objective.towards_labels(seen.logits, targets.labels, rows=targets.rows)
+    return seen.objective.towards_labels(seen.logits, targets.labels, rows=targets.rows, groups=targets.groups)
 
 
 def _last_hidden(seen: Seen, targets: Targets) -> Tensor:
@@ -83,6 +85,19 @@ def _similarities(seen: Seen, targets: Targets) -> Tensor:
     assert seen.output.hidden_states is not None
     assert targets.teacher_hidden is not None
     return similarity_loss(seen.output.hidden_states[-1][:, 0], targets.teacher_hidden)
+
+
+def _margins(seen: Seen, targets: Targets) -> Tensor:
+    assert seen.output.logits is not None
+    assert targets.teacher_logits is not None
+    assert targets.groups is not None
+    own, wanted = (_scores(logits) for logits in (seen.logits, targets.teacher_logits))
+    return margins_within(own, wanted, targets.groups, spread=seen.objective.spread)
+
+
+def _scores(logits: Tensor) -> Tensor:
+    """As `limbeck.tasks.reranking.scores_of` says, with gradients."""
+    return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits[:, 0]
 
 
 def _layer_hidden(seen: Seen, targets: Targets) -> Tensor:
@@ -122,6 +137,7 @@ LOSSES: Mapping[str, Callable[[Seen, Targets], Tensor]] = {
     "true_labels": _true_labels,
     "last_hidden": _last_hidden,
     "similarities": _similarities,
+    "margins": _margins,
     "layer_hidden": _layer_hidden,
     "attention_maps": _attention_maps,
     "relations": _relations,
@@ -132,11 +148,12 @@ _NEEDS = {
     "true_labels": "labels",
     "last_hidden": "teacher_hidden",
     "similarities": "teacher_hidden",
+    "margins": "teacher_logits",
 }
 
-EMBEDDINGS = "embeddings"
+EMBEDDINGS, RERANKING = "embeddings", "reranking"
 _NEED_STATES = ("last_hidden", "similarities", "layer_hidden", "attention_maps", "relations")
-_USUAL_LAST_HIDDEN, _STATIC_LAST_HIDDEN, _USUAL_SIMILARITIES = 10.0, 1.0, 1.0
+_USUAL_LAST_HIDDEN, _STATIC_LAST_HIDDEN, _USUAL_SIMILARITIES, _USUAL_MARGINS = 10.0, 1.0, 1.0, 1.0
 
 
 def settled_weights(
@@ -153,10 +170,16 @@ def settled_weights(
     Returns: loss -> weight.
 
     Raises:
-        RecipeError: A loss that needs such states was asked for, or nothing would be learned without it.
+        RecipeError: A loss that needs such states was asked for, or nothing would be learned without it; or margins
+            between passages were, and texts have none.
     """
     weights: dict[str, float | None] = given.model_dump()
     is_vector = task == EMBEDDINGS
+    if weights["margins"] and task != RERANKING:
+        raise RecipeError(
+            f"distill.weights.margins = {weights['margins']} is about passages of a query, and the task is {task!r}.",
+            hint="Set distill.weights.margins = 0.",
+        )
     asked = {name: weights[name] for name in _NEED_STATES if weights[name]}
     if is_vector:
         asked.pop("similarities", None)
@@ -171,6 +194,7 @@ def settled_weights(
     usual = {
         "last_hidden": usual_hidden if has_states and not is_vector else 0.0,
         "similarities": _USUAL_SIMILARITIES if is_vector else 0.0,
+        "margins": _USUAL_MARGINS if task == RERANKING else 0.0,
     }
     settled = {name: usual[name] if weight is None else weight for name, weight in weights.items()}
     if not any(settled.values()):
@@ -310,16 +334,28 @@ class Objective:
         if self.task == "question-answering":
             assert rows is not None
             return soft_span_loss(logits, teacher_logits, rows=rows, temperature=temperature)
-        if self.task == "regression":
+        if self.task == "regression" or (self.task == RERANKING and logits.shape[1] == 1):
             return number_loss(logits, teacher_logits, spread=self.spread)
         loss = soft_decision_loss if self.task == "multi-label" else soft_label_loss
         return loss(logits, teacher_logits, temperature=temperature)
 
-    def towards_labels(self, logits: Tensor, labels: Tensor, *, rows: Tensor | None = None) -> Tensor:
-        """How far answers are from what people say; see the losses of the tasks. `rows` as in `Targets`."""
+    def towards_labels(
+        self, logits: Tensor, labels: Tensor, *, rows: Tensor | None = None, groups: Tensor | None = None
+    ) -> Tensor:
+        """How far answers are from what people say; see the losses of the tasks.
+
+        Args:
+            logits: (n, outputs).
+            labels: As `Targets.labels`.
+            rows: As `Targets.rows`; read for answers to questions.
+            groups: As `Targets.groups`; read for reranking.
+        """
         if self.task == "question-answering":
             assert rows is not None
             return true_span_loss(logits, labels, rows=rows)
+        if self.task == RERANKING:
+            assert groups is not None
+            return listwise_loss(_scores(logits), labels, groups)
         if self.task == "regression":
             return number_loss(logits, labels, spread=self.spread)
         return (true_decision_loss if self.task == "multi-label" else true_label_loss)(logits, labels)

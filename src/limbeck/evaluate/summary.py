@@ -47,7 +47,9 @@ def _findings(artifact: ModelScores, teacher: ModelScores | None, timings: Seque
     if score is None:
         score, words = artifact.score, task.score
     assert score is not None, "judge() refuses texts with neither teacher nor labels"
-    findings = [score.in_a_clause(words.clause, texts=wording.counted(score.n, "held-out text"))]
+    findings = [
+        score.in_a_clause(words.clause, texts=wording.counted(score.n, *(f"held-out {unit}" for unit in words.units)))
+    ]
     if artifact.retention is not None:
         verb = "keeps" if artifact.retention.value <= 1 else "reaches"
         findings.append(f"{verb} {wording.percent(artifact.retention.value)} of its {task.score.name}")

@@ -95,7 +95,7 @@ def judge(
         RecipeError: A tolerance was set that nothing here can check; see `refuse_unmeasurable`.
     """
     models = [artifact, *others] if teacher is None else [teacher, *others, artifact]
-    asked = TASKS[task]
+    asked = TASKS[task].within(examples.groups)
     _check_examples(examples, asked, has_teacher=teacher is not None)
     _check_models(models, examples)
     ours = side(timings, ARTIFACT)

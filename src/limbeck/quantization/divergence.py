@@ -12,7 +12,7 @@ def summed_divergence(
     """Sum over texts of KL(before || after), in nats, by what a model's head gives.
 
     One label a text: between softmax distributions. Several: between the yes-or-no distributions of each label, summed.
-    A number: between normal distributions about it that scatter as the numbers of all texts do, (a - b)^2 / (2 s^2).
+    A number or a score: between normal distributions about it that scatter as those of all texts, (a - b)^2 / (2 s^2).
     A vector: the same, the mean over its numbers.
     Ends of answers: between the softmax distributions of each window, of first and of last tokens.
 
@@ -27,7 +27,7 @@ def summed_divergence(
     if ends_in is not None:
         exact, moved = log_softmax_by_row(before, ends_in), log_softmax_by_row(after, ends_in)
         return float((exact.exp() * (exact - moved)).sum())
-    if task == "regression":
+    if task in {"regression", "reranking"}:
         return float((before - after).square().sum() / (2 * spread**2))
     if task == "embeddings":
         return float((before - after).square().sum() / (2 * spread**2 * before.shape[-1]))

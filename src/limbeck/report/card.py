@@ -141,7 +141,11 @@ def _summary(artifact: Side | None, teacher: Side | None, verdict: Verdict) -> s
         return ""
     task = TASKS[verdict.task]
     found = ((task.agreement, artifact.scores.agreement), (task.score, artifact.scores.score))
-    clauses = [score.in_a_clause(words.clause, texts="them") for words, score in found if score is not None]
+    clauses = [
+        score.in_a_clause(words.clause, texts="them" if words.units[0] == "text" else f"their {words.units[1]}")
+        for words, score in found
+        if score is not None
+    ]
     ours, theirs = artifact.scores.known_bytes, None if teacher is None else teacher.scores.size_bytes
     if theirs is not None and 0 < ours < theirs:
         clauses.append(f"is {wording.multiple(theirs / ours)} times smaller")

@@ -19,8 +19,9 @@ class Use:
         limit: What a user must know.
         output: The graph's.
         pipeline: What transformers.js calls the task, where not as the hub does.
-        asked: What the model is called with in Python.
-        encoded: One text or pair, as a tokenizer is called with it.
+        call: What an example iterates over.
+        given: One text or pair, as a tokenizer is called with it.
+        reader: The library that reads the float32 student.
         reads_on: Whether what is longer than one window is read on in others.
     """
 
@@ -30,8 +31,9 @@ class Use:
     limit: str
     output: str = "logits"
     pipeline: str = ""
-    asked: str = '["a first text", "a second text"]'
-    encoded: str = '"a text"'
+    call: str = 'model(["a first text", "a second text"])'
+    given: str = '"a text"'
+    reader: str = "Transformers"
     reads_on: bool = False
 
     @property
@@ -66,6 +68,16 @@ USES = {
         "Its vectors are near its teacher's, but not the same: an index must be made anew with them.",
         output="sentence_embedding",
         pipeline="feature-extraction",
+        reader="sentence-transformers",
+    ),
+    "reranking": Use(
+        "A reranker",
+        "answer.score, answer.text",
+        ("print(float(logits[0, -1] - (logits[0, 0] if logits.shape[1] == 2 else 0)))",),
+        "Its scores put the passages of one query in order; scores of different queries say nothing about each other.",
+        call='model.rank("a query", ["a passage", "another passage"])',
+        given='"a query", "a passage"',
+        reader="sentence-transformers",
     ),
     "token-classification": Use(
         "A model that finds names and other spans in texts",
@@ -89,8 +101,8 @@ USES = {
             'print("a context"[encoding.offsets[first][0] : encoding.offsets[last][1]])',
         ),
         "Its answer is a piece of the context, also where the context holds none, unless it learned to decline.",
-        asked='["a question"], ["a context"]',
-        encoded='"a question", "a context"',
+        call='model(["a question"], ["a context"])',
+        given='"a question", "a context"',
         reads_on=True,
     ),
 }

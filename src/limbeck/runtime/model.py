@@ -14,6 +14,7 @@ from limbeck.batching import served_by_length
 from limbeck.errors import ArtifactError, DataError, RecipeError
 from limbeck.runtime.engine import Engine
 from limbeck.tasks import TASKS, Answer
+from limbeck.tasks.reranking import scores_of
 from limbeck.tasks.rules import reading_rules
 from limbeck.tasks.task import AnyLogits
 from limbeck.tasks.token_classification import SpansAnswer
@@ -64,6 +65,21 @@ class Answers:
     def n_truncated(self) -> int:
         """How many texts were cut."""
         return len(self.truncated)
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A passage in the order of its score.
+
+    Args:
+        index: Where it stood among the passages that were given, from 0.
+        text: The passage.
+        score: The larger, the better it fits the query.
+    """
+
+    index: int
+    text: str
+    score: float
 
 
 class Model:
@@ -139,6 +155,30 @@ class Model:
             answers[index] = answers[index].within(text, words[index])
         return Answers(list(answers), logits.truncated)
 
+    def rank(self, query: str, passages: Sequence[str]) -> list[Ranked]:
+        """Put passages in order, the one that fits a query best first; of equal scores the first stays first.
+
+        Args:
+            query: What is looked for.
+            passages: (n,) texts.
+
+        Returns: (n,) the passages with their scores.
+
+        Raises:
+            DataError: This model is no reranker, or something is not a text; the message names its index.
+        """
+        if self.task.name != "reranking":
+            raise DataError(
+                f"This model's task is {self.task.name}, and it gives pairs no scores to order them by.",
+                hint="Load an artifact of the task reranking.",
+            )
+        if isinstance(passages, str):
+            passages = [passages]
+        passages = list(passages)
+        scores = scores_of(self.logits([query] * len(passages), passages).values).tolist()
+        found = [Ranked(index, passages[index], score) for index, score in enumerate(scores)]
+        return sorted(found, key=lambda one: -one.score)
+
     def saturation(self) -> "Saturation":
         """Whether CPUs without VNNI multiply this model's integers as those with it do, looked up in its file."""
         from limbeck.runtime.saturation import saturation
@@ -152,6 +192,11 @@ class Model:
             raise DataError(
                 "This model reads each text by itself, and got pairs.",
                 hint="Give the texts of pairs as single texts.",
+            )
+        if text_pairs is None and self.task.groups_rows:
+            raise DataError(
+                "This model reads a query and a passage, and got single texts.",
+                hint="model(queries, passages), or model.rank(query, passages).",
             )
         check_texts(texts, text_pairs)  # all of them, before the first is computed
         if (

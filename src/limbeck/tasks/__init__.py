@@ -5,13 +5,15 @@ from limbeck.tasks.embeddings import Embeddings
 from limbeck.tasks.multi_label import MultiLabel
 from limbeck.tasks.question_answering import ENDS, QuestionAnswering
 from limbeck.tasks.regression import NUMBER, Regression
+from limbeck.tasks.reranking import Reranking
 from limbeck.tasks.task import Answer, LabelKind, MeasureWords, Task
 from limbeck.tasks.token_classification import TokenClassification
 
 TASKS: dict[str, Task] = {
     task.name: task
     for task in (
-        Classification(), MultiLabel(), Regression(), Embeddings(), TokenClassification(), QuestionAnswering(),
+        Classification(), MultiLabel(), Regression(), Reranking(), Embeddings(), TokenClassification(),
+        QuestionAnswering(),
     )
 }  # fmt: skip
 

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,11 +41,13 @@ class MeasureWords:
         name: "accuracy".
         meaning: One sentence: what it is.
         clause: What an artifact does, with places for the figure and the texts: "answers {value} of {texts} as ...".
+        units: What it is a figure of n of, one and several.
     """
 
     name: str
     meaning: str
     clause: str
+    units: tuple[str, str] = ("text", "texts")
 
     @property
     def title(self) -> str:
@@ -105,6 +107,17 @@ class Task(ABC):
     """How transformers calls the head, behind the family's name."""
     takes_made_up: ClassVar[bool] = True
     """Whether texts put together of other texts' words are worth an answer."""
+    groups_rows: ClassVar[bool] = False
+    """Whether rows of the same first text, a query, belong together: only pairs are taken, all rows of a query stand in
+    one part, and what is measured is measured `within` queries."""
+
+    def within(self, groups: NDArray[np.int64]) -> Self:  # noqa: ARG002
+        """The task on rows that belong to groups, where that matters to what is measured.
+
+        Args:
+            groups: (n,) as `Examples.groups`.
+        """
+        return self
 
     @abstractmethod
     def answers(self, logits: AnyLogits, label_names: Sequence[str]) -> list[Any]:

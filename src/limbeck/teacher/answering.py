@@ -135,7 +135,7 @@ def only_classes(asked: str, *, name: str) -> str:
     if asked not in {AUTO, "classification"}:
         raise TeacherError(
             f"{name} can be asked for one label a text, and the recipe's task is {asked!r}.",
-            hint="For other tasks give a Hugging Face model, an ONNX graph or an artifact.",
+            hint="For other tasks give a model, an artifact, a Python function or a file of answers.",
         )
     return "classification"
 

@@ -9,7 +9,7 @@ import torch
 
 from limbeck import families, fingerprint
 from limbeck.errors import TeacherError
-from limbeck.heads import PROBLEM_TYPES, VECTOR, builder
+from limbeck.heads import PROBLEM_TYPES, VECTOR, as_reranker, builder
 from limbeck.pooling import Pooling, read_pooling
 from limbeck.recipe import DataTable, TeacherTable
 from limbeck.tasks import TASKS
@@ -68,6 +68,8 @@ class Encoder:
                 label2id={name: index for index, name in enumerate(label_names)},
             )
         model.config.problem_type = PROBLEM_TYPES.get(task)
+        if task == "reranking":
+            as_reranker(model.config)
         return model.train()  # type: ignore[no-any-return]
 
 

@@ -2,7 +2,8 @@
 
     p = sum of w_i * softmax(logits_i) / sum of w_i
 
-Where labels do not exclude one another, the sigmoid stands for the softmax; numbers are averaged as they are.
+Where labels do not exclude one another, the sigmoid stands for the softmax. Numbers and scores are averaged as they
+are, so that weights must bring those of rerankers to one scale. Of vectors, all of one size, directions are averaged.
 
 Each member is asked on its own, and its answers are kept under its own name: another ensemble of the same members asks
 nobody again. What one of them does not answer, the ensemble does not answer.
@@ -213,6 +214,13 @@ def ensemble_of(name: str, members: Sequence[Teacher], weights: Sequence[float])
                 f"{first.name} and {other.name} cannot answer together: their tasks are {first.task!r} and "
                 f"{other.task!r}.",
                 hint="Give members of one task.",
+            )
+        sizes = [len(member.label_names) for member in (first, other)]
+        if first.task == "embeddings" and sizes[0] != sizes[1]:
+            raise LabelError(
+                f"{first.name} and {other.name} cannot answer together: their vectors have {sizes[0]} and {sizes[1]} "
+                "numbers.",
+                hint="Give members whose vectors are of one size.",
             )
         differing = sorted(set(first.label_names) ^ set(other.label_names))
         if differing:

@@ -12,7 +12,10 @@ from limbeck.tasks import TASKS
 
 EMBEDDINGS = "embeddings"
 """The task of encoders without a head."""
+_ONE_NUMBER = frozenset({"regression", "reranking"})
+"""Tasks whose models look alike: one output, and nothing in transformers' own files that tells them apart."""
 WANTED_FILES = ("*.json", "*.safetensors", "*.txt", "*.model")
+_RELEVANT_OR_NOT = 2
 _SENTENCE_HEAD = TASKS["classification"].head
 _PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt")
 
@@ -141,7 +144,9 @@ def refuse_unsafe(folder: Path, config: Mapping[str, Any], *, name: str, allow_c
     return has_code
 
 
-def task_of(config: Mapping[str, Any], *, name: str, asked: str = AUTO, is_listed: bool = False) -> str:
+def task_of(
+    config: Mapping[str, Any], *, name: str, asked: str = AUTO, is_listed: bool = False, ranks: bool = False
+) -> str:
     """What a model is to be asked, by its config.json; unknown families and bare encoders are refused.
 
     Args:
@@ -149,6 +154,7 @@ def task_of(config: Mapping[str, Any], *, name: str, asked: str = AUTO, is_liste
         name: As the user gave it.
         asked: The task that the recipe names, or "auto".
         is_listed: Whether it lies in a folder of sentence-transformers.
+        ranks: Whether that says that it is a CrossEncoder.
 
     Returns: The name of a task; see `limbeck.tasks`.
 
@@ -170,25 +176,32 @@ def task_of(config: Mapping[str, Any], *, name: str, asked: str = AUTO, is_liste
             hint="Fine-tune it first: limbeck teach --encoder "
             f"{name} --data texts.jsonl --out my-teacher, then give --teacher my-teacher.",
         )
-    return settled_task(config, name=name, asked=asked)
+    return settled_task(config, name=name, asked=asked, ranks=ranks)
 
 
-def settled_task(config: Mapping[str, Any], *, name: str, asked: str = AUTO) -> str:
+def settled_task(config: Mapping[str, Any], *, name: str, asked: str = AUTO, ranks: bool = False) -> str:
     """What a model with a head is to be asked, by the fields of its config.json that tell of labels.
 
     Args:
         config: As for `task_of`; empty where nothing is known.
         name: As for `task_of`.
         asked: As for `task_of`.
+        ranks: As for `task_of`.
 
     Raises:
         TeacherError: A head for another task.
     """
     made_for = _made_for(config)
+    if ranks and made_for == "regression":
+        made_for = "reranking"
     if asked in (AUTO, made_for):
         return made_for
     # A config that names no problem_type leaves open whether its labels exclude one another.
     if asked == "multi-label" and made_for == "classification" and config.get("problem_type") is None:
+        return asked
+    if {asked, made_for} == _ONE_NUMBER:
+        return asked
+    if asked == "reranking" and made_for == "classification" and len(config.get("id2label") or {}) == _RELEVANT_OR_NOT:
         return asked
     raise made_for_another(name, made_for=made_for, asked=asked)
 

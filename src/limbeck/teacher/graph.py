@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from limbeck import artifact, batching, files, fingerprint, machine, runtime
+from limbeck.cross_encoder import activation_of
 from limbeck.errors import ArtifactError, LabelError, TeacherError
 from limbeck.examples import Examples
 from limbeck.manifest import FLOAT_MODEL_FILE
@@ -16,6 +17,7 @@ from limbeck.recipe import AUTO, DataTable, TeacherTable
 from limbeck.runtime.engine import Engine
 from limbeck.signals import SignalStore
 from limbeck.tasks import NAMELESS
+from limbeck.tasks.regression import NUMBER
 from limbeck.tasks.rules import reading_rules
 from limbeck.tasks.task import AnyLogits
 from limbeck.teacher import folder as folders
@@ -122,7 +124,8 @@ def graph_teacher(source: str | Path, *, labels: Sequence[str], data: DataTable,
             hint="Copy it from the model that the graph was exported from.",
         )
     config = folders.read_config(folder) if (folder / "config.json").exists() else {}
-    task = folders.settled_task(config, name=str(source), asked=task)
+    ranks = activation_of(folder, config) is not None
+    task = folders.settled_task(config, name=str(source), asked=task, ranks=ranks)
     try:
         limit = min(data.tokens_for(task), folders.token_limit(config))
         encoder = TextEncoder(folder, max_tokens=limit, rules=reading_rules(task, data.model_dump()))
@@ -133,8 +136,9 @@ def graph_teacher(source: str | Path, *, labels: Sequence[str], data: DataTable,
         ) from None
     named = config.get("id2label")
     own = tuple(str(named[key]) for key in sorted(named, key=int)) if isinstance(named, dict) else ()
-    names = NAMELESS.get(task) or tuple(labels) or own
-    if (len(names) < 2 and task != "regression") or n_classes not in {None, len(names)}:
+    is_number = task == "regression" or (task == "reranking" and len(own) < 2)
+    names = (NUMBER,) if is_number else NAMELESS.get(task) or tuple(labels) or own
+    if (len(names) < 2 and not is_number) or n_classes not in {None, len(names)}:
         counted = "an unknown number of" if n_classes is None else n_classes
         raise LabelError(
             f"{path} answers with {counted} classes, and {len(names)} are named ({', '.join(names[:20]) or 'none'}).",

@@ -11,6 +11,7 @@ import torch
 from safetensors import SafetensorError
 
 from limbeck import batching, files, fingerprint, heads
+from limbeck.cross_encoder import activation_of
 from limbeck.errors import TeacherError
 from limbeck.examples import Examples
 from limbeck.heads import answers_in
@@ -20,6 +21,7 @@ from limbeck.recipe import AUTO, DataTable, TeacherTable
 from limbeck.signals import SignalStore
 from limbeck.tasks import NAMELESS
 from limbeck.tasks.embeddings import dimensions
+from limbeck.tasks.regression import NUMBER
 from limbeck.tasks.rules import reading_rules
 from limbeck.tasks.task import AnyLogits
 from limbeck.teacher import folder as folders
@@ -175,10 +177,14 @@ def load_teacher(
     folder = folders.transformer_folder(whole)
     config = folders.read_config(folder)
     may_run_code = folders.refuse_unsafe(folder, config, name=name, allow_code=settings.allow_code)
-    task = folders.task_of(config, name=name, asked=task, is_listed=(whole / MODULES_FILE).exists())
+    is_listed = (whole / MODULES_FILE).exists()
+    activation = activation_of(whole, config)
+    task = folders.task_of(config, name=name, asked=task, is_listed=is_listed, ranks=activation is not None)
     pooling = _pooling(whole, settings, name=name) if task == "embeddings" else None
 
     model = load_model(folder, pooling=pooling, trust_code=may_run_code)
+    if task == "reranking":
+        heads.as_reranker(model.config, *([] if activation is None else [activation]))
     tokenizer_folder = ready_tokenizer(folder, work=work)
     reading = data or DataTable()
     limit = max_tokens or reading.tokens_for(task)
@@ -217,6 +223,8 @@ def _label_names(model: "PreTrainedModel", task: str) -> tuple[str, ...]:
     if task == "embeddings":
         return dimensions(heads.n_outputs(model))
     names = {int(index): str(label) for index, label in (model.config.id2label or {}).items()}
+    if task == "reranking" and len(names) == 1:
+        return (NUMBER,)
     return NAMELESS.get(task) or tuple(names[index] for index in range(len(names)))
 
 
