@@ -198,7 +198,9 @@ def time_verification(
     write_onnx(model, work / "float.onnx", packed=None)
     write_onnx(model, work / "scheme.onnx", packed=mixing.blank_student(model, recipe.quantize))
     threads = settings.threads or machine.physical_cores()
-    some = texts.take(spread(_lengths(encoder, texts), _TIMED_TEXTS))
+    lengths = _lengths(encoder, texts)
+    taken = spread(lengths, _TIMED_TEXTS)
+    some, padding = texts.take(taken), _padding(lengths, [lengths[position] for position in taken])
     sides = [
         evaluate.Side(name, _answering(work / f"{name}.onnx", encoder, threads), threads)
         for name in ("scheme", "float")
@@ -214,16 +216,26 @@ def time_verification(
             found = evaluate.time_sides(
                 sides, some.texts, some.text_pairs, rounds=1, warm_up=warm_up, progress=Stopwatch(progress)
             )
-            by_name = {timing.name: timing for timing in found}
-            timed = [by_name[name] for name in ("scheme", "teacher") if name in by_name]
             n_timed = settings.timing_rounds * min(settings.timing_texts, n_held_out)
-            answering = sum(n_held_out / _rate(by_name[name]) for name in by_name if name != "teacher")
-            rounds.append(answering + sum(n_timed * (one.batch_1.p50_ms / 1000 + 1 / _rate(one)) for one in timed))
+            rounds.append(sum(_seconds(one, n_timed=n_timed, n_held_out=n_held_out, padding=padding) for one in found))
     return Rounds(tuple(rounds))
 
 
-def _rate(timing: Timing) -> float:
-    return timing.texts_per_second_batch_32
+def _seconds(timing: Timing, *, n_timed: int, n_held_out: int, padding: float) -> float:
+    """Artifact and teacher are timed one by one and in batches; all but the teacher answer every held-out text."""
+    seconds, in_batch = 0.0, padding / timing.texts_per_second_batch_32
+    if timing.name in {"scheme", "teacher"}:
+        seconds += n_timed * (timing.batch_1.p50_ms / 1000 + in_batch)
+    return seconds if timing.name == "teacher" else seconds + n_held_out * in_batch
+
+
+def _padding(lengths: Sequence[int], some: Sequence[int]) -> float:
+    """Tokens a text in batches of all texts, padding included, over those in batches of some, which are padded more."""
+    each = [
+        padded(these, batching.by_length(these, max_tokens=sum(these), max_texts=evaluate.BATCH_SIZE)) / len(these)
+        for these in (lengths, some)
+    ]
+    return each[0] / each[1]
 
 
 def _answering(path: Path, encoder: TextEncoder, threads: int) -> Answer:
