@@ -20,7 +20,12 @@ class StudentTable(Table):
     kind: Literal["transformer", "static"] = Field(
         "transformer", description="static: no layers, averaged tokens and runs of tokens; hundreds of times as fast."
     )
-    table_size: int = Field(64, ge=8, le=1024, description="Static student: numbers that a token and a run have.")
+    table_size: int | None = Field(
+        None,
+        ge=8,
+        le=1024,
+        description="Static student: numbers of a token and of a run. Default: 64; 256 for embeddings.",
+    )
     ngram_rows: int = Field(
         65536, ge=0, le=1 << 22, description="Static student: runs of tokens at most; 0 leaves them out."
     )

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from limbeck import student
+from limbeck import heads, student
 from limbeck.errors import RecipeError
 from limbeck.families import STATIC
+from limbeck.pooling import Pooling
 from limbeck.recipe import Recipe
 from limbeck.student.ngrams import known_runs
 from limbeck.student.static import (
@@ -166,3 +167,13 @@ def test_knobs_of_the_other_kind_are_refused(table: dict[str, object], fault: st
     """A failure would let somebody turn a knob that does nothing."""
     with pytest.raises(RecipeError, match=fault):
         Recipe.from_dict({"student": table})
+
+
+def test_vectors_get_wider_tables_by_default(tmp_path: Path) -> None:
+    """A failure would press sentence vectors into few directions, or make classifiers four times as large."""
+    config = load_model(write_teacher(tmp_path / "teacher")).config
+    plain = student.planned_config(config, student.unmeasured(config, StudentTable(kind="static")))
+    pooled = heads.with_pooling(config, Pooling())
+    wide = student.planned_config(pooled, student.unmeasured(pooled, StudentTable(kind="static")))
+    assert (plain.table_size, wide.table_size) == (64, 256)
+    assert heads.pooling_of(wide) == Pooling()

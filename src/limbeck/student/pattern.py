@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
 
+_CLASSIFIER_SIZE, _VECTOR_SIZE = 64, 256
+"""Of a static student's tables; vectors of the teacher's width lie in no more directions than that."""
+
+
 @dataclass(frozen=True)
 class StaticPattern:
     """The tables of a static student.
@@ -74,7 +78,8 @@ def unmeasured(config: "PreTrainedConfig", wanted: StudentTable) -> Pattern:
         RecipeError: The teacher has no such parts, or the user's config is none.
     """
     if wanted.is_static:
-        return Pattern((), static=StaticPattern(wanted.table_size, wanted.ngram_rows, wanted.longest_ngram))
+        usual = _VECTOR_SIZE if heads.head_for(config) == heads.VECTOR else _CLASSIFIER_SIZE
+        return Pattern((), static=StaticPattern(wanted.table_size or usual, wanted.ngram_rows, wanted.longest_ngram))
     if wanted.config is not None:
         return _from_scratch(config, read_config(wanted.config))
     if wanted.choose == "by_loss":
