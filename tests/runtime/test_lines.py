@@ -112,7 +112,7 @@ def test_a_line_without_end_is_refused(model: Model, monkeypatch: pytest.MonkeyP
 def test_answers_before_a_bad_line_are_given(model: Model) -> None:
     """A failure would lose the work done before a bad line of the next chunk."""
     lines = predict_lines(model, io.BytesIO(b"play\nstop\n\xff\n"), chunk=2)
-    assert [next(lines).text, next(lines).text] == ["play", "stop"]
+    assert [next(lines).told["text"], next(lines).told["text"]] == ["play", "stop"]
     with pytest.raises(DataError, match=r"^Line 3 is not UTF-8"):
         next(lines)
 
@@ -122,4 +122,4 @@ def test_a_megabyte_text_is_answered(model: Model, tmp_path: Path) -> None:
     (tmp_path / "texts").write_bytes(b"play a song " * 90_000 + b"\nstop\n")
     with (tmp_path / "texts").open("rb") as stream:
         found = list(predict_lines(model, stream))
-    assert [(len(one.text), one.is_truncated) for one in found] == [(12 * 90_000, True), (4, False)]
+    assert [(len(one.told["text"]), one.is_truncated) for one in found] == [(12 * 90_000, True), (4, False)]

@@ -15,7 +15,7 @@ from limbeck.recipe import DataTable, TeacherTable
 from limbeck.signals import SignalStore
 from limbeck.teacher import Teacher, label, load_teacher, signals_key
 from limbeck.teacher.graph import graph_teacher
-from limbeck.teacher.load import load_model
+from limbeck.teacher.load import load_model, quiet
 from limbeck.units import UnitLogits
 from tiny import WORDS, write_teacher
 from watching import Events, Interrupted
@@ -29,11 +29,12 @@ TAGGED = Examples(CONTEXTS, None, None, ("O", "B-a", "I-a"))
 labelling = importlib.import_module("limbeck.teacher.labelling")
 
 
-def _teacher(root: Path, kind: type, labels: tuple[str, ...], task: str) -> Teacher:
+def _teacher(root: Path, kind: type, labels: tuple[str, ...]) -> Teacher:
     """A tiny teacher with another head."""
-    folder = write_teacher(root / "plain")
+    folder = write_teacher(root / "plain", labels=labels)
     torch.manual_seed(1)
-    model = kind.from_pretrained(folder, num_labels=len(labels), id2label=dict(enumerate(labels)))
+    with quiet():
+        model = kind.from_pretrained(folder)
     model.save_pretrained(root / "model")
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(folder / name, root / "model" / name)
@@ -44,13 +45,13 @@ def _teacher(root: Path, kind: type, labels: tuple[str, ...], task: str) -> Teac
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Teacher:
     """A teacher of questions, in windows of 24 tokens."""
     root = tmp_path_factory.mktemp("asked")
-    return _teacher(root, AutoModelForQuestionAnswering, ("start", "end"), "question-answering")
+    return _teacher(root, AutoModelForQuestionAnswering, ("start", "end"))
 
 
 @pytest.fixture(scope="module")
 def tagger(tmp_path_factory: pytest.TempPathFactory) -> Teacher:
     """A teacher of tags."""
-    return _teacher(tmp_path_factory.mktemp("tagger"), AutoModelForTokenClassification, TAGGED.label_names, "tags")
+    return _teacher(tmp_path_factory.mktemp("tagger"), AutoModelForTokenClassification, TAGGED.label_names)
 
 
 def _read(root: Path, teacher: Teacher, examples: Examples) -> UnitLogits:
