@@ -91,7 +91,7 @@ def test_shapes_go_from_the_teacher_to_one_layer(planned: Plan) -> None:
     [
         ({"layers": 3}, {"scheme": "w8a8e8"}),
         ({"layers": 2, "heads": 2, "intermediate_size": 20}, {"scheme": "w4a8e4"}),
-        ({"layers": 2, "vocabulary": "trimmed", "vocabulary_share": 0.1}, {"scheme": "w4a16g16e4"}),
+        ({"layers": 2, "vocabulary": "trimmed", "vocabulary_share": 0.1}, {"scheme": "w4a32g16e4"}),
         ({"layers": 1, "embedding_size": 16}, {"scheme": "w8a8e8"}),
         ({"config": "scratch"}, {"scheme": "w8a8e8-static"}),
     ],

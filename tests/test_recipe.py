@@ -137,7 +137,7 @@ def test_layers_that_make_no_student_are_refused(layers: list[int]) -> None:
 
 def test_nothing_to_learn_is_refused() -> None:
     """A failure would train for hours towards nothing."""
-    nothing = dict.fromkeys(("soft_labels", "true_labels", "last_hidden", "similarities"), 0)
+    nothing = dict.fromkeys(("soft_labels", "true_labels", "last_hidden", "similarities", "margins"), 0)
     error = _refusal({"distill": {"weights": nothing}})
     assert "distill.weights: every loss weight is 0, so nothing would be learned" in error.message
 

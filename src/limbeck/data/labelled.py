@@ -12,6 +12,7 @@ from limbeck.errors import LabelError
 from limbeck.examples import Examples, Labels
 from limbeck.progress import SILENT, Progress
 from limbeck.tasks import NAMELESS, LabelKind, Task
+from limbeck.tasks.regression import NUMBER
 from limbeck.units import Ragged
 from limbeck.windows import Reads
 
@@ -54,7 +55,7 @@ def to_examples(tables: Tables, label_names: Sequence[str] | None, *, progress: 
     for table in tables.parts.values():
         refuse_single_texts(table.text_pairs, task, source=tables.source)
     if task.label_kind in {LabelKind.NUMBER, LabelKind.ANSWERS}:
-        names: tuple[str, ...] = tuple(label_names or NAMELESS.get(task.name, ()))
+        names: tuple[str, ...] = tuple(label_names or NAMELESS.get(task.name, (NUMBER,)))
         indices: Mapping[RawLabel, int] = {}
     else:
         names = tuple(label_names) if label_names is not None else names_in_data(tables, progress=progress)
