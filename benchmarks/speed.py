@@ -9,13 +9,16 @@ exporter, whose last block goes on with the first token. Both stand behind the t
 
 An artifact keeps the tokens of words that it has met (`limbeck.known_words`), and after the first round it has met all
 of these; so its first call after loading is timed too.
+
+On a machine that others use at the same time, `--processor-time` counts the seconds of processor that each side takes
+instead of those that pass; with one thread on every side they are the same when nobody else is there.
 """
 
 import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import onnxruntime.quantization
@@ -44,7 +47,10 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=400)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=machine.physical_cores())
+    parser.add_argument("--processor-time", action="store_true", help="count processor time; with one thread only")
     options = parser.parse_args()
+    if options.processor_time and options.threads != 1:
+        parser.error("--processor-time sums up all threads, so give --threads 1")
     with tempfile.TemporaryDirectory() as work:
         page = _page(options, Path(work))
     tell(page, options)
@@ -74,6 +80,7 @@ def _page(options: argparse.Namespace, work: Path) -> str:
         some.texts,
         some.text_pairs,
         rounds=options.rounds,
+        clock=_clock(options),
     )
     first_calls = [_first_call(options, some) for _ in range(options.rounds)]
     lengths = sorted(master.encoder.encode(some.texts, some.text_pairs).lengths)
@@ -83,9 +90,14 @@ def _page(options: argparse.Namespace, work: Path) -> str:
 def _first_call(options: argparse.Namespace, some: Examples) -> float:
     """Texts per second of an artifact that has met none of them."""
     model = runtime.load(options.artifact, threads=options.threads, check=False)
-    start = time.perf_counter()
+    clock = _clock(options)
+    start = clock()
     model.logits(some.texts, some.text_pairs)
-    return len(some) / (time.perf_counter() - start)
+    return len(some) / (clock() - start)
+
+
+def _clock(options: argparse.Namespace) -> Callable[[], float]:
+    return time.process_time if options.processor_time else time.perf_counter
 
 
 class _Engine8:
@@ -106,7 +118,8 @@ def _table(timings: tuple[Timing, ...], lengths: list[int], first_call: float, o
     ours = timings[0]
     introduction = (
         f"{len(lengths)} texts of {lengths[0]} to {lengths[-1]} tokens (median {lengths[len(lengths) // 2]}), "
-        f"{options.threads} threads on every side, {options.rounds} interleaved rounds, tokenization included."
+        f"{options.threads} threads on every side, {options.rounds} interleaved rounds, tokenization included"
+        f"{'; seconds of processor' if options.processor_time else ''}."
     )
     lines = [
         f"# Speed on {options.name}",
@@ -125,7 +138,8 @@ def _table(timings: tuple[Timing, ...], lengths: list[int], first_call: float, o
         )
     lines += ["", f"The artifact's first call after loading, all texts at once: {first_call:.0f} texts/s (median)."]
     command = "python benchmarks/speed.py ARTIFACT --teacher TEACHER --data DATA"
-    lines += origin(f"{command} --texts {options.texts} --rounds {options.rounds} --threads {options.threads}")
+    command += f" --texts {options.texts} --rounds {options.rounds} --threads {options.threads}"
+    lines += origin(command + " --processor-time" * options.processor_time)
     return "\n".join(lines) + "\n"
 
 
