@@ -1,7 +1,8 @@
 """limbeck: a teacher and texts go in; a small, verified, torch-free int8 model comes out."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from limbeck.faces import lazy
 
 if TYPE_CHECKING:
     from limbeck.pipeline import compress
@@ -12,10 +13,4 @@ if TYPE_CHECKING:
     from limbeck.teaching import teach
     from limbeck.verification import verify
 __all__ = ["Recipe", "compress", "load", "plan", "quantize", "teach", "verify"]
-_FILES = "recipe pipeline runtime planning quantization teaching verification"
-
-
-def __getattr__(name: str) -> Any:  # noqa: ANN401  (loads a room when its name is first asked for)
-    if name not in __all__:
-        raise AttributeError(f"module 'limbeck' has no attribute {name!r}")
-    return getattr(import_module(f"limbeck.{_FILES.split()[__all__.index(name)]}"), name)
+__getattr__ = lazy(__name__, __all__, "recipe pipeline runtime planning quantization teaching verification")

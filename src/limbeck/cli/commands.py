@@ -137,7 +137,7 @@ def plan(
 
     [bold]Example:[/bold] limbeck plan --teacher my-teacher --data texts.jsonl
     ...
-    A student of 2 layers: 26,258 parameters, 165 kB to 168 kB as w8a8e8
+    A student of 2 layers: 25,154 parameters
     """
     from limbeck.cli import console
     from limbeck.cli.flags import numbers_from, recipe_from

@@ -1,7 +1,8 @@
 """The teacher: whatever knows the answers, asked once for every text; lazy, as some teachers need no torch."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from limbeck.faces import lazy
 
 if TYPE_CHECKING:
     from limbeck.teacher.answering import Teacher
@@ -11,10 +12,6 @@ if TYPE_CHECKING:
     from limbeck.teacher.origin import origin_of
 __all__ = ["EncoderTeacher", "Teacher", "TeacherSource", "chosen_precision", "computing_with", "float32_logits",
            "label", "load_teacher", "model_inputs", "open_teacher", "origin_of", "signals_key"]  # fmt: skip
-_FILES = "load answering opening labelling load load labelling load load opening origin labelling"
-
-
-def __getattr__(name: str) -> Any:  # noqa: ANN401  (loads a file when a name of it is first asked for)
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_FILES.split()[__all__.index(name)]}"), name)
+__getattr__ = lazy(
+    __name__, __all__, "load answering opening labelling load load labelling load load opening origin labelling"
+)
