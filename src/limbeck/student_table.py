@@ -24,7 +24,7 @@ class StudentTable(Table):
         None,
         ge=8,
         le=1024,
-        description="Static student: numbers of a token and of a run. Default: 64; 256 for embeddings.",
+        description="Static student: numbers of a token and of a run. Default: 128; 256 for embeddings.",
     )
     ngram_rows: int = Field(
         65536, ge=0, le=1 << 22, description="Static student: runs of tokens at most; 0 leaves them out."

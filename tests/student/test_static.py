@@ -175,5 +175,5 @@ def test_vectors_get_wider_tables_by_default(tmp_path: Path) -> None:
     plain = student.planned_config(config, student.unmeasured(config, StudentTable(kind="static")))
     pooled = heads.with_pooling(config, Pooling())
     wide = student.planned_config(pooled, student.unmeasured(pooled, StudentTable(kind="static")))
-    assert (plain.table_size, wide.table_size) == (64, 256)
+    assert (plain.table_size, wide.table_size) == (128, 256)
     assert heads.pooling_of(wide) == Pooling()

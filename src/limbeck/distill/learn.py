@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from limbeck import files
 from limbeck.distill.lessons import Lessons
 from limbeck.distill.loop import TrainingPlan, forget, train
-from limbeck.distill.objective import Objective
+from limbeck.distill.objective import EMBEDDINGS, Objective
 from limbeck.progress import SILENT, Progress
 from limbeck.recipe import Recipe
 from limbeck.records import TrainingRecord, from_json, to_json
@@ -24,7 +24,9 @@ _FEWEST_EPOCHS, _MOST_EPOCHS, _USUAL_STEPS = 1, 60, 1500
 _ROUNDING_SHARE = 0.4
 """Of the student's peak learning rate, while it learns to live with rounded weights."""
 _TEACHING_RATE, _DISTILLING_RATE, _RATES_HOLD_AT = 1e-4, 2.5e-4, 384
-_STATIC_RATE, _STATIC_STEPS = 5e-3, 1000
+_STATIC_RATE, _STATIC_STEPS = 2e-3, 700
+_VECTOR_RATE, _VECTOR_STEPS = 5e-3, 1000
+"""Of static students that answer with vectors: these learn all that a text says, classes only what tells them apart."""
 _BATCH_TEXTS, _STATIC_BATCH_TEXTS = 64, 512
 
 
@@ -89,10 +91,13 @@ def distillation_plan(
     """
     table, is_static = recipe.distill, recipe.student.is_static
     batch_size = table.batch_size or (_STATIC_BATCH_TEXTS if is_static else _BATCH_TEXTS)
-    usual_rate = _STATIC_RATE if is_static else _DISTILLING_RATE * _RATES_HOLD_AT / hidden_size
+    static_rate, static_steps = (
+        (_VECTOR_RATE, _VECTOR_STEPS) if recipe.task == EMBEDDINGS else (_STATIC_RATE, _STATIC_STEPS)
+    )
+    usual_rate = static_rate if is_static else _DISTILLING_RATE * _RATES_HOLD_AT / hidden_size
     n_kept = next((number for number, layer in enumerate(taken) if number != layer), len(taken) - 1)
     steps_per_epoch = -(-n_texts // batch_size)
-    usual_steps = _STATIC_STEPS if is_static else _USUAL_STEPS
+    usual_steps = static_steps if is_static else _USUAL_STEPS
     epochs = table.epochs or max(_FEWEST_EPOCHS, min(_MOST_EPOCHS, -(-usual_steps // steps_per_epoch)))
     steps = epochs * steps_per_epoch
     return TrainingPlan(

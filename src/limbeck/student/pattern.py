@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
 
-_CLASSIFIER_SIZE, _VECTOR_SIZE = 64, 256
+_CLASSIFIER_SIZE, _VECTOR_SIZE = 128, 256
 """Of a static student's tables; vectors of the teacher's width lie in no more directions than that."""
 
 

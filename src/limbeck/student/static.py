@@ -54,7 +54,7 @@ class StaticConfig(PreTrainedConfig):
         self,
         *,
         vocab_size: int = 30522,
-        table_size: int = 64,
+        table_size: int = 128,
         ngram_rows: int = 65536,
         longest_ngram: int = 2,
         hidden_size: int = 384,
