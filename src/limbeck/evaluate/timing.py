@@ -96,7 +96,9 @@ def time_sides(
                     _answer_all(side, texts, text_pairs)
                     throughputs[at].append(len(texts) / (clock() - start))
                 bar.advance(note=side.name)
-    return tuple(_summed_up(side, *found) for side, *found in zip(sides, latencies, throughputs, had, strict=True))
+    return tuple(
+        _summed_up(side, latencies[at], throughputs[at], processor_seconds=had[at]) for at, side in enumerate(sides)
+    )
 
 
 def _answer_one(side: Side, texts: Sequence[str], text_pairs: Sequence[str] | None, index: int) -> None:
@@ -107,7 +109,7 @@ def _answer_all(side: Side, texts: Sequence[str], text_pairs: Sequence[str] | No
     side.answer(texts, text_pairs)
 
 
-def _summed_up(side: Side, seconds: list[float], rates: list[float], processor_seconds: float) -> Timing:
+def _summed_up(side: Side, seconds: list[float], rates: list[float], *, processor_seconds: float) -> Timing:
     p50, p99 = 1000 * np.percentile(seconds, [50, 99])
     median = float(np.median(rates))
     return Timing(
