@@ -31,7 +31,7 @@ def main() -> None:
     run = pipeline.compress(
         given.teacher, given.data, out=given.out / "run", recipe=recipe, signals=signals, progress=progress
     )
-    flags = ["--out FOLDER --result FILE", *flags]
+    flags = [given.name, "--out FOLDER --result FILE", *flags]
     lines = [
         f"# A plan and its run: {given.name}",
         "",
@@ -41,7 +41,7 @@ def main() -> None:
         "",
         *_disk(plan, given.out),
         "",
-        f"Command: `python benchmarks/planned_and_true.py --teacher TEACHER --data DATA --name NAME {' '.join(flags)}`",
+        f"Command: `python benchmarks/planned_and_true.py --teacher TEACHER --data DATA --name {' '.join(flags)}`",
         "",
         "Machine and versions:",
         "",
