@@ -94,14 +94,12 @@ class DistillTable(Table):
     epochs: int | None = Field(
         None,
         ge=1,
-        description="Default: 1, and more where texts are few (1,500 steps, of static students 700, 1,000 for vectors; "
-        "60 at most).",
+        description="Default: 1; more where texts are few (1,500 steps; static: 700, vectors 1,000; at most 60).",
     )
     learning_rate: float | None = Field(
         None,
         gt=0,
-        description="Peak. Default: 2.5e-4 at a hidden size of 384, in inverse proportion; static: 2e-3, 5e-3 for "
-        "vectors.",
+        description="Peak. Default: 2.5e-4 at a hidden size of 384, inversely to it; static: 2e-3, 5e-3 for vectors.",
     )
     batch_size: int | None = Field(None, ge=1, description="Texts a step. Default: 64; 512 for static students.")
     temperature: float = Field(4.0, gt=0, description="T of the softened distributions.")
