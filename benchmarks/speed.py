@@ -6,11 +6,19 @@ One run, equal threads, the held-out texts as they are, tokenization included, s
 sorted by length, so that it pads as little as ours. The third side is what one gets without limbeck: the whole teacher
 as ONNX by PyTorch's exporter, quantized by onnxruntime's `quantize_dynamic`; the fourth is the same with limbeck's
 exporter, whose last block goes on with the first token. Both stand behind the tokenizer and batches that ours has.
+
+An artifact keeps the tokens of words that it has met (`limbeck.known_words`), and after the first round it has met all
+of these; so its first call after loading is timed too.
+
+On a machine that others use at the same time, `--processor-time` counts the seconds of processor that each side takes
+instead of those that pass; with one thread on every side they are the same when nobody else is there.
 """
 
 import argparse
+import statistics
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import onnxruntime.quantization
@@ -20,6 +28,7 @@ from exported_by_pytorch import write_by_pytorch
 
 from limbeck import data, evaluate, machine, runtime, teacher, wording
 from limbeck.batching import served_by_length
+from limbeck.examples import Examples
 from limbeck.export import write_onnx
 from limbeck.recipe import DataTable, TeacherTable
 from limbeck.records import Timing
@@ -38,7 +47,10 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=400)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=machine.physical_cores())
+    parser.add_argument("--processor-time", action="store_true", help="count processor time; with one thread only")
     options = parser.parse_args()
+    if options.processor_time and options.threads != 1:
+        parser.error("--processor-time sums up all threads, so give --threads 1")
     with tempfile.TemporaryDirectory() as work:
         page = _page(options, Path(work))
     tell(page, options)
@@ -68,9 +80,24 @@ def _page(options: argparse.Namespace, work: Path) -> str:
         some.texts,
         some.text_pairs,
         rounds=options.rounds,
+        clock=_clock(options),
     )
+    first_calls = [_first_call(options, some) for _ in range(options.rounds)]
     lengths = sorted(master.encoder.encode(some.texts, some.text_pairs).lengths)
-    return _table(timings, lengths, options)
+    return _table(timings, lengths, statistics.median(first_calls), options)
+
+
+def _first_call(options: argparse.Namespace, some: Examples) -> float:
+    """Texts per second of an artifact that has met none of them."""
+    model = runtime.load(options.artifact, threads=options.threads, check=False)
+    clock = _clock(options)
+    start = clock()
+    model.logits(some.texts, some.text_pairs)
+    return len(some) / (clock() - start)
+
+
+def _clock(options: argparse.Namespace) -> Callable[[], float]:
+    return time.process_time if options.processor_time else time.perf_counter
 
 
 class _Engine8:
@@ -87,11 +114,12 @@ class _Engine8:
             self.engine.run(self.encoder.pad(encoded, batch))
 
 
-def _table(timings: tuple[Timing, ...], lengths: list[int], options: argparse.Namespace) -> str:
+def _table(timings: tuple[Timing, ...], lengths: list[int], first_call: float, options: argparse.Namespace) -> str:
     ours = timings[0]
     introduction = (
         f"{len(lengths)} texts of {lengths[0]} to {lengths[-1]} tokens (median {lengths[len(lengths) // 2]}), "
-        f"{options.threads} threads on every side, {options.rounds} interleaved rounds, tokenization included."
+        f"{options.threads} threads on every side, {options.rounds} interleaved rounds, tokenization included"
+        f"{'; seconds of processor' if options.processor_time else ''}."
     )
     lines = [
         f"# Speed on {options.name}",
@@ -108,8 +136,10 @@ def _table(timings: tuple[Timing, ...], lengths: list[int], options: argparse.Na
             f"| {timing.batch_1.p50_ms / ours.batch_1.p50_ms:.1f}× | {rate:.0f} | {wording.percent(timing.spread)} "
             f"| {ours.texts_per_second_batch_32 / rate:.1f}× |"
         )
+    lines += ["", f"The artifact's first call after loading, all texts at once: {first_call:.0f} texts/s (median)."]
     command = "python benchmarks/speed.py ARTIFACT --teacher TEACHER --data DATA"
-    lines += origin(f"{command} --texts {options.texts} --rounds {options.rounds} --threads {options.threads}")
+    command += f" --texts {options.texts} --rounds {options.rounds} --threads {options.threads}"
+    lines += origin(command + " --processor-time" * options.processor_time)
     return "\n".join(lines) + "\n"
 
 

@@ -99,7 +99,7 @@ def _trained_with_fewer_rows(whole: Sequence[Path], trimmed: Sequence[Path]) -> 
         cells = [
             wording.percent(model[measure]["value"], decimals=2)
             for model in (student, artifact)
-            for measure in ("accuracy", "agreement")
+            for measure in ("score", "agreement")
         ]
         vocabulary = told.get("vocabulary")
         kind = "whole" if vocabulary is None else "trimmed"

@@ -32,6 +32,9 @@ def test_artifacts_answer_in_small_batches() -> None:
     # At most 32 texts; and of texts of 100 tokens as many as 512 tokens hold.
     assert [len(batch) for batch in served_by_length([1] * 40)] == [32, 8]
     assert [len(batch) for batch in served_by_length([100] * 6)] == [5, 1]
+    # Those of a static student hold 256 texts, or 8,192 tokens.
+    assert [len(batch) for batch in served_by_length([1] * 300, has_layers=False)] == [256, 44]
+    assert [len(batch) for batch in served_by_length([1000] * 9, has_layers=False)] == [8, 1]
 
 
 def test_each_text_once_and_little_padding() -> None:
@@ -84,3 +87,25 @@ def test_training_batches_are_alike_in_length_yet_come_in_random_order() -> None
 def test_no_texts_no_batches() -> None:
     """A failure would crash instead of training nothing."""
     assert shuffled_by_length([], batch_size=4, generator=np.random.default_rng(0)) == []
+
+
+def test_rows_of_a_group_stay_together() -> None:
+    """A failure would leave a reranker's batches without two passages of any query, and so without margins to learn."""
+    draw = np.random.default_rng(0)
+    groups = draw.permutation(np.repeat(np.arange(60), 5))
+    lengths = draw.integers(5, 90, len(groups))
+    batches = shuffled_by_length(lengths, batch_size=32, generator=np.random.default_rng(1), groups=groups)
+    assert len(batches) == -(-300 // 32)
+    np.testing.assert_array_equal(np.sort(np.concatenate(batches)), np.arange(300))
+    n_whole = sum(int((np.bincount(groups[batch]) == 5).sum()) for batch in batches)
+    assert n_whole >= 60 - 2 * len(batches)
+    other = shuffled_by_length(lengths, batch_size=32, generator=np.random.default_rng(2), groups=groups)
+    assert [batch.tolist() for batch in other] != [batch.tolist() for batch in batches]
+
+
+def test_groups_of_like_length_go_together() -> None:
+    """A failure would pad short queries to the length of the longest of all."""
+    groups = np.repeat(np.arange(40), 4)
+    lengths = np.where(groups % 2, 100, 10)
+    batches = shuffled_by_length(lengths, batch_size=16, generator=np.random.default_rng(0), groups=groups)
+    assert all(len(set(lengths[batch])) == 1 for batch in batches)

@@ -63,7 +63,7 @@ def test_a_printed_recipe_holds_every_key_with_its_meaning() -> None:
     values = [key.rsplit(".", 1)[-1] for key, table in known_keys().items() if table is None]
     assert re.findall(r"^(?:# )?(\w+) =", printed, re.MULTILINE).sort() == values.sort()
     assert "# layers =  # Number of layers. Default: half of the teacher's, rounded up." in printed
-    assert tomllib.loads(printed)["distill"]["batch_size"] == Recipe().distill.batch_size
+    assert tomllib.loads(printed)["distill"]["temperature"] == Recipe().distill.temperature
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_layers_that_make_no_student_are_refused(layers: list[int]) -> None:
 
 def test_nothing_to_learn_is_refused() -> None:
     """A failure would train for hours towards nothing."""
-    nothing = dict.fromkeys(("soft_labels", "true_labels", "last_hidden", "similarities"), 0)
+    nothing = dict.fromkeys(("soft_labels", "true_labels", "last_hidden", "similarities", "margins"), 0)
     error = _refusal({"distill": {"weights": nothing}})
     assert "distill.weights: every loss weight is 0, so nothing would be learned" in error.message
 
@@ -209,3 +209,12 @@ def test_tables_of_labels_come_back_from_toml() -> None:
     assert Recipe.from_dict(tomllib.loads(recipe_toml(recipe.model_dump(mode="json")))) == recipe
     read = tomllib.loads(recipe.to_toml())["teacher"]["chat"]["parameters"]
     assert [type(value) for value in read.values()] == [int, float, bool, str]
+
+
+def test_the_usual_agreement_hangs_on_the_task() -> None:
+    """A failure would refuse good vectors by a bound for labels, or overrule what somebody said."""
+    assert Recipe().settled("embeddings").tolerances.min_agreement == 0.8
+    assert Recipe().settled("classification").tolerances.min_agreement == 0.9
+    said = Recipe.from_dict({"task": "embeddings", "verify": {"tolerances": {"min_agreement": 0.9}}})
+    assert said.settled("embeddings").tolerances.min_agreement == 0.9
+    assert "min_agreement" not in Recipe().settled("embeddings").tolerances.model_fields_set

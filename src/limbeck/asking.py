@@ -1,15 +1,18 @@
 """A station of the walk: texts are made up where that is of use, and the teacher is asked about all of them."""
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from limbeck import data
 from limbeck.errors import RecipeError, TeacherError
 from limbeck.examples import Examples, Parts
 from limbeck.progress import SILENT, Progress
-from limbeck.recipe import Recipe, TeacherTable
+from limbeck.recipe import Recipe
 from limbeck.records import LabellingRecord
 from limbeck.signals import Signals
+from limbeck.tasks import TASKS
+from limbeck.tasks.rules import reading_rules
 from limbeck.teacher.answering import Teacher
 
 TAUGHT_BY = "training texts"
@@ -43,7 +46,18 @@ def made_up(
         recipe: Its table distill, and the seed.
         masked: What makes half of them, given a number and the contents that must not come back; None for none.
         progress: Told why none are made.
+
+    Raises:
+        RecipeError: They are asked for where they would make no sense.
     """
+    if not TASKS[master.task].takes_made_up:
+        if recipe.distill.augment:
+            raise RecipeError(
+                f"distill.augment = {recipe.distill.augment}, but a question put together of other questions asks for "
+                "nothing.",
+                hint="Set distill.augment = 0 for this task.",
+            )
+        return replace(parts.train.take(()), labels=None)
     n_train = len(parts.train)
     share = recipe.distill.augment
     if share is None and master.made_up != "answered":
@@ -54,22 +68,24 @@ def made_up(
         share = max(_FEWEST_MADE_UP, min(_MOST_MADE_UP, _USUAL_TEXTS / n_train))
     unread = {*parts.validation.content_fingerprints, *parts.held_out.content_fingerprints}
     n = round(share * n_train)
+    keeps_first = TASKS[recipe.task].groups_rows
     if masked is None or not n:
-        return data.augmented(parts.train, n=n, seed=recipe.seed, avoid=unread)
+        return data.augmented(parts.train, n=n, seed=recipe.seed, avoid=unread, keeps_first=keeps_first)
     found = masked(n // 2, unread)
     unread |= {*found.content_fingerprints}
-    return found.joined(data.augmented(parts.train, n=n - n // 2, seed=recipe.seed, avoid=unread))
+    more = data.augmented(parts.train, n=n - n // 2, seed=recipe.seed, avoid=unread, keeps_first=keeps_first)
+    return found.joined(more)
 
 
 def ask(
-    master: Teacher, wanted: Mapping[str, Examples], *, settings: TeacherTable, root: Path, progress: Progress = SILENT
+    master: Teacher, wanted: Mapping[str, Examples], recipe: Recipe, *, root: Path, progress: Progress = SILENT
 ) -> tuple[dict[str, Examples], dict[str, Signals], LabellingRecord]:
     """Ask the teacher about every part: about `TAUGHT_BY` to learn from, about the others to judge by.
 
     Args:
         master: The teacher.
         wanted: Part -> its texts.
-        settings: How to ask.
+        recipe: How to ask, and when a question has no answer.
         root: Folder of all signals.
         progress: Told how far it is.
 
@@ -85,7 +101,7 @@ def ask(
     master.prepare(wanted, root, progress=progress)
     for name, examples in wanted.items():
         labelled = master.label(
-            examples, root, settings=settings, part_name=name, judges=name != TAUGHT_BY, progress=progress
+            examples, root, settings=recipe.teacher, part_name=name, judges=name != TAUGHT_BY, progress=progress
         )
         told.append(labelled.record)
         answered[name] = examples.without(labelled.store.unanswered(examples.text_fingerprints))
@@ -94,7 +110,11 @@ def ask(
                 f"{master.name} answers none of the {len(examples)} texts of the part {name}.",
                 hint="Give a teacher that knows such texts, or other texts.",
             )
-        found[name] = labelled.store.read(answered[name].text_fingerprints)
+        found[name] = labelled.store.read(
+            answered[name].text_fingerprints,
+            within=answered[name].within,
+            threshold=reading_rules(master.task, recipe.data.model_dump()).threshold,
+        )
     together = LabellingRecord(
         **{key: sum(getattr(one, key) for one in told) for key in _COUNTED},
         folder=str(root),

@@ -14,6 +14,9 @@ Indices = NDArray[np.int64]
 # activations are quantized by the batch, so the same batches give the same logits on every machine.
 _SERVED_TEXTS = 32
 _SERVED_TOKENS = 512
+# Of a static model a text is so quick that calling the engine would take longer.
+_STATIC_TEXTS = 256
+_STATIC_TOKENS = 8192
 
 
 def by_length(lengths: Sequence[int], *, max_tokens: int, max_texts: int) -> list[Indices]:
@@ -37,36 +40,53 @@ def by_length(lengths: Sequence[int], *, max_tokens: int, max_texts: int) -> lis
     return batches
 
 
-def served_by_length(lengths: Sequence[int]) -> list[Indices]:
+def served_by_length(lengths: Sequence[int], *, has_layers: bool = True) -> list[Indices]:
     """The batches in which an artifact answers texts, as `by_length` makes them.
 
     Args:
         lengths: (n,) tokens of each text.
+        has_layers: False for a static student.
     """
-    return by_length(lengths, max_tokens=_SERVED_TOKENS, max_texts=_SERVED_TEXTS)
+    if has_layers:
+        return by_length(lengths, max_tokens=_SERVED_TOKENS, max_texts=_SERVED_TEXTS)
+    return by_length(lengths, max_tokens=_STATIC_TOKENS, max_texts=_STATIC_TEXTS)
 
 
 def shuffled_by_length(
-    lengths: Sequence[int], *, batch_size: int, generator: np.random.Generator, pool_batches: int = 50
+    lengths: Sequence[int],
+    *,
+    batch_size: int,
+    generator: np.random.Generator,
+    pool_batches: int = 50,
+    groups: Indices | None = None,
 ) -> list[Indices]:
     """Batches of one training epoch: random, yet each of texts of like length.
 
     The texts are shuffled, cut into pools of `pool_batches` batches, sorted by length within a pool, cut into batches,
-    and the batches shuffled. A text's companions differ from epoch to epoch.
+    and the batches shuffled. A text's companions differ from epoch to epoch. Texts of one group stay side by side,
+    and are sorted by the longest of the group; where a batch ends within a group, its rest begins the next batch.
 
     Args:
         lengths: (n,) tokens of each text.
         batch_size: Texts a batch; the last one of the epoch may be smaller.
         generator: Where the order comes from; the same state gives the same batches.
         pool_batches: Larger pools waste less padding and mix less.
+        groups: (n,) a number from 0 up for each text, the same for texts that belong together; None where none do.
 
     Returns: Index arrays that together hold each of 0..n-1 once.
     """
     sizes = np.asarray(lengths, dtype=np.int64)
     order = generator.permutation(len(sizes))
+    if groups is not None:
+        longest = np.zeros(groups.max(initial=0) + 1, np.int64)
+        np.maximum.at(longest, groups, sizes)
+        sizes = longest[groups]
+        place = generator.permutation(len(longest))[groups[order]]
+        order = order[np.argsort(place, kind="stable")]
     batches: list[Indices] = []
     for start in range(0, len(order), batch_size * pool_batches):
         pool = order[start : start + batch_size * pool_batches]
-        pool = pool[np.argsort(sizes[pool], kind="stable")]
+        ranks = sizes[pool] if groups is None else sizes[pool] * len(longest) + groups[pool]
+        pool = pool[np.argsort(ranks, kind="stable")]
         batches += [pool[at : at + batch_size] for at in range(0, len(pool), batch_size)]
     return [batches[index] for index in generator.permutation(len(batches))]

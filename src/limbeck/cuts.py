@@ -46,8 +46,9 @@ class Cut:
     """How the student was cut from its teacher.
 
     Args:
-        chosen: "spaced", "first", "last", "by_loss", "given", or "from scratch".
-        layers: The teacher's layers that became the student's, counted from 0; none for a student from scratch.
+        chosen: "spaced", "first", "last", "by_loss", "given", "from scratch", or "static".
+        layers: The teacher's layers that became the student's, counted from 0; none for a student from scratch, and
+            none for a static one.
         removals: The rounds, where layers were chosen by loss.
         n_texts: Training texts that costs were measured on; 0 where nothing was.
         widths: What was kept where the student is narrower.

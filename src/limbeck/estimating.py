@@ -129,8 +129,9 @@ def time_training(
         watch, some = Stopwatch(progress), validation.take(compared)
         lessons = lessons_of(
             encoder,
-            (texts, _stand_ins(trial, len(texts)) if trial.has_answers else None),
-            (some, _stand_ins(trial, len(some))),
+            (texts, _stand_ins(trial, texts) if trial.has_answers else None),
+            (some, _stand_ins(trial, some)),
+            task=recipe.task,
             live_teacher=live,
         )
         few = replace(plan, steps=steps, evaluate_every=steps, patience=None, checkpoint_seconds=math.inf)
@@ -156,15 +157,17 @@ def time_training(
 
 
 def _lengths(encoder: TextEncoder, texts: Examples) -> list[int]:
-    return encoder.encode(texts.texts, texts.text_pairs).lengths
+    return encoder.encode(texts.texts, texts.text_pairs).text_lengths
 
 
-def _stand_ins(trial: Trial, n: int) -> Signals:
-    """Answers to `n` texts, of the shapes that the teacher's have."""
+def _stand_ins(trial: Trial, texts: Examples) -> Signals:
+    """Answers to texts, of the shapes that the teacher's have."""
     generator, origin = np.random.default_rng(0), trial.shaped.origin
-    logits = generator.standard_normal((n, heads.n_outputs(origin.model)), np.float32)
-    states = generator.standard_normal((n, origin.hidden_size), np.float32).astype(np.float16)
-    return Signals(logits, states if origin.is_teacher else None)
+    read = origin.encoder.encode(texts.texts, texts.text_pairs)
+    logits = generator.standard_normal((read.n_answers, heads.n_outputs(origin.model)), np.float32)
+    states = generator.standard_normal((len(texts), origin.hidden_size), np.float32).astype(np.float16)
+    keeps_states = origin.is_teacher and read.reading is None
+    return Signals(read.as_logits(logits), states if keeps_states else None)
 
 
 def time_verification(

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limbeck import fingerprint
+from limbeck.units import Ragged
 
 UNLABELLED: Final = -100
 """In place of a label: nobody labelled this text."""
 
-Labels = NDArray[np.int64] | NDArray[np.int8] | NDArray[np.float64]
+Labels = NDArray[np.int64] | NDArray[np.int8] | NDArray[np.float64] | Ragged
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,9 @@ class Examples:
         texts: (n,) the texts.
         text_pairs: (n,) the second text of each pair, or None for single texts.
         labels: What people say of each text, by the kind of the task: (n,) int64 indices into `label_names`;
-            (n, labels) int8 of 0 and 1; (n,) float64 numbers. `UNLABELLED` where nobody labelled a text; None where
-            nobody labelled any.
+            (n, labels) int8 of 0 and 1; (n,) float64 numbers; rows of one index a word; rows of answers, the characters
+            [start, end) in the second text. `UNLABELLED` where nobody labelled a text (in rows: one for the whole
+            text); None where nobody labelled any.
         label_names: The classes in the order of the teacher's logits.
     """
 
@@ -36,6 +38,11 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    @property
+    def within(self) -> tuple[str, ...]:
+        """(n,) what the characters of answers are counted in: the second text of a pair, else the text."""
+        return self.texts if self.text_pairs is None else self.text_pairs
 
     @cached_property
     def text_fingerprints(self) -> tuple[str, ...]:
@@ -48,9 +55,21 @@ class Examples:
         return tuple(fingerprint.of_content(*pair) for pair in self._pairs())
 
     @cached_property
+    def query_fingerprints(self) -> tuple[str, ...]:
+        """(n,) the content of each first text alone: of pairs for a reranker, the query."""
+        return tuple(map(fingerprint.of_content, self.texts))
+
+    @cached_property
+    def groups(self) -> NDArray[np.int64]:
+        """(n,) a number for each row, the same for rows of the same first text; numbered as they first stand."""
+        numbers: dict[str, int] = {}
+        found = [numbers.setdefault(query, len(numbers)) for query in self.query_fingerprints]
+        return np.array(found, np.int64)
+
+    @cached_property
     def fingerprint(self) -> str:
         """The name of this whole set: texts, labels, label names and their order."""
-        labels = "none" if self.labels is None else fingerprint.of_bytes(_portable(self.labels).tobytes())
+        labels = "none" if self.labels is None else fingerprint.of_bytes(_portable(self.labels))
         return fingerprint.of_many((*self.text_fingerprints, labels, *self.label_names))
 
     def take(self, indices: Sequence[int] | NDArray[np.int64]) -> "Examples":
@@ -59,7 +78,11 @@ class Examples:
         return Examples(
             texts=tuple(self.texts[index] for index in chosen),
             text_pairs=None if self.text_pairs is None else tuple(self.text_pairs[index] for index in chosen),
-            labels=None if self.labels is None else self.labels[chosen],
+            labels=self.labels.take(chosen)
+            if isinstance(self.labels, Ragged)
+            else None
+            if self.labels is None
+            else self.labels[chosen],
             label_names=self.label_names,
         )
 
@@ -73,9 +96,7 @@ class Examples:
         return Examples(
             texts=self.texts + unlabelled.texts,
             text_pairs=None if self.text_pairs is None else self.text_pairs + (unlabelled.text_pairs or ()),
-            labels=None
-            if self.labels is None
-            else np.concatenate([self.labels, _missing(len(unlabelled), like=self.labels)]),
+            labels=None if self.labels is None else _with_missing(self.labels, len(unlabelled)),
             label_names=self.label_names,
         )
 
@@ -83,14 +104,19 @@ class Examples:
         return zip(self.texts, self.text_pairs or (None,) * len(self.texts), strict=True)
 
 
-def _missing(n: int, *, like: Labels) -> Labels:
-    missing: Labels = np.full((n, *like.shape[1:]), UNLABELLED, like.dtype)
-    return missing
+def _with_missing(labels: Labels, n: int) -> Labels:
+    """These labels, then those of n texts that nobody labelled."""
+    entries = labels.values if isinstance(labels, Ragged) else labels
+    missing = np.full((n, *entries.shape[1:]), UNLABELLED, entries.dtype)
+    if isinstance(labels, Ragged):
+        return labels.joined(Ragged(missing, np.arange(n + 1)))
+    joined: Labels = np.concatenate([labels, missing])
+    return joined
 
 
-def _portable(labels: Labels) -> NDArray[np.generic]:
+def _portable(labels: Labels) -> bytes:
     """The same on machines of either byte order."""
-    return labels.astype(labels.dtype.newbyteorder("<"))
+    return labels.to_bytes() if isinstance(labels, Ragged) else labels.astype(labels.dtype.newbyteorder("<")).tobytes()
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,10 @@ class Family:
     last_keys: tuple[str, ...] = ()
 
 
+STATIC = "static"
+"""Students without layers (`student.static`)."""
+
+
 def _like_bert(model_type: str, layers_prefix: str) -> Family:
     query, key, value = names = ("attention.self.query", "attention.self.key", "attention.self.value")
     return Family(
@@ -76,6 +80,7 @@ FAMILIES: Mapping[str, Family] = {
             last_keys=("attention.attn.k", "attention.attn.v"),
         ),
         Family("albert", None),
+        Family(STATIC, None),
         Family(
             "deberta-v2",
             "deberta.encoder.layer.",
@@ -93,8 +98,11 @@ FAMILIES: Mapping[str, Family] = {
     )
 }
 
+ENCODERS = tuple(name for name in FAMILIES if name != STATIC)
+"""Families that a student can be made from."""
 POSITIONS_BEHIND_PADDING = frozenset({"roberta", "xlm-roberta", "camembert", "mpnet"})
 """Families that count positions from the padding's id, so that tables start behind it and the id may not move."""
+
 
 REFUSED: Mapping[str, str] = {
     "deberta": "DeBERTa v1 keeps queries, keys and values in one matrix of another layout; v2 and v3 are supported",
@@ -107,6 +115,7 @@ REFUSED: Mapping[str, str] = {
     "mistral": "it is a decoder, and limbeck distils encoders",
     "qwen2": "it is a decoder, and limbeck distils encoders",
     "t5": "it is an encoder with a decoder, and limbeck distils encoders",
+    STATIC: "it is a student without layers, and there is nothing in it to take over",
     "bart": "it is an encoder with a decoder, and limbeck distils encoders",
 }
 
@@ -119,9 +128,9 @@ def layer_count(config: "PreTrainedConfig") -> int:
 def refusal(config: Mapping[str, Any]) -> str | None:
     """Why a model with this config.json cannot be a teacher, as half a sentence; None when its family is known."""
     model_type = config.get("model_type")
-    if model_type in FAMILIES:
+    if model_type in ENCODERS:
         return None
-    known = ", ".join(FAMILIES)
+    known = ", ".join(ENCODERS)
     if model_type is None:
         return f"its config.json names no model_type (known are {known})"
     return f"{REFUSED.get(str(model_type), 'its family is unknown to limbeck')} (known are {known})"

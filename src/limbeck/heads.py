@@ -8,18 +8,28 @@ import inspect
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import torch
+from torch import Tensor
+
+from limbeck import cross_encoder
 from limbeck.pooling import Pooling
+from limbeck.tasks import TASKS
+from limbeck.tokens import TokenBatch
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedConfig, PreTrainedModel
 
-CLASSES = "ForSequenceClassification"
-VECTOR = "ForSentenceEmbedding"
+CLASSES = TASKS["classification"].head
+VECTOR = TASKS["embeddings"].head
+ENDS = TASKS["question-answering"].head
+TAGS = TASKS["token-classification"].head
+_END_COLUMNS = ("start_logits", "end_logits")
 PROBLEM_TYPES = {
     "classification": "single_label_classification",
     "multi-label": "multi_label_classification",
     "regression": "regression",
+    "reranking": "regression",
 }
 """As transformers writes tasks into config.json."""
 _POOLING_FIELD = "sentence_pooling"
@@ -32,16 +42,20 @@ def head_of(model: "PreTrainedModel") -> str:
 
 
 def head_for(config: "PreTrainedConfig") -> str:
-    """The head of the model that a config of ours or of a classifier is for."""
-    return VECTOR if hasattr(config, _POOLING_FIELD) else CLASSES
+    """The head of the model that a config is for; one that names none is a classifier's."""
+    if hasattr(config, _POOLING_FIELD):
+        return VECTOR
+    named = [str(kind) for kind in config.architectures or ()]
+    return next((task.head for task in TASKS.values() if any(kind.endswith(task.head) for kind in named)), CLASSES)
 
 
 def task_of(model: "PreTrainedModel") -> str:
     """What a model answers; see `limbeck.tasks`. A config that does not say so has labels that exclude one another."""
-    if head_of(model) == VECTOR:
-        return "embeddings"
+    head = head_of(model)
+    if head != CLASSES:
+        return next(name for name, task in TASKS.items() if task.head == head)
     if n_outputs(model) == 1:
-        return "regression"
+        return "reranking" if hasattr(model.config, cross_encoder.FIELD) else "regression"
     return next((task for task, name in PROBLEM_TYPES.items() if name == model.config.problem_type), "classification")
 
 
@@ -50,8 +64,18 @@ def reads_first_token(model: "PreTrainedModel") -> bool:
     return head_of(model) == CLASSES
 
 
+def answers_by_token(model: "PreTrainedModel") -> bool:
+    """Whether the head gives logits for every token."""
+    return head_of(model) in {TAGS, ENDS}
+
+
+def answers_with_ends(model: "PreTrainedModel") -> bool:
+    """Whether these logits are the ends of answers."""
+    return head_of(model) == ENDS
+
+
 def n_outputs(model: "PreTrainedModel") -> int:
-    """Numbers that the model gives a text: (n, outputs) are its logits."""
+    """Numbers of an answer: (n, outputs) are the logits."""
     config = model.config
     return int(config.hidden_size or 0) if head_of(model) == VECTOR else len(config.id2label or {})
 
@@ -68,10 +92,34 @@ def with_pooling(config: "PreTrainedConfig", pooling: Pooling) -> "PreTrainedCon
     return config
 
 
+def as_reranker(config: "PreTrainedConfig", activation: str = cross_encoder.NO_ACTIVATION) -> "PreTrainedConfig":
+    """The config of a model that sentence-transformers opens as a CrossEncoder.
+
+    Args:
+        config: Of a classifier.
+        activation: What that puts behind the logits, by the name of a class; no order depends on it.
+    """
+    if not hasattr(config, cross_encoder.FIELD):
+        setattr(config, cross_encoder.FIELD, {"activation_fn": activation})
+    return config
+
+
 def carried(config: "PreTrainedConfig") -> dict[str, Any]:
     """What a config of another shape must say too, so that its model answers in the same way."""
     found = {"id2label": config.id2label, "label2id": config.label2id, "problem_type": config.problem_type}
-    return found | ({_POOLING_FIELD: getattr(config, _POOLING_FIELD)} if hasattr(config, _POOLING_FIELD) else {})
+    own = (_POOLING_FIELD, cross_encoder.FIELD)
+    return found | {field: getattr(config, field) for field in own if hasattr(config, field)}
+
+
+def builder(head: str) -> Any:  # noqa: ANN401  (a class of transformers, which ships no types)
+    """The class of transformers that builds and loads models with this head, of any family.
+
+    Args:
+        head: As `head_of` gives it, but `VECTOR`.
+    """
+    import transformers
+
+    return getattr(transformers, f"AutoModel{head}")
 
 
 def reader_of(config: "PreTrainedConfig", head: str) -> Any:  # noqa: ANN401  (a class of transformers, or one like it)
@@ -81,9 +129,7 @@ def reader_of(config: "PreTrainedConfig", head: str) -> Any:  # noqa: ANN401  (a
         config: Of a known family.
         head: As `head_of` gives it.
     """
-    import transformers
-
-    return _vector_class(config) if head == VECTOR else getattr(transformers, f"AutoModel{head}")
+    return _vector_class(config) if head == VECTOR else builder(head)
 
 
 def untrained(config: "PreTrainedConfig", head: str, *, attention: str = "eager") -> "PreTrainedModel":
@@ -118,7 +164,7 @@ def _sentence_embedding(encoder: Any) -> Any:  # noqa: ANN401  (classes of trans
         setattr(self, self.base_model_prefix, encoder(config, **options))
         self.post_init()
 
-    def forward(self: Any, attention_mask: "torch.Tensor", **inputs: Any) -> SequenceClassifierOutput:  # noqa: ANN401
+    def forward(self: Any, attention_mask: Tensor, **inputs: Any) -> SequenceClassifierOutput:  # noqa: ANN401
         found = self.base_model(attention_mask=attention_mask, **inputs)
         pooling = pooling_of(self.config)
         assert pooling is not None
@@ -132,7 +178,7 @@ def _sentence_embedding(encoder: Any) -> Any:  # noqa: ANN401  (classes of trans
     return type(name, (parent,), members)
 
 
-def pooled(tokens: "torch.Tensor", mask: "torch.Tensor", pooling: Pooling) -> "torch.Tensor":
+def pooled(tokens: Tensor, mask: Tensor, pooling: Pooling) -> Tensor:
     """One vector a text.
 
     Args:
@@ -144,8 +190,6 @@ def pooled(tokens: "torch.Tensor", mask: "torch.Tensor", pooling: Pooling) -> "t
 
     Source: Reimers and Gurevych 2019, "Sentence-BERT", arXiv:1908.10084, section 3.
     """
-    import torch
-
     if pooling.mode == "cls":
         found = tokens[:, 0]
     elif pooling.mode == "max":
@@ -154,3 +198,39 @@ def pooled(tokens: "torch.Tensor", mask: "torch.Tensor", pooling: Pooling) -> "t
         counts = mask.sum(dim=1, keepdim=True).to(tokens.dtype)
         found = (tokens * mask[..., None].to(tokens.dtype)).sum(dim=1) / counts
     return torch.nn.functional.normalize(found, dim=-1) if pooling.normalize else found
+
+
+def answers_in(output: Any, batch: TokenBatch) -> Tensor:  # noqa: ANN401  (what a model's forward gives)
+    """The logits that count: (answers, classes); see `TokenBatch.read`.
+
+    Args:
+        output: With `logits`, or with the two ends of answers by themselves.
+        batch: What was answered.
+    """
+    if _END_COLUMNS[0] in output:
+        logits = torch.stack([output[name] for name in _END_COLUMNS], dim=-1)
+    else:
+        logits = output.logits
+    found: Tensor = batch.read(logits)
+    return found
+
+
+def rows_of(batch: TokenBatch, *, device: torch.device) -> Tensor | None:
+    """(answers,) the window that each answer was found in; None where each text has one answer."""
+    return None if batch.rows is None else torch.from_numpy(np.ascontiguousarray(batch.rows)).to(device)
+
+
+def log_softmax_by_row(logits: Tensor, rows: Tensor) -> Tensor:
+    """Logarithm of the softmax over the units of each row, column by column.
+
+    Args:
+        logits: (units, columns) of floats.
+        rows: (units,) int64; its numbers need not be in a row.
+    """
+    _, numbers = rows.unique(return_inverse=True)
+    spread = numbers[:, None].expand_as(logits)
+    tops = logits.detach().new_full((int(numbers.max()) + 1, logits.shape[1]), -torch.inf)
+    tops = tops.scatter_reduce(0, spread, logits.detach(), "amax")
+    shifted = logits - tops[numbers]
+    sums = torch.zeros_like(tops).index_add(0, numbers, shifted.exp())
+    return shifted - sums.log()[numbers]

@@ -15,6 +15,7 @@ from limbeck import quantizing, wording
 from limbeck.bits import Rung
 from limbeck.distill import Lessons
 from limbeck.export import write_onnx
+from limbeck.families import layer_count
 from limbeck.packing import PackedWeights
 from limbeck.progress import SILENT, Progress
 from limbeck.quantization import QuantizedStudent
@@ -23,7 +24,7 @@ from limbeck.quantizing import Ground, Preparations, Quantizing
 from limbeck.recipe import QuantizeTable, Recipe
 from limbeck.runtime.engine import Engine
 from limbeck.scheme import Scheme
-from limbeck.tasks import TASKS, Task
+from limbeck.tasks import Task
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -74,7 +75,7 @@ def climb(model: "PreTrainedModel", ground: Ground, *, recipe: Recipe, progress:
 
     lessons, preparations = ground.lessons, Preparations(model, ground)
     n = len(lessons.validation.ids)
-    task = TASKS[recipe.task]
+    task = lessons.validation_targets.asked(recipe.task)
     own = agreement_of(model, None, lessons, task=task)
     best = attempt(AS_ASKED, recipe.quantize)
     tried = [best]
@@ -109,8 +110,10 @@ def agreement_of(model: "PreTrainedModel", packed: PackedWeights | None, lessons
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         write_onnx(model, path, packed=packed)
-        logits = Engine(path, threads=1).run_by_length(lessons.encoder, lessons.validation)
-    return task.agreement_of(logits, lessons.validation_targets.teacher_logits.numpy()).value
+        engine = Engine(path, threads=1)
+        logits = engine.run_by_length(lessons.encoder, lessons.validation, has_layers=layer_count(model.config) > 0)
+    read, names = lessons.validation.as_logits, tuple((model.config.id2label or {}).values())
+    return task.agreement_of(read(logits), read(lessons.validation_targets.teacher_logits.numpy()), names).value
 
 
 def _per_output(settings: Settings) -> Iterator[Settings]:

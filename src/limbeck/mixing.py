@@ -290,6 +290,8 @@ def _unreachable(model: "PreTrainedModel", scheme: Scheme, *, target: int, small
     hint = f"Give a target of at least {least:.2f}MB"
     if not all(what.values()):
         hint += f", or a scheme that does not leave {' and '.join(name for name, few in what.items() if not few)} float"
+    if not n_layers:
+        hint += ", or smaller tables: student.ngram_rows, student.table_size"
     hint += f", or take fewer layers: student.layers below {n_layers}." if n_layers > 1 else "."
     return RecipeError(
         f"A target of {wording.size(target)} cannot be reached: model and tokenizer are {least:.2f} MB with the fewest "

@@ -167,7 +167,8 @@ def _judge(artifact: Path, content: Package, recipe: Recipe, *, timings: tuple[T
 def _card_name(record: RunRecord) -> str:
     """What the card calls the artifact: the teacher's last name, and what was made of it."""
     teacher_name = record.teacher["name"].rsplit("/", 1)[-1]
-    return f"{teacher_name}-{record.shapes['student']['layers']}l-{record.quantization.scheme}"
+    n_layers = record.shapes["student"]["layers"]
+    return f"{teacher_name}-{f'{n_layers}l' if n_layers else 'static'}-{record.quantization.scheme}"
 
 
 def _shipped(verdict: Verdict) -> dict[str, Any]:

@@ -25,9 +25,8 @@ from limbeck.run_folder import RunFolder, claimed  # noqa: E402
 from limbeck.starting import Inputs, read_inputs, recipe_told, start  # noqa: E402
 from limbeck.tasks.regression import spread_of  # noqa: E402
 from limbeck.teacher import Teacher, TeacherSource  # noqa: E402
+from limbeck.units import values_of  # noqa: E402
 
-_NO_WEIGHT_CHANGES_BY = {"verify": True, "student": {"encoder", "config"}, "teacher": {"chat"}}
-"""Knobs that change no weight, or that are told by what stands where they point."""
 _TOLD_BY_CONTENT: Any = {
     "verify": True,
     "data": {"extra_texts"},
@@ -133,18 +132,19 @@ def walk(
     root = Path(signals) if signals is not None else places.signals_root()
     kept = shaping.kept(origin, parts.train, objective, recipe, n_texts=len(ready.taught_by), progress=progress)
     with folder.stage("labelling"):
-        asked, answers, labelling = ask(master, wanted, settings=recipe.teacher, root=root, progress=progress)
+        asked, answers, labelling = ask(master, wanted, recipe, root=root, progress=progress)
     taught_by, parts = asked[TAUGHT_BY], replace(parts, validation=asked["validation"], held_out=asked["held_out"])
     with folder.stage("distillation"):
-        shaped = shaping.shape(origin, parts.train, recipe, work=students, progress=progress)
-        plan = shaped.plan(recipe, n_texts=len(taught_by))
-        objective = replace(objective, spread=spread_of(answers[TAUGHT_BY].logits))
+        shaped = shaping.shape(origin, inputs.given, recipe, work=students, progress=progress)
         lessons = lessons_of(
             origin.encoder,
             (taught_by, answers[TAUGHT_BY]),
             (parts.validation, answers["validation"]),
+            task=recipe.task,
             live_teacher=shaped.live_teacher(objective, recipe),
         )
+        plan = shaped.plan(recipe, n_texts=len(lessons.train.ids))
+        objective = replace(objective, spread=spread_of(values_of(answers[TAUGHT_BY].logits)))
         learned = learn(
             shaped.build,
             lessons,
@@ -159,7 +159,9 @@ def walk(
         with folder.stage("no-teacher baseline"):
             baseline = learn(
                 shaped.build,
-                lessons_of(origin.encoder, (alone.texts, None), (parts.validation, answers["validation"])),
+                lessons_of(
+                    origin.encoder, (alone.texts, None), (parts.validation, answers["validation"]), task=recipe.task
+                ),
                 objective=alone.objective,
                 plan=alone.plan,
                 work=students,

@@ -78,7 +78,7 @@ def plan(
         root = mirrored(places.signals_root() if signals is None else Path(signals), work / "signals")
         inputs.master.prepare(ready.wanted, root, progress=hearing)
         if inputs.master.made_up == "impossible":  # its answers are there, so a lack of them shows now
-            answered, _, _ = ask(inputs.master, ready.wanted, settings=recipe.teacher, root=work / "answers")
+            answered, _, _ = ask(inputs.master, ready.wanted, recipe, root=work / "answers")
             ready = replace(ready, wanted=answered)
         planning = _Planning(inputs, ready, recipe, work, progress)
         stores = {name: planning.store(name, root) for name in ready.wanted}
@@ -119,7 +119,13 @@ class _Planning:
     def lengths(self) -> Mapping[str, list[int]]:
         """Part -> tokens of each of its texts."""
         encoder = self.ready.origin.encoder
-        return {name: encoder.encode(one.texts, one.text_pairs).lengths for name, one in self.ready.wanted.items()}
+        return {name: encoder.encode(one.texts, one.text_pairs).text_lengths for name, one in self.ready.wanted.items()}
+
+    @cached_property
+    def n_taught_rows(self) -> int:
+        """What a student learns from: texts, or windows where one is too little for a text."""
+        taught_by = self.ready.taught_by
+        return len(self.ready.origin.encoder.encode(taught_by.texts, taught_by.text_pairs).ids)
 
     @property
     def given_lengths(self) -> list[int]:
@@ -152,7 +158,7 @@ class _Planning:
     def trainings(self) -> dict[str, Trial]:
         """Stage -> what it trains: the student, and the baseline where there is one."""
         ready, recipe, parts = self.ready, self.recipe, self.inputs.parts
-        plan = self.shaped.plan(recipe, n_texts=len(ready.taught_by))
+        plan = self.shaped.plan(recipe, n_texts=self.n_taught_rows)
         found = {DISTILLATION: Trial(self.shaped, ready.taught_by, ready.objective, plan)}
         alone = shaping.baseline_of(recipe, parts.train, ready.taught_by, ready.objective, plan)
         if alone is not None:

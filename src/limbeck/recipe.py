@@ -17,6 +17,7 @@ from limbeck.errors import RecipeError, SchemeError
 from limbeck.scheme import USUAL, shippable
 from limbeck.student_table import LossWeights, StudentTable, Table
 
+_USUAL_TOKENS = {"question-answering": 384}
 AUTO = "auto"
 """A task that is found by what the teacher was made for."""
 
@@ -36,7 +37,23 @@ class DataTable(Table):
     )
     validation_share: float = Field(0.1, gt=0, lt=0.5, description="Share of texts that chooses the best checkpoint.")
     held_out_share: float = Field(0.2, gt=0, lt=0.9, description="Share of texts that nothing reads before verify.")
-    max_tokens: int = Field(128, ge=8, le=8192, description="Longer texts are cut to this many tokens, and counted.")
+    max_tokens: int | None = Field(
+        None,
+        ge=8,
+        le=8192,
+        description="Longer texts are cut to this many tokens, and counted. Default: 128, and 384 for questions, "
+        "whose contexts are read in windows of as many.",
+    )
+    window_overlap: int = Field(128, ge=0, description="Tokens that windows on a context share; half of one at most.")
+    no_answer_threshold: float | None = Field(
+        None,
+        description="Questions may have no answer, and have none where that scores so much more than the best answer. "
+        "Default: every question has one.",
+    )
+
+    def tokens_for(self, task: str) -> int:
+        """The length limit for a task."""
+        return self.max_tokens or _USUAL_TOKENS.get(task, 128)
 
 
 class TeachTable(Table):
@@ -75,12 +92,16 @@ class DistillTable(Table):
     """How the student learns."""
 
     epochs: int | None = Field(
-        None, ge=1, description="Default: 1, and more where texts are few (1,500 steps, 60 at most)."
+        None,
+        ge=1,
+        description="Default: 1; more where texts are few (1,500 steps; static: 700, vectors 1,000; at most 60).",
     )
     learning_rate: float | None = Field(
-        None, gt=0, description="Peak. Default: 2.5e-4 at a hidden size of 384, in inverse proportion to it."
+        None,
+        gt=0,
+        description="Peak. Default: 2.5e-4 at a hidden size of 384, inversely to it; static: 2e-3, 5e-3 for vectors.",
     )
-    batch_size: int = Field(64, ge=1)
+    batch_size: int | None = Field(None, ge=1, description="Texts a step. Default: 64; 512 for static students.")
     temperature: float = Field(4.0, gt=0, description="T of the softened distributions.")
     relation_heads: int | None = Field(
         None, ge=1, description="Heads that relations are measured in. Default: the teacher's, where they divide."
@@ -165,11 +186,17 @@ class QuantizeTable(Table):
         return notation
 
 
+_USUAL_AGREEMENT = {"embeddings": 0.8}
+"""Where the usual bound means something else: a mean cosine of 0.8 and more keeps nearly all of a rank correlation."""
+
+
 class Tolerances(Table):
     """What the user accepts. A tolerance that is not given is not checked."""
 
     min_retention: float | None = Field(0.98, ge=0, description="Artifact's score / teacher's score.")
-    min_agreement: float | None = Field(0.90, ge=0, le=1, description="With the teacher, as the task measures it.")
+    min_agreement: float | None = Field(
+        0.90, ge=0, le=1, description="With the teacher, as the task measures it. Default for embeddings: 0.8."
+    )
     min_score: float | None = Field(None, ge=0, le=1, description="Accuracy, F1 or correlation: the task's own.")
     max_size_mb: float | None = Field(None, gt=0, description="Megabytes (10^6 bytes) of model and tokenizer that run.")
     max_latency_ms: float | None = Field(None, gt=0, description="p50 at batch 1, milliseconds.")
@@ -190,9 +217,10 @@ class Recipe(Table):
     """A whole run."""
 
     seed: int = Field(0, ge=0, lt=2**31)
-    task: Literal["auto", "classification", "multi-label", "regression", "embeddings"] = Field(
-        "auto", description="What texts are asked. auto: what the teacher was made for."
-    )
+    task: Literal[
+        "auto", "classification", "multi-label", "regression", "reranking", "embeddings", "token-classification",
+        "question-answering",
+    ] = Field("auto", description="What texts are asked. auto: what the teacher was made for.")  # fmt: skip
     data: DataTable = DataTable()
     teach: TeachTable = TeachTable()
     teacher: TeacherTable = TeacherTable()
@@ -202,8 +230,16 @@ class Recipe(Table):
     verify: VerifyTable = VerifyTable()
 
     def settled(self, task: str) -> Self:
-        """The same recipe, with `task` where it says that the task is to be found."""
-        return self if self.task != AUTO else self.model_copy(update={"task": task})
+        """The same recipe, with `task` where it says that the task is to be found, and defaults that hang on it."""
+        found = task if self.task == AUTO else self.task
+        data = self.data.model_copy(update={"max_tokens": self.data.tokens_for(found)})
+        settled = self.model_copy(update={"task": found, "data": data})
+        given = self.verify.tolerances
+        if found not in _USUAL_AGREEMENT or "min_agreement" in given.model_fields_set:
+            return settled
+        values = {**vars(given), "min_agreement": _USUAL_AGREEMENT[found]}
+        tolerances = Tolerances.model_construct(_fields_set=set(given.model_fields_set), **values)
+        return settled.model_copy(update={"verify": self.verify.model_copy(update={"tolerances": tolerances})})
 
     @property
     def tolerances(self) -> Tolerances:

@@ -117,6 +117,7 @@ class Timing:
         texts_per_second_batch_32: Throughput at batch 32 in texts a second; median of the rounds.
         spread: (largest - smallest) / median of the rounds' throughput: how noisy the machine was.
         threads: Threads that this side was given.
+        processor_share: Processor seconds for each second of the single texts, 1 at most: what is lacking, others had.
     """
 
     name: str
@@ -124,6 +125,7 @@ class Timing:
     texts_per_second_batch_32: float
     spread: float
     threads: int
+    processor_share: float = 1.0
 
 
 @dataclass(frozen=True)

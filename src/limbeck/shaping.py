@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from limbeck import batching, heads, student, teacher
 from limbeck.cuts import Cut, Removal
 from limbeck.distill import (
@@ -23,12 +26,16 @@ from limbeck.examples import Examples
 from limbeck.export import refuse_unsupported
 from limbeck.families import layer_count
 from limbeck.files import write_json
+from limbeck.heads import answers_with_ends
 from limbeck.origin import Origin
 from limbeck.progress import SILENT, Progress
 from limbeck.recipe import Recipe
-from limbeck.student import Importance, Pattern
+from limbeck.student import Importance, Pattern, StaticPattern
 from limbeck.student_table import StudentTable
+from limbeck.tasks.question_answering import ends_by_window
+from limbeck.tasks.task import AnyLogits
 from limbeck.teacher.folder import token_limit
+from limbeck.units import values_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -120,8 +127,9 @@ def sketched(origin: Origin, recipe: Recipe) -> Shaped:
     """
     wanted = recipe.student
     pattern = student.unmeasured(origin.model.config, wanted)
-    if wanted.config is not None:
-        return Shaped(origin, wanted, pattern, Cut("from scratch", ()), recipe.seed)
+    if wanted.is_static or wanted.config is not None:
+        chosen = "static" if wanted.is_static else "from scratch"
+        return Shaped(origin, wanted, pattern, Cut(chosen, ()), recipe.seed)
     cut = Cut("given" if wanted.take_layers else wanted.choose, pattern.layers)
     return Shaped(origin, wanted, pattern, cut, recipe.seed)
 
@@ -131,7 +139,8 @@ def shape(origin: Origin, train: Examples, recipe: Recipe, *, work: Path, progre
 
     Args:
         origin: What the student starts from.
-        train: Training texts, of which at most 512, evenly spread, are measured on.
+        train: Texts to learn from, of which at most 512, evenly spread, are measured on; a static student knows the
+            runs of tokens that all of them hold.
         recipe: Its table student, and the seed.
         work: Keeps what was measured, so that a killed run goes on.
         progress: Told of each measurement.
@@ -142,6 +151,8 @@ def shape(origin: Origin, train: Examples, recipe: Recipe, *, work: Path, progre
     """
     config, wanted = origin.model.config, recipe.student
     sketch = sketched(origin, recipe)
+    if sketch.pattern.static is not None:
+        return replace(sketch, pattern=_with_runs(sketch.pattern, sketch.pattern.static, origin, train))
     if wanted.config is not None:
         return sketch
     some, cut, pattern = _spread(train), sketch.cut, sketch.pattern
@@ -161,6 +172,15 @@ def shape(origin: Origin, train: Examples, recipe: Recipe, *, work: Path, progre
     return Shaped(origin, wanted, pattern, cut, recipe.seed)
 
 
+def _with_runs(pattern: Pattern, static: StaticPattern, origin: Origin, train: Examples) -> Pattern:
+    """The pattern with the runs of tokens that training texts hold."""
+    if not static.ngram_rows:
+        return pattern
+    ids = origin.encoder.encode(train.texts, train.text_pairs).ids
+    runs = student.known_runs(ids, longest=static.longest_ngram, n_rows=static.ngram_rows)
+    return replace(pattern, static=replace(static, runs=runs))
+
+
 def refuse_contradiction(layers: Sequence[int] | None, recipe: Recipe) -> None:
     """Refuse a list of numbers of layers that says nothing, or beside a recipe that names one student.
 
@@ -172,6 +192,10 @@ def refuse_contradiction(layers: Sequence[int] | None, recipe: Recipe) -> None:
     if not layers:
         raise RecipeError(
             "The list of layers is empty.", hint="Give numbers of layers, as in 2,3, or none for the recipe's student."
+        )
+    if recipe.student.is_static:
+        raise RecipeError(
+            "The recipe's student is static; a list of layers asks for others.", hint="Leave one of them out."
         )
     named = "config" if recipe.student.config is not None else "take_layers"
     if getattr(recipe.student, named) is not None:
@@ -192,8 +216,8 @@ def students(layers: Sequence[int] | None, recipe: Recipe, origin: Origin) -> di
     Raises:
         RecipeError: More layers than there are, or none.
     """
-    config = origin.model.config
-    if recipe.student.take_layers is not None or recipe.student.config is not None:
+    config, wanted = origin.model.config, recipe.student
+    if wanted.is_static or wanted.take_layers is not None or wanted.config is not None:
         return {student.count_layers(config, recipe.student): recipe.student}
     n_teacher = layer_count(config)
     asked = layers if layers is not None else [student.count_layers(config, recipe.student)]
@@ -212,10 +236,18 @@ def _removals(
     return student.remove_layers(
         origin.model,
         student.count_layers(origin.model.config, wanted),
-        ask=lambda model: teacher.float32_logits(model, origin.encoder, texts.texts, texts.text_pairs),
+        ask=lambda model: _distributed(
+            teacher.float32_logits(model, origin.encoder, texts.texts, texts.text_pairs), model
+        ),
         memory=work / REMOVALS_FILE,
         progress=progress,
     )
+
+
+def _distributed(logits: AnyLogits, model: "PreTrainedModel") -> NDArray[np.float32]:
+    """Logits as rows that stand for distributions: of texts, of words, or of both ends of an answer in each window."""
+    found = ends_by_window(logits) if answers_with_ends(model) else values_of(logits)
+    return found.astype(np.float32, copy=False)
 
 
 def _importance(origin: Origin, texts: Examples, *, work: Path, progress: Progress) -> Importance:
@@ -224,7 +256,8 @@ def _importance(origin: Origin, texts: Examples, *, work: Path, progress: Progre
     if not path.exists():
         encoded = origin.encoder.encode(texts.texts, texts.text_pairs)
         batches = batching.by_length(encoded.lengths, max_tokens=_BATCH_TOKENS, max_texts=_BATCH_TEXTS)
-        inputs = (teacher.model_inputs(origin.model, origin.encoder.pad(encoded, batch)) for batch in batches)
+        padded = [origin.encoder.pad(encoded, batch) for batch in batches]
+        inputs = ((teacher.model_inputs(origin.model, one), one) for one in padded)
         measured = student.measure_importance(origin.model, inputs, n_texts=len(texts), progress=progress)
         write_json(path, measured.to_json())
     return Importance.from_json(json.loads(path.read_text(encoding="utf-8")))

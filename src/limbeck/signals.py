@@ -2,8 +2,9 @@
 
     <root>/<fingerprint of teacher, tokenizer and settings>/
         manifest.json        what the key was made of
-        part-<...>.arrow     rows: text fingerprint, logits, last hidden state where the teacher shows it; written
-                             whole, never changed
+        part-<...>.arrow     rows: text fingerprint, logits, last hidden state where the teacher shows it; or logits and
+                             characters of each word or token, where it answers for those; written whole, never
+                             changed
 
 A killed labelling leaves the parts that it had finished, and the next one asks only for texts that no part holds.
 Hidden states are kept in half precision: the rounding (2^-11 relative) is far below what a student is taught.
@@ -15,6 +16,7 @@ import os
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,7 @@ from numpy.typing import NDArray
 
 from limbeck import files, fingerprint
 from limbeck.errors import SignalsError
+from limbeck.units import Ragged, UnitLogits, Units, starts_of
 
 KIND = "limbeck signals"
 FORMAT = 1
@@ -59,12 +62,12 @@ class Signals:
     """The teacher's answers to texts, in the order asked for.
 
     Args:
-        logits: (n, classes) float32.
+        logits: (n, classes) float32; or those of the texts' units.
         first_hidden: (n, hidden) float16, the first token's state after the last layer: what the head reads. None
             where the teacher shows no states.
     """
 
-    logits: NDArray[np.float32]
+    logits: NDArray[np.float32] | UnitLogits
     first_hidden: NDArray[np.float16] | None = None
 
     def __len__(self) -> int:
@@ -126,10 +129,12 @@ class SignalStore:
         Raises:
             OutputError: The disk is full; the parts before this one stay.
         """
-        columns = {
-            "text": pa.array(text_fingerprints, pa.string()),
-            "logits": _rows(signals.logits.astype(np.float32, copy=False), pa.float32()),
-        }
+        columns = {"text": pa.array(text_fingerprints, pa.string())}
+        if isinstance(signals.logits, UnitLogits):
+            columns["logits"] = _lists(signals.logits.rows, pa.float32())
+            columns["spans"] = _lists(signals.logits.units.spans, pa.int32())
+        else:
+            columns["logits"] = _rows(signals.logits.astype(np.float32, copy=False), pa.float32())
         if signals.first_hidden is not None:
             columns["first_hidden"] = _rows(signals.first_hidden.astype(np.float16, copy=False), pa.float16())
         table = pa.table(columns)
@@ -142,8 +147,14 @@ class SignalStore:
             writer.write_table(table)
         self._take_in(table)
 
-    def read(self, text_fingerprints: Sequence[str]) -> Signals:
+    def read(self, text_fingerprints: Sequence[str], *, within: Sequence[str] = (), threshold: float = 0.0) -> Signals:
         """The answers to these texts, in this order.
+
+        Args:
+            text_fingerprints: (n,) the texts.
+            within: (n,) what the characters of units are counted in (`Examples.within`), where the teacher answers for
+                units.
+            threshold: See `UnitLogits`.
 
         Raises:
             SignalsError: A text has no answer yet.
@@ -155,6 +166,8 @@ class SignalStore:
                 hint="Label them first: `limbeck compress` does, or give --teacher.",
             )
         places = [self._where[text] for text in text_fingerprints]
+        if any("spans" in part.column_names for part in self._parts):
+            return Signals(self._units(places, tuple(within), threshold))
         logits = np.empty((len(places), self.key.n_classes), np.float32)
         hidden = np.empty((len(places), self.key.hidden_size), np.float16) if self.key.hidden_size else None
         part_numbers = np.array([part for part, _ in places], np.int64)
@@ -175,11 +188,23 @@ class SignalStore:
             raise SignalsError(
                 f"{path} is no Arrow file ({error}).", hint="Delete this one file; only its texts are asked for again."
             ) from None
-        if table.column_names != ["text", "logits", *(["first_hidden"] if self.key.hidden_size else [])]:
+        known = (["text", "logits", *(["first_hidden"] if self.key.hidden_size else [])], ["text", "logits", "spans"])
+        if table.column_names not in known:
             raise SignalsError(
                 f"{path} has the columns {table.column_names}.", hint="Delete this one file; limbeck did not write it."
             )
         return table
+
+    def _units(self, places: Sequence[tuple[int, int]], within: tuple[str, ...], threshold: float) -> UnitLogits:
+        """The logits of all units of the texts that stand there: (part, row) each."""
+        logits, spans = (
+            reduce(Ragged.joined, [_ragged(part, name, width) for part in self._parts])
+            for name, width in (("logits", self.key.n_classes), ("spans", 2))
+        )
+        before = starts_of([len(part) for part in self._parts])
+        rows = [int(before[part]) + row for part, row in places]
+        units = Units(spans.take(rows), within)
+        return UnitLogits(logits.take(rows).values.astype(np.float32, copy=False), units, threshold)
 
     def _take_in(self, table: pa.Table) -> None:
         number = len(self._parts)
@@ -250,6 +275,18 @@ def _read_manifest(path: Path) -> SignalsKey | None:
 
 def _rows(matrix: NDArray[np.generic], kind: pa.DataType) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(matrix).reshape(-1), kind), matrix.shape[1])
+
+
+def _lists(rows: Ragged, kind: pa.DataType) -> pa.Array:
+    width = rows.values.shape[1]
+    flat = pa.array(np.ascontiguousarray(rows.values).reshape(-1), kind)
+    return pa.ListArray.from_arrays(pa.array(rows.starts * width, pa.int32()), flat)
+
+
+def _ragged(part: pa.Table, column: str, width: int) -> Ragged:
+    lists = part.column(column).combine_chunks()
+    lengths = lists.value_lengths().to_numpy(zero_copy_only=False)
+    return Ragged(_matrix(part, column, width), starts_of(lengths // width))
 
 
 def _matrix(part: pa.Table, column: str, width: int) -> NDArray[np.generic]:

@@ -39,6 +39,11 @@ class Inputs:
     extra: Examples | None = None
     masker: Masker | None = None
 
+    @property
+    def given(self) -> Examples:
+        """The texts to learn from that nobody made up."""
+        return self.parts.train if self.extra is None else self.parts.train.joined(self.extra)
+
 
 def read_inputs(
     teacher_source: TeacherSource, data_source: str | Path, *, recipe: Recipe, work: Path, progress: Progress = SILENT
@@ -69,6 +74,7 @@ def read_inputs(
     parts = data.split(examples, settings=recipe.data)
     if not TASKS[master.task].takes_pairs:
         parts = data.apart(parts)
+    data.refuse_unanswerable(parts, recipe.data)
     for sentence in data.in_sentences(parts.leaks):
         progress.say(sentence)
     refuse_unmeasurable(
@@ -82,7 +88,7 @@ def read_inputs(
         extra = data.read_extra(source, parts, columns=recipe.data, task=master.task, progress=progress)
     masker = None
     if recipe.distill.masker is not None:
-        limit, place = recipe.data.max_tokens, work / "masker"
+        limit, place = recipe.data.tokens_for(master.task), work / "masker"
         masker = load_masker(recipe.distill.masker, settings=recipe.teacher, max_tokens=limit, work=place)
     return Inputs(master, origin, parts, extra, masker)
 
@@ -123,12 +129,19 @@ def start(inputs: Inputs, recipe: Recipe, *, work: Path, progress: Progress = SI
     """
     parts = inputs.parts
     objective = shaping.planned_objective(inputs.origin, parts.train, recipe)
-    given = parts.train if inputs.extra is None else parts.train.joined(inputs.extra)
     masked = None
     if inputs.masker is not None:
-        masked = partial(masked_texts, inputs.masker, parts.train, seed=recipe.seed, work=work, progress=progress)
+        masked = partial(
+            masked_texts,
+            inputs.masker,
+            parts.train,
+            seed=recipe.seed,
+            work=work,
+            keeps_first=TASKS[recipe.task].groups_rows,
+            progress=progress,
+        )
     more = made_up(inputs.master, parts, recipe, masked=masked, progress=progress)
-    taught_by = given.joined(more)
+    taught_by = inputs.given.joined(more)
     origin = student.trimmed(inputs.origin, recipe.student, corpus=taught_by, work=work, progress=progress)
     _refuse_impossible(origin, recipe)
     wanted = {TAUGHT_BY: taught_by, "validation": parts.validation, "held_out": parts.held_out}

@@ -17,6 +17,19 @@ class StudentTable(Table):
     encoder: str | None = Field(
         None, description="Folder or hub id of the encoder that it starts from. Default: the teacher itself."
     )
+    kind: Literal["transformer", "static"] = Field(
+        "transformer", description="static: no layers, averaged tokens and runs of tokens; hundreds of times as fast."
+    )
+    table_size: int | None = Field(
+        None,
+        ge=8,
+        le=1024,
+        description="Static student: numbers of a token and of a run. Default: 128; 256 for embeddings.",
+    )
+    ngram_rows: int = Field(
+        65536, ge=0, le=1 << 22, description="Static student: runs of tokens at most; 0 leaves them out."
+    )
+    longest_ngram: Literal[2, 3] = Field(2, description="Static student: tokens of the longest run.")
     layers: int | None = Field(None, ge=1, description="Number of layers. Default: half of the teacher's, rounded up.")
     choose: Literal["spaced", "first", "last", "by_loss"] = Field(
         "spaced", description="Which layers: by_loss removes, one by one, the layer that the teacher misses least."
@@ -44,6 +57,23 @@ class StudentTable(Table):
     config: str | None = Field(
         None, description="A config.json instead of all this: a student that starts from noise, of any known family."
     )
+
+    @property
+    def is_static(self) -> bool:
+        """Whether the student has no layers."""
+        return self.kind == "static"
+
+    @model_validator(mode="after")
+    def _kind_has_these_knobs(self) -> Self:
+        of_static = {"table_size", "ngram_rows", "longest_ngram"}
+        shared = {"kind", "encoder", "vocabulary", "vocabulary_share"}
+        unread = set(type(self).model_fields) - of_static - shared if self.is_static else of_static
+        fields = type(self).model_fields
+        wrong = [key for key in fields if key in unread and getattr(self, key) != fields[key].default]
+        if wrong:
+            which = "static" if self.is_static else "transformer"
+            raise ValueError(f'{wrong[0]} has nothing to say of a student of kind = "{which}"')
+        return self
 
     @model_validator(mode="after")
     def _config_stands_alone(self) -> Self:
@@ -79,10 +109,15 @@ class LossWeights(Table):
     soft_labels: float = Field(1.0, ge=0)
     true_labels: float = Field(0.1, ge=0)
     last_hidden: float | None = Field(
-        None, ge=0, description="Default: 10 where a classifier's student starts from the teacher, else 0."
+        None,
+        ge=0,
+        description="Default: 10, of static students 1, where a classifier's student starts from the teacher; else 0.",
     )
     similarities: float | None = Field(
         None, ge=0, description="Which texts of a batch are alike. Default: 1 for embeddings, else 0."
+    )
+    margins: float | None = Field(
+        None, ge=0, description="Between the passages of a query. Default: 1 for reranking, else 0."
     )
     layer_hidden: float = Field(0.0, ge=0, description="Runs the teacher beside the student, as do the next two.")
     attention_maps: float = Field(0.0, ge=0, description="Layer for layer.")

@@ -92,8 +92,8 @@ class SweepRecord:
 
 
 def pair_name(n_layers: int, scheme: str) -> str:
-    """Student and scheme in words: "2 layers, w4a8e4"."""
-    return f"{wording.counted(n_layers, 'layer')}, {scheme}"
+    """Student and scheme in words: "2 layers, w4a8e4", "static, w8a8e8"."""
+    return f"{wording.counted(n_layers, 'layer') if n_layers else 'static'}, {scheme}"
 
 
 def fidelity_of(scores: ModelScores) -> Score:

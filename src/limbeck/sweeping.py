@@ -187,7 +187,7 @@ def _made(
     progress: Progress,
 ) -> Run:
     """The pair's run: read back where it is finished, else made or gone on with."""
-    shape = f"{n_layers}-layer{'s' if n_layers > 1 else ''}"
+    shape = f"{n_layers}-layer{'s' if n_layers > 1 else ''}" if n_layers else recipe.student.kind
     with claimed(sweep_folder.path / "runs" / f"{shape}-{scheme}") as folder:
         run = finished(inputs, folder, recipe=recipe)
         if run is not None:

@@ -12,7 +12,7 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
 from limbeck import data, files  # noqa: E402
-from limbeck.distill import Lessons, Objective, learn, targets_of, teaching_plan  # noqa: E402
+from limbeck.distill import Objective, learn, lessons_of, teaching_plan  # noqa: E402
 from limbeck.errors import LabelError  # noqa: E402
 from limbeck.examples import Examples, Parts  # noqa: E402
 from limbeck.progress import SILENT, Progress  # noqa: E402
@@ -24,6 +24,7 @@ from limbeck.tasks import TASKS, Task  # noqa: E402
 from limbeck.tasks.regression import spread_of  # noqa: E402
 from limbeck.teacher.encoder import Encoder, load_encoder  # noqa: E402
 from limbeck.tokens import TOKENIZER_CONFIG_FILE, TOKENIZER_FILE  # noqa: E402
+from limbeck.units import Ragged  # noqa: E402
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -80,28 +81,29 @@ def teach(
         parts = data.split(data.to_examples(tables, None, progress=progress), settings=recipe.data)
         for sentence in data.in_sentences(parts.leaks):
             progress.say(sentence)
+        data.refuse_unanswerable(parts, recipe.data)
         if parts.train.labels is None:
             raise LabelError(
                 f"{data_source} has no labels, and a teacher learns from labels.",
                 hint="Name their column: --data.label NAME.",
             )
         encoder = load_encoder(
-            encoder_source, settings=recipe.teacher, max_tokens=recipe.data.max_tokens, work=folder.work
+            encoder_source, settings=recipe.teacher, work=folder.work, task=recipe.task, data=recipe.data
         )
         folder.settle(_identity(encoder, parts, recipe))
-        scale = _Scale.of(parts.train)
+        scale = _Scale.of(parts.train) if recipe.task == "regression" else _Scale()
+        lessons = lessons_of(
+            encoder.tokens,
+            (scale.taken_off(parts.train), None),
+            (scale.taken_off(parts.validation), None),
+            task=recipe.task,
+        )
         with folder.stage("teaching"):
             learned = learn(
                 lambda: _with_new_head(encoder, parts, recipe),
-                Lessons(
-                    encoder=encoder.tokens,
-                    train=encoder.tokens.encode(parts.train.texts, parts.train.text_pairs),
-                    train_targets=targets_of(scale.taken_off(parts.train), None),
-                    validation=encoder.tokens.encode(parts.validation.texts, parts.validation.text_pairs),
-                    validation_targets=targets_of(scale.taken_off(parts.validation), None),
-                ),
+                lessons,
                 objective=Objective({"true_labels": 1.0}, task=recipe.task),
-                plan=teaching_plan(recipe, n_texts=len(parts.train), hidden_size=encoder.hidden_size),
+                plan=teaching_plan(recipe, n_texts=len(lessons.train.ids), hidden_size=encoder.hidden_size),
                 work=folder.work,
                 progress=progress,
             )
@@ -129,13 +131,13 @@ class _Scale:
     def of(cls, examples: Examples) -> "_Scale":
         """That of the numbers of these examples; labels that are no numbers have none."""
         labels = examples.labels
-        if labels is None or labels.dtype.kind != "f":
+        if labels is None or isinstance(labels, Ragged) or labels.dtype.kind != "f":
             return cls()
         return cls(float(labels.mean()), spread_of(labels))
 
     def taken_off(self, examples: Examples) -> Examples:
         """The same examples, their numbers standardized."""
-        if self == _Scale() or examples.labels is None:
+        if self == _Scale() or examples.labels is None or isinstance(examples.labels, Ragged):
             return examples
         return replace(examples, labels=(examples.labels.astype(np.float64) - self.mean) / self.spread)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,16 @@ from tokenizers import Encoding, Tokenizer
 
 from limbeck import fingerprint
 from limbeck.errors import ArtifactError, DataError
+from limbeck.known_words import KnownWords
+from limbeck.units import UnitLogits
+from limbeck.windows import (
+    WHOLE_TEXTS,
+    Reading,
+    ReadingRules,
+    Reads,
+    windows_on_contexts,
+    windows_on_words,
+)
 
 TOKENIZER_FILE = "tokenizer.json"
 TOKENIZER_CONFIG_FILE = "tokenizer_config.json"
@@ -24,17 +35,21 @@ Ids = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class EncodedTexts:
-    """Token ids of texts, not yet padded.
+    """Token ids of texts, not yet padded: a list for each row that a model reads.
+
+    A row is a text; or one of several windows on it, where `reading` says which.
 
     Args:
-        ids: n lists of token ids, special tokens included.
-        type_ids: n lists of segment ids (0 for the first text of a pair, 1 for the second).
+        ids: Lists of token ids, special tokens included.
+        type_ids: Lists of segment ids (0 for the first text of a pair, 1 for the second).
         truncated: Indices of the texts that were longer than allowed and were cut.
+        reading: Where a model answers for words or tokens: which; None where it answers once a text.
     """
 
     ids: list[list[int]]
     type_ids: list[list[int]]
     truncated: tuple[int, ...]
+    reading: Reading | None = None
 
     @property
     def n_truncated(self) -> int:
@@ -43,8 +58,41 @@ class EncodedTexts:
 
     @property
     def lengths(self) -> list[int]:
-        """(n,) tokens of each text."""
+        """Tokens of each row."""
         return [len(ids) for ids in self.ids]
+
+    @property
+    def text_lengths(self) -> list[int]:
+        """Tokens of each text, in all of its rows."""
+        found: list[int] = np.bincount(self.owners, weights=self.lengths, minlength=self.n_texts).astype(int).tolist()
+        return found
+
+    @property
+    def n_texts(self) -> int:
+        """How many texts were read."""
+        return len(self.ids) if self.reading is None else len(self.reading.units)
+
+    @property
+    def owners(self) -> Ids:
+        """(rows,) number of each row's text; the rows of a text stand side by side."""
+        return np.arange(len(self.ids)) if self.reading is None else self.reading.owners
+
+    @property
+    def n_answers(self) -> int:
+        """How many rows of logits a model gives: one a text, or one a unit."""
+        return len(self.ids) if self.reading is None else len(self.reading.tokens.values)
+
+    def answers_of(self, indices: Sequence[int] | Ids) -> Ids:
+        """Where the logits of these rows stand among those of all."""
+        return np.asarray(indices, np.int64) if self.reading is None else self.reading.tokens.entries(indices)
+
+    def as_logits(self, values: NDArray[np.floating]) -> NDArray[np.floating] | UnitLogits:
+        """Logits as tasks take them: by text, or with the units that they belong to.
+
+        Args:
+            values: (`n_answers`, classes).
+        """
+        return values if self.reading is None else self.reading.logits(values)
 
 
 @dataclass(frozen=True)
@@ -55,11 +103,22 @@ class TokenBatch:
         input_ids: (texts, tokens) int64.
         attention_mask: (texts, tokens) int64, 1 for tokens and 0 for padding.
         token_type_ids: (texts, tokens) int64.
+        answering: (answers,) tokens whose logits count, numbered through all rows; None where each row has its own.
     """
 
     input_ids: Ids
     attention_mask: Ids
     token_type_ids: Ids
+    answering: Ids | None = None
+
+    @property
+    def rows(self) -> Ids | None:
+        """(answers,) the row that each answer was found in; None where each row has its own."""
+        return None if self.answering is None else self.answering // self.input_ids.shape[1]
+
+    def read(self, logits: Any) -> Any:  # noqa: ANN401  (an array of numpy's or torch's)
+        """The logits that count: (answers, classes), of (texts, classes) or of (texts, tokens, classes)."""
+        return logits if self.answering is None else logits.reshape(-1, logits.shape[-1])[self.answering]
 
 
 class TextEncoder:
@@ -71,13 +130,15 @@ class TextEncoder:
 
     Args:
         folder: Holds tokenizer.json, and tokenizer_config.json where the padding token is named.
-        max_tokens: Longer texts are cut to this many tokens (of a pair, the longer text is cut first).
+        max_tokens: Longer texts are cut to this many tokens (of a pair, the longer text is cut first); contexts are
+            read in windows of as many.
+        rules: What a model answers for, and how it reads on where that is more than the text.
 
     Raises:
         ArtifactError: A file is missing or is no tokenizer.
     """
 
-    def __init__(self, folder: Path, *, max_tokens: int) -> None:
+    def __init__(self, folder: Path, *, max_tokens: int, rules: ReadingRules = WHOLE_TEXTS) -> None:
         path = folder / TOKENIZER_FILE
         try:
             self._tokenizer = Tokenizer.from_file(str(path))
@@ -89,13 +150,18 @@ class TextEncoder:
         cut_side = "left" if settings.get("truncation_side") == "left" else "right"
         inputs = settings.get("model_input_names")
         self._has_segments = not isinstance(inputs, list) or "token_type_ids" in inputs
-        self.max_tokens = max_tokens
+        self.max_tokens, self.rules, reads = max_tokens, rules, rules.reads
         self.pad_id = self._find_pad_id(settings.get("pad_token"))
-        self.fingerprint = fingerprint.of_many(
-            [fingerprint.of_file(path), str(max_tokens), cut_side, str(self._has_segments), str(self.pad_id)]
-        )
+        overlap = min(rules.overlap, max_tokens // 2) if reads is Reads.CONTEXT else 0
+        named = [fingerprint.of_file(path), str(max_tokens), cut_side, str(self._has_segments), str(self.pad_id)]
+        self.fingerprint = fingerprint.of_many([*named, *([] if reads is Reads.TEXT else [reads, str(overlap)])])
+        self._words = KnownWords.of(self._tokenizer)
+        self._cuts_left = cut_side == "left"
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(max_tokens, strategy="longest_first", direction=cut_side)
+        if reads is Reads.CONTEXT:
+            self._tokenizer.enable_truncation(max_tokens, stride=overlap, strategy="only_second")
+        else:
+            self._tokenizer.enable_truncation(max_tokens, strategy="longest_first", direction=cut_side)
 
     def encode(
         self, texts: Sequence[str], text_pairs: Sequence[str] | None = None, *, parallel: bool = True
@@ -111,6 +177,10 @@ class TextEncoder:
             DataError: See `check_texts`.
         """
         check_texts(texts, text_pairs)
+        if self.rules.reads is not Reads.TEXT:
+            return self._windows(texts, text_pairs)
+        if text_pairs is None and self._words is not None:
+            return self._of_known_words(self._words, texts, parallel=parallel)
         given = list(texts) if text_pairs is None else list(zip(texts, text_pairs, strict=True))
         if parallel:
             encodings = self._tokenizer.encode_batch_fast(given)
@@ -118,7 +188,7 @@ class TextEncoder:
             encodings = [self._tokenizer.encode_batch_fast([one])[0] for one in given]
         return EncodedTexts(
             ids=[encoding.ids for encoding in encodings],
-            type_ids=[encoding.type_ids if self._has_segments else [0] * len(encoding) for encoding in encodings],
+            type_ids=[self._segments(encoding) for encoding in encodings],
             truncated=tuple(index for index, encoding in enumerate(encodings) if self._was_cut(encoding)),
         )
 
@@ -127,6 +197,10 @@ class TextEncoder:
 
         The texts must have passed `check_texts`.
         """
+        if text_pair is None and self._words is not None:
+            encoded = self._of_known_words(self._words, [text], parallel=False)
+            ids = np.array(encoded.ids, dtype=np.int64)
+            return TokenBatch(ids, np.ones_like(ids), np.zeros_like(ids)), encoded.n_truncated > 0
         encoding = self._tokenizer.encode_batch_fast([text if text_pair is None else (text, text_pair)])[0]
         input_ids = np.array([encoding.ids], dtype=np.int64)
         type_ids = np.array([encoding.type_ids], dtype=np.int64) if self._has_segments else np.zeros_like(input_ids)
@@ -143,7 +217,48 @@ class TextEncoder:
         input_ids[is_token] = _flat(chosen, n_tokens)
         token_type_ids = np.zeros((len(chosen), width), dtype=np.int64)
         token_type_ids[is_token] = _flat((encoded.type_ids[index] for index in indices), n_tokens)
-        return TokenBatch(input_ids, is_token.astype(np.int64), token_type_ids)
+        answering = None
+        if encoded.reading is not None:
+            tokens = encoded.reading.tokens.take(indices)
+            answering = tokens.values + np.repeat(np.arange(len(chosen)) * width, tokens.lengths)
+        return TokenBatch(input_ids, is_token.astype(np.int64), token_type_ids, answering)
+
+    def _windows(self, texts: Sequence[str], text_pairs: Sequence[str] | None) -> EncodedTexts:
+        """Texts of words, or questions with their contexts, as windows."""
+        if self.rules.reads is Reads.WORDS:
+            within = texts
+            parted = windows_on_words(self._tokenizer, texts, segments=self._segments)
+        else:
+            if text_pairs is None:
+                raise DataError(
+                    "Expected a context for each question, got questions alone.",
+                    hint="Give the contexts as second texts: model(questions, contexts).",
+                )
+            within = text_pairs
+            parted = windows_on_contexts(
+                self._tokenizer, texts, text_pairs, max_tokens=self.max_tokens, segments=self._segments
+            )
+        rows = [window for of_text in parted.windows for window in of_text]
+        return EncodedTexts(
+            ids=[window.ids for window in rows],
+            type_ids=[window.type_ids for window in rows],
+            truncated=parted.cut,
+            reading=Reading.of(parted.windows, within, threshold=self.rules.threshold),
+        )
+
+    def _segments(self, encoding: Encoding) -> list[int]:
+        found: list[int] = encoding.type_ids if self._has_segments else [0] * len(encoding)
+        return found
+
+    def _of_known_words(self, words: KnownWords, texts: Sequence[str], *, parallel: bool) -> EncodedTexts:
+        """As the tokenizer does it, by looking words up."""
+        room = self.max_tokens - len(words.before) - len(words.behind)
+        rows = words.ids_of(texts, parallel=parallel)
+        truncated = tuple(index for index, row in enumerate(rows) if len(row) > room)
+        for index in truncated:
+            rows[index] = rows[index][-room:] if self._cuts_left else rows[index][:room]
+        ids = [[*words.before, *row, *words.behind] for row in rows]
+        return EncodedTexts(ids, [[0] * len(row) for row in ids], truncated)
 
     def _was_cut(self, encoding: Encoding) -> bool:
         # What was cut off is built as Python objects when looked at, so only full-length texts are asked for it.

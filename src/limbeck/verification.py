@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from limbeck import data, evaluate, machine, places, runtime
 from limbeck.errors import LabelError
 from limbeck.examples import Examples
@@ -17,8 +14,10 @@ from limbeck.progress import SILENT, Progress
 from limbeck.recipe import Recipe, Tolerances, with_overrides
 from limbeck.records import TEACHER, Timing, Verdict, artifact_name
 from limbeck.signals import find_stores
+from limbeck.tasks.task import AnyLogits
 from limbeck.teacher.answering import Teacher
 from limbeck.teacher.opening import TeacherSource, open_teacher
+from limbeck.units import UnitLogits
 
 _PART = "held-out texts"
 
@@ -27,7 +26,7 @@ _PART = "held-out texts"
 class _TeacherSide:
     """The teacher's answers, and the teacher itself where it is at hand."""
 
-    logits: NDArray[np.float32]
+    logits: AnyLogits
     size_bytes: int | None
     n_parameters: int | None
     master: Teacher | None = None
@@ -73,6 +72,9 @@ def verify(
     examples = data.held_out_of(given, settings=table.data)
     if not model.task.takes_pairs:
         examples = data.one_by_one(examples)
+    if model.task.groups_rows:
+        for note in data.notes_on({"held_out": examples}, source=str(data_source)):
+            progress.say(note)
     root = Path(signals) if signals is not None else places.signals_root()
     known = _answers_on_disk(model, examples, root=root) if teacher_source is None else None
     evaluate.refuse_unmeasurable(
@@ -137,7 +139,9 @@ def _answers_on_disk(model: runtime.Model, examples: Examples, *, root: Path) ->
         return None
     for store in exact_first:
         if not store.missing(examples.text_fingerprints):
-            logits = store.read(examples.text_fingerprints).logits
+            logits = store.read(
+                examples.text_fingerprints, within=examples.within, threshold=model.encoder.rules.threshold
+            ).logits
             return _TeacherSide(logits, teacher_told["size_bytes"], teacher_told["n_parameters"])
     return None
 
@@ -166,7 +170,10 @@ def _ask(
             progress.say(note)
         answered = examples.without(labelled.store.unanswered(examples.text_fingerprints))
         order = [master.label_names.index(name) for name in model.label_names]
-        logits = labelled.store.read(answered.text_fingerprints).logits[:, order]
+        logits = labelled.store.read(
+            answered.text_fingerprints, within=answered.within, threshold=model.encoder.rules.threshold
+        ).logits
+        logits = logits.columns(order) if isinstance(logits, UnitLogits) else logits[:, order]
     return answered, _TeacherSide(logits, master.size_bytes, master.n_parameters, master)
 
 

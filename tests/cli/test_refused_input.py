@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from command_line import limbeck, refusal
 
-from limbeck.families import FAMILIES
+from limbeck.families import ENCODERS
 from small_run import SmallRun, labelled_rows, write_rows
 from tiny import write_teacher
 
@@ -138,7 +138,7 @@ def test_a_teacher_of_another_family(data: Path, tmp_path: Path) -> None:
     assert (found.code, found.out) == (2, "")
     assert found.err == refusal(
         f"{folder} is of the family 't5': it is an encoder with a decoder, and limbeck distils encoders "
-        f"(known are {', '.join(FAMILIES)}).",
+        f"(known are {', '.join(ENCODERS)}).",
         "Give a teacher of a known family.",
         after=(LOADING, READING),
     )

@@ -174,3 +174,13 @@ def test_no_text_and_no_round_are_refused() -> None:
     with pytest.raises(RecipeError) as no_round:
         time_sides([side], ["a"], rounds=0)
     assert str(no_round.value) == "Timing needs at least 1 round, got 0.\nHint: Set verify.timing_rounds to 3."
+
+
+def test_the_share_of_a_core_is_what_the_process_had() -> None:
+    """A failure would tell times of a machine that others had as those of the model."""
+    seconds, processor = iter(range(1000)), iter(x / 4 for x in range(1000))
+    sides = [Side("artifact", lambda _texts, _pairs: None, threads=1)]
+    [timing] = time_sides(
+        sides, ["a", "b"], rounds=2, warm_up=0, clock=lambda: next(seconds), processor=lambda: next(processor)
+    )
+    assert timing.processor_share == pytest.approx(2 * 0.25 / 4)  # two passes of two texts, a second each

@@ -127,7 +127,10 @@ def test_no_ratio_of_speeds_is_told_that_is_chance(unsteady: int) -> None:
     sentence = verdict(timings=timings).sentence
     assert "faster" not in sentence
     assert sentence.endswith("Its speed could not be told: the machine was busy, and rounds differ by 116.0 %.")
-    timings[unsteady] = dataclasses.replace(timings[unsteady], spread=0.5)
+    timings[unsteady] = dataclasses.replace(timings[unsteady], spread=0.1, processor_share=0.1)
+    sentence = verdict(timings=timings).sentence
+    assert sentence.endswith("Its speed could not be told: the machine was busy, and gave them 10.0 % of a core.")
+    timings[unsteady] = dataclasses.replace(timings[unsteady], spread=0.5, processor_share=0.7)
     assert "13 times faster" in verdict(timings=timings).sentence
 
 

@@ -5,21 +5,32 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import torch
-from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForQuestionAnswering,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    PreTrainedModel,
+)
 
 from tiny import FAMILIES
 
 Feed = dict[str, np.ndarray]
 N_TOKENS = 130
+HEADS = {
+    "classes": AutoModelForSequenceClassification,
+    "tags": AutoModelForTokenClassification,
+    "answers": AutoModelForQuestionAnswering,
+}
 READS_SEGMENTS = ("albert", "bert", "electra")
 
 
-def model_of(family: str, **changes: object) -> PreTrainedModel:
-    """A tiny random model with three classes, kept in memory."""
+def model_of(family: str, *, head: str = "classes", **changes: object) -> PreTrainedModel:
+    """A tiny random model with three classes or tags, or with two ends of answers, kept in memory."""
     settings = {"vocab_size": N_TOKENS, "max_position_embeddings": 80, "pad_token_id": 0, **FAMILIES.get(family, {})}
-    config = AutoConfig.for_model(family, **{**settings, **changes}, num_labels=3)
+    config = AutoConfig.for_model(family, **{**settings, **changes}, num_labels=2 if head == "answers" else 3)
     torch.manual_seed(0)
-    model = AutoModelForSequenceClassification.from_config(config).eval()
+    model = HEADS[head].from_config(config).eval()
     with torch.no_grad():  # larger than at the usual start, so that answers differ between texts
         for parameter in model.parameters():
             parameter.mul_(5) if parameter.ndim == 2 else parameter.add_(0.1 * torch.randn_like(parameter))
@@ -52,7 +63,10 @@ def ask_torch(model: PreTrainedModel, feed: Feed) -> np.ndarray:
     if not reads_segments:
         del wanted["token_type_ids"]
     with torch.no_grad():
-        return model(**wanted).logits.numpy()
+        output = model(**wanted)
+    if "start_logits" in output:
+        return torch.stack((output.start_logits, output.end_logits), dim=-1).numpy()
+    return output.logits.numpy()
 
 
 def ask_onnx(path: Path, feed: Feed) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from asking import model_of, pairs
+from asking import N_TOKENS, model_of, pairs
 from test_twins import VARIANTS, named
 from transformers import AutoConfig, PreTrainedModel
 
@@ -15,6 +15,7 @@ from limbeck import heads
 from limbeck.export import multiply_adds, write_onnx
 from limbeck.export.multiply_adds import MultiplyAdds
 from limbeck.pooling import Pooling
+from limbeck.student.static import StaticConfig, StaticForSequenceClassification
 from tiny import FAMILIES
 
 LENGTHS = (1, 2, 5, 11)
@@ -62,6 +63,13 @@ def test_a_model_of_vectors_reads_every_token(tmp_path: Path, family: str) -> No
     """A failure would count an embedding model as one whose head reads the first token alone."""
     config = AutoConfig.for_model(family, **{"vocab_size": 130, "pad_token_id": 0, **FAMILIES[family]})
     _check(heads.untrained(heads.with_pooling(config, Pooling("mean")), heads.VECTOR).eval(), tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("sizes", [{}, {"longest_ngram": 3}, {"ngram_rows": 0}])
+def test_a_static_student_multiplies_rows_by_weights(tmp_path: Path, sizes: dict[str, int]) -> None:
+    """A failure would plan with the work of another student."""
+    config = StaticConfig(**{"vocab_size": N_TOKENS, "table_size": 12, "ngram_rows": 64, "hidden_size": 20, **sizes})
+    _check(StaticForSequenceClassification(config).eval(), tmp_path / "model.onnx")
 
 
 def test_texts_add_up() -> None:

@@ -22,9 +22,7 @@ def test_each_line_is_answered_in_its_place(model: Model) -> None:
     stream = io.BytesIO("\ufeffplay a song\n\nwake me\r\n你好 🎵\nstop".encode())
     texts = ["play a song", "", "wake me", "你好 🎵", "stop"]
     found = list(predict_lines(model, stream, chunk=2))
-    assert [(one.line, one.text, one.text_pair) for one in found] == [
-        (n, t, None) for n, t in enumerate(texts, start=1)
-    ]
+    assert [(one.line, one.told) for one in found] == [(n, {"text": t}) for n, t in enumerate(texts, start=1)]
     assert [one.answer.label for one in found] == [answer.label for answer in model(texts)]
 
 
@@ -34,7 +32,7 @@ def test_json_lines_may_hold_texts_and_pairs(model: Model) -> None:
     stream = io.BytesIO("\n\n".join(map(json.dumps, rows)).encode())
     found = list(predict_lines(model, stream, json_lines=True))
     assert [one.line for one in found] == [1, 3, 5]
-    assert [one.text_pair for one in found] == [None, "stop", None]
+    assert [one.told.get("text_pair") for one in found] == [None, "stop", None]
     expected = [model("play")[0], model("play", "stop")[0], model("rain")[0]]
     assert [one.answer.label for one in found] == [one.label for one in expected]
     assert [one.answer.probability for one in found] == pytest.approx([one.probability for one in expected], abs=1e-6)
@@ -114,7 +112,7 @@ def test_a_line_without_end_is_refused(model: Model, monkeypatch: pytest.MonkeyP
 def test_answers_before_a_bad_line_are_given(model: Model) -> None:
     """A failure would lose the work done before a bad line of the next chunk."""
     lines = predict_lines(model, io.BytesIO(b"play\nstop\n\xff\n"), chunk=2)
-    assert [next(lines).text, next(lines).text] == ["play", "stop"]
+    assert [next(lines).told["text"], next(lines).told["text"]] == ["play", "stop"]
     with pytest.raises(DataError, match=r"^Line 3 is not UTF-8"):
         next(lines)
 
@@ -124,4 +122,4 @@ def test_a_megabyte_text_is_answered(model: Model, tmp_path: Path) -> None:
     (tmp_path / "texts").write_bytes(b"play a song " * 90_000 + b"\nstop\n")
     with (tmp_path / "texts").open("rb") as stream:
         found = list(predict_lines(model, stream))
-    assert [(len(one.text), one.is_truncated) for one in found] == [(12 * 90_000, True), (4, False)]
+    assert [(len(one.told["text"]), one.is_truncated) for one in found] == [(12 * 90_000, True), (4, False)]

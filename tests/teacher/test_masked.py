@@ -75,6 +75,19 @@ def test_none_of_them_stands_elsewhere_or_twice(tmp_path: Path) -> None:
     assert masked_texts(masker, EXAMPLES, 100, (), seed=1, work=tmp_path).texts != first.texts
 
 
+def test_queries_of_passages_stay_as_they_are(tmp_path: Path) -> None:
+    """A failure would make up queries that nobody asks, or let a held-out pair come back."""
+    masker = _masker(tmp_path / "model")
+    pairs = Examples(tuple(f"query {number % 5}" for number in range(len(TEXTS))), tuple(TEXTS), None, ("number",))
+    made = masked_texts(masker, pairs, 60, (), seed=0, work=tmp_path, keeps_first=True)
+    assert set(made.texts) <= set(pairs.texts)
+    assert made.text_pairs is not None
+    assert not set(made.text_pairs) & set(TEXTS)
+    unread = set(made.content_fingerprints[:10])
+    again = masked_texts(masker, pairs, 60, unread, seed=0, work=tmp_path, keeps_first=True)
+    assert again.text_pairs == made.text_pairs[10:]
+
+
 def test_a_kill_costs_one_batch(tmp_path: Path) -> None:
     """A failure would begin again, or end in other texts, with a torn line among them."""
     masker = _masker(tmp_path / "model")

@@ -76,6 +76,7 @@ def test_a_listing_that_leads_nowhere_is_told(listed: str, tmp_path: Path) -> No
 def test_losses_on_hidden_states_need_them() -> None:
     """A failure would pull a student to states of another model, or leave out in silence what was asked for."""
     assert settled_weights(LossWeights(), has_states=True)["last_hidden"] == 10.0
+    assert settled_weights(LossWeights(), has_states=True, has_layers=False)["last_hidden"] == 1.0
     assert settled_weights(LossWeights(), has_states=False)["last_hidden"] == 0.0
     assert settled_weights(LossWeights(last_hidden=0.0), has_states=True)["last_hidden"] == 0.0
     for asked in ({"last_hidden": 10.0}, {"layer_hidden": 0.5}, {"relations": 1.0}, {"similarities": 1.0}):

@@ -45,7 +45,8 @@ def one_by_one(examples: Examples) -> Examples:
     assert examples.text_pairs is not None
     texts = [text for pair in zip(examples.texts, examples.text_pairs, strict=True) for text in pair]
     singles = Examples(tuple(texts), None, None, examples.label_names)
-    return singles if examples.labels is None else replace(singles, labels=examples.labels.repeat(2))
+    scores = examples.labels
+    return replace(singles, labels=scores.repeat(2)) if isinstance(scores, np.ndarray) else singles
 
 
 def singles_of(examples: Examples) -> Examples:

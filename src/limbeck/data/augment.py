@@ -27,7 +27,7 @@ _USUAL_LENGTHS = 0.99
 _ATTEMPTS = 4
 
 
-def augmented(examples: Examples, *, n: int, seed: int, avoid: Collection[str]) -> Examples:
+def augmented(examples: Examples, *, n: int, seed: int, avoid: Collection[str], keeps_first: bool = False) -> Examples:
     """Make up to `n` different texts from the words of `examples`.
 
     Every other one is spliced of two or three texts. Each of the rest is a span of one text; three in five are joined
@@ -40,17 +40,19 @@ def augmented(examples: Examples, *, n: int, seed: int, avoid: Collection[str]) 
         n: How many are wanted; fewer come back when so many different ones cannot be made.
         seed: Where chance comes from; the same seed gives the same texts.
         avoid: Content fingerprints that must not come back: validation and held-out texts.
+        keeps_first: Whether a pair keeps its first text, a query, and its second one, a passage, is made up.
 
     Returns: Examples without labels.
     """
     draw = np.random.default_rng([seed, 0xA06])
-    split_texts = [text.split() for text in examples.texts]
+    varied, pairs = (
+        (examples.text_pairs or (), examples.texts) if keeps_first else (examples.texts, examples.text_pairs)
+    )
+    split_texts = [text.split() for text in varied]
     corpus = Corpus.of(split_texts)
     longest = int(np.quantile([len(text) for text in split_texts], _USUAL_LENGTHS)) if split_texts else 0
-    pairs = examples.text_pairs
     taken = {*avoid, *examples.content_fingerprints}
-    made: list[str] = []
-    made_pairs: list[str] = []
+    made: list[tuple[str, str | None]] = []
     for _ in range(_ATTEMPTS * n):
         if len(made) == n or not len(corpus.words):
             break
@@ -66,14 +68,14 @@ def augmented(examples: Examples, *, n: int, seed: int, avoid: Collection[str]) 
         pair = (
             None if pairs is None else pairs[source if draw.random() < _WHOLE_SHARE else int(draw.integers(len(pairs)))]
         )
-        content = fingerprint.of_content(text, pair)
+        row = (pair or "", text) if keeps_first else (text, pair)
+        content = fingerprint.of_content(*row)
         if text and content not in taken:
             taken.add(content)
-            made.append(text)
-            made_pairs.append(pair or "")
+            made.append(row)
     return Examples(
-        texts=tuple(made),
-        text_pairs=None if pairs is None else tuple(made_pairs),
+        texts=tuple(first for first, _ in made),
+        text_pairs=None if pairs is None else tuple(second or "" for _, second in made),
         labels=None,
         label_names=examples.label_names,
     )

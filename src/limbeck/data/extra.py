@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from limbeck.data.apart import singles_of
+from limbeck.data.queries import without_queries
 from limbeck.data.reading import read_table
 from limbeck.errors import DataError
 from limbeck.examples import Examples, Parts
@@ -17,7 +18,8 @@ def read_extra(
 ) -> Examples:
     """Read texts to learn from besides the given ones; whatever labels stand there are not looked at.
 
-    A text that stands in one of the parts, or twice, is left out, so that nothing held out is learned.
+    A text that stands in one of the parts, or twice, is left out, so that nothing held out is learned; so are passages
+    of queries that are held out.
 
     Args:
         source: As for `read_table`; all of its parts count.
@@ -42,6 +44,9 @@ def read_extra(
     known = {*parts.train.content_fingerprints, *parts.validation.content_fingerprints}
     known |= {*parts.held_out.content_fingerprints}
     n_given = sum(map(len, found))
+    if TASKS[task].groups_rows:
+        unread = {*parts.validation.query_fingerprints, *parts.held_out.query_fingerprints}
+        found = [without_queries(examples, unread) for examples in found]
     kept = []
     for examples in found:
         fresh = []

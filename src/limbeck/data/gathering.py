@@ -1,6 +1,8 @@
 """Rows -> a table: each text and label is checked once, here, with the place where it stands."""
 
+import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +13,7 @@ from limbeck.data.tables import Piece, Row, Table
 from limbeck.errors import DataError
 from limbeck.tasks import Task
 from limbeck.tasks.columns import Columns, looks_like_label
+from limbeck.windows import WORD_BREAK, Reads, joined_words, words_within
 
 MAX_CHARACTERS = 100_000
 _UNLABELLED_NUMBER = -1  # what the data sets of the hub write where labels are withheld
@@ -41,9 +44,9 @@ class Gatherer:
         """
         self.pieces.append(Piece(name, unit, len(self.texts)))
         first_keys = None
-        for number, values in rows:
+        for number, values, _ in rows:
             place = f"{name}, {unit} {number}"
-            self.texts.append(_text(values, self.columns.text or "", place))
+            self.texts.append(self._text(values, place))
             if self.columns.text_pair is not None:
                 self.text_pairs.append(_text(values, self.columns.text_pair, place))
             if self.columns.label is not None:
@@ -69,11 +72,23 @@ class Gatherer:
             number_names=number_names,
         )
 
+    def _text(self, values: Mapping[str, Any], place: str) -> str:
+        column = self.columns.text or ""
+        if self.task.reads is Reads.WORDS:
+            return _words(values, column, place, are_tagged=self.columns.label is not None)
+        return _text(values, column, place)
+
     def _take_label(self, values: Mapping[str, Any], place: str) -> None:
         given = values.get(self.columns.label or "")
         if self.columns.label_columns:
             given = chosen_columns(values, self.columns.label_columns, place)
-        label = read_label(given, self.task.label_kind, place=place, column=self.columns.label)
+        label = read_label(
+            given,
+            self.task.label_kind,
+            place=place,
+            column=self.columns.label,
+            text=self.text_pairs[-1] if self.text_pairs else self.texts[-1],
+        )
         if label is None:
             self._first_unlabelled = self._first_unlabelled or place
         else:
@@ -97,8 +112,29 @@ class Gatherer:
             )
 
 
+def _words(values: Mapping[str, Any], column: str, place: str, *, are_tagged: bool) -> str:
+    """A text as its words: given as a list; or as plain text, parted at its blanks where each word has a tag."""
+    given = values.get(column, _MISSING)
+    if isinstance(given, str) and given.lstrip().startswith("["):
+        with suppress(ValueError):
+            given = json.loads(given)
+    if not isinstance(given, list | tuple):
+        text = _text(values, column, place)
+        return joined_words(text.split() if are_tagged else [text[at:end] for at, end in words_within(text)])
+    for number, word in enumerate(given, start=1):
+        if not isinstance(word, str) or not word.strip(WORD_BREAK):
+            raise DataError(
+                f"{place}: word {number} of {column!r} is {'blank' if isinstance(word, str) else kind_of(word)}.",
+                hint="Give each word as a string; remove blank ones together with their tags.",
+            )
+    return _checked(joined_words(given), column, place)
+
+
 def _text(values: Mapping[str, Any], column: str, place: str) -> str:
-    text = values.get(column, _MISSING)
+    return _checked(values.get(column, _MISSING), column, place)
+
+
+def _checked(text: object, column: str, place: str) -> str:
     if not isinstance(text, str) or not text or text.isspace():
         found = (
             f"there is no {column!r}" if text is _MISSING

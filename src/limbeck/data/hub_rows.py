@@ -33,7 +33,8 @@ class HubSplit:
 
     def number_names(self, column: str | None) -> tuple[str, ...]:
         """Names of the numbers in a label column, where the data set tells them; else empty."""
-        return tuple(getattr(self._split.features.get(column), "names", None) or ())
+        feature = self._split.features.get(column)
+        return tuple(getattr(getattr(feature, "feature", feature), "names", None) or ())
 
 
 def open_hub(wanted: HubDataset) -> Mapping[str, HubSplit]:

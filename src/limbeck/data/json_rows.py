@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 from limbeck.data import opening
+from limbeck.data.squad_rows import is_squad, squad_rows
 from limbeck.data.tables import Row
 from limbeck.errors import DataError
 
@@ -31,7 +32,7 @@ def read_json_lines(stream: BinaryIO, name: str) -> Iterator[Row]:
 
 
 def read_json(stream: BinaryIO, name: str) -> Iterator[Row]:
-    """Read a JSON array of objects, one after the other; a file that begins otherwise is read as one object a line.
+    """Read a JSON array of objects, one after the other, or a file of SQuAD's; any other is read as one object a line.
 
     The text of the whole file is held in memory, its parsed objects are not.
 
@@ -40,6 +41,11 @@ def read_json(stream: BinaryIO, name: str) -> Iterator[Row]:
     """
     text = opening.decoded(stream.read().removeprefix(b"\xef\xbb\xbf"), name)
     position = _after_blanks(text, 0)
+    if text.startswith("{", position):
+        value, _ = _parsed(text, position, name)
+        if is_squad(value):
+            yield from squad_rows(value, name)
+            return
     if not text.startswith("[", position):
         yield from _from_lines(enumerate(io.StringIO(text), start=1), name)
         return

@@ -51,8 +51,14 @@ class ParquetRows:
         written = (self._file.schema_arrow.metadata or {}).get(b"huggingface")
         try:
             feature: Any = json.loads(written or "{}")["info"]["features"][column]
+            feature = feature.get("feature", feature)  # a list of classes names them one level down
             return tuple(map(str, feature["names"])) if feature["_type"] == "ClassLabel" else ()
-        except (KeyError, TypeError, ValueError):  # a remark that other tools may leave out or write otherwise
+        except (
+            AttributeError,
+            KeyError,
+            TypeError,
+            ValueError,
+        ):  # a remark that other tools may leave out or write otherwise
             return ()
 
     @contextmanager

@@ -1,7 +1,8 @@
 """Train, validation and held-out parts in which no content stands twice, whoever made them.
 
 Where nobody parted the texts, a hash of each text's content decides. So the same text lands in the same part whatever
-the order of the file, and texts that are added later move none of the others.
+the order of the file, and texts that are added later move none of the others. Rows of one query stay together where the
+task puts its passages in order: the query's content decides then.
 """
 
 from collections.abc import Sequence
@@ -12,10 +13,12 @@ import numpy as np
 from limbeck import fingerprint
 from limbeck.data.labelled import GivenExamples
 from limbeck.data.labels import only_one_label
+from limbeck.data.queries import notes_on
 from limbeck.data.tables import HELD_OUT, TRAIN, VALIDATION, WHOLE
 from limbeck.errors import DataError, LabelError, RecipeError
 from limbeck.examples import Examples, LeakReport, Parts
 from limbeck.recipe import DataTable
+from limbeck.units import Ragged
 from limbeck.wording import counted
 
 _SHOWN_LABELS = 10
@@ -36,6 +39,8 @@ def split(given: GivenExamples, *, settings: DataTable | None = None) -> Parts:
         held_out=parts.get(HELD_OUT),
         settings=settings,
         source=given.source,
+        shares_contexts=given.shares_contexts,
+        by_query=given.by_query,
     )
 
 
@@ -46,6 +51,8 @@ def parts_from(
     held_out: Examples | None = None,
     settings: DataTable | None = None,
     source: str = "the data",
+    shares_contexts: bool = False,
+    by_query: bool = False,
 ) -> Parts:
     """Make three clean parts of what is given.
 
@@ -64,9 +71,13 @@ def parts_from(
         held_out: Texts that nothing reads before `verify`.
         settings: The shares.
         source: What the data are called in messages.
+        shares_contexts: Whether many rows ask about one second text. Then no second text stands in two parts, and what
+            is carved out is carved out by second text.
+        by_query: Whether no first text of a pair may stand in two parts, whatever its second.
 
     Raises:
-        DataError: Some parts hold pairs and others single texts, a part would be empty, or train has one label only.
+        DataError: Some parts hold pairs and others single texts, a part would be empty or have no query with several
+            passages, or train has one label only.
         RecipeError: The shares leave nothing to train on.
     """
     shares = settings or DataTable()
@@ -82,7 +93,7 @@ def parts_from(
         held_out, validation = validation, None
     given = {TRAIN: train, VALIDATION: validation, HELD_OUT: held_out}
     _check_alike([examples for examples in given.values() if examples is not None], source)
-    cleaner = _Cleaner()
+    cleaner = _Cleaner(by_query, shares_contexts)
     clean = {part: cleaner.cleaned(part, examples) for part, examples in given.items() if examples is not None}
     rest = clean[TRAIN]
     if HELD_OUT not in clean:
@@ -94,6 +105,9 @@ def parts_from(
         clean[VALIDATION], rest = _carved(rest, VALIDATION, shares.validation_share)
     clean[TRAIN] = rest
     _check_filled(clean, given, source)
+    notes += cleaner.notes
+    if by_query:
+        notes += notes_on({part: found.examples for part, found in clean.items()}, source=source)
     notes += _absent_labels(clean)
     leaks = LeakReport(cleaner.repeats, cleaner.leaks, cleaner.contradictions, tuple(notes))
     return Parts(clean[TRAIN].examples, clean[VALIDATION].examples, clean[HELD_OUT].examples, leaks)
@@ -106,6 +120,24 @@ def held_out_of(given: GivenExamples, *, settings: DataTable | None = None) -> E
         DataError: The held-out part would be empty, or what else `split` refuses.
     """
     return given.parts[WHOLE] if WHOLE in given.parts else split(given, settings=settings).held_out
+
+
+def refuse_unanswerable(parts: Parts, settings: DataTable) -> None:
+    """Refuse questions without an answer where the recipe says that every question has one.
+
+    Raises:
+        DataError: Training or held-out questions have none, and no threshold says when to decline.
+    """
+    if settings.no_answer_threshold is not None:
+        return
+    for name, examples in (("training", parts.train), ("held-out", parts.held_out)):
+        labels = examples.labels
+        if isinstance(labels, Ragged) and labels.values.ndim > 1 and (n := int((labels.lengths == 0).sum())):
+            raise DataError(
+                f"{counted(n, f'{name} question has', f'{name} questions have')} no answer, and the recipe says that "
+                "every question has one.",
+                hint="Say when a model may decline: --data.no_answer_threshold 0; or leave these questions out.",
+            )
 
 
 def in_sentences(leaks: LeakReport) -> tuple[str, ...]:
@@ -129,33 +161,43 @@ def in_sentences(leaks: LeakReport) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Clean:
-    """Examples with the content fingerprints that were computed for them already."""
+    """Examples with what decides on the part of each, computed already: its content, its query's, or its context's."""
 
     examples: Examples
-    contents: tuple[str, ...]
+    keys: tuple[str, ...]
 
     def take(self, indices: Sequence[int]) -> "_Clean":
-        return _Clean(self.examples.take(indices), tuple(self.contents[index] for index in indices))
+        return _Clean(self.examples.take(indices), tuple(self.keys[index] for index in indices))
 
 
 @dataclass
 class _Cleaner:
     """Sees the parts one after the other, the one that wins first: train, validation, held-out."""
 
+    by_query: bool = False
+    shares_contexts: bool = False
     repeats: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     leaks: dict[str, int] = field(default_factory=dict)
     contradictions: int = 0
     _first: dict[str, tuple[str, object]] = field(default_factory=dict)
+    _first_asked: dict[str, str] = field(default_factory=dict)
+    _first_of_context: dict[str, str] = field(default_factory=dict)
 
     def cleaned(self, part: str, examples: Examples) -> _Clean:
         contents = examples.content_fingerprints
-        labels: list[object] = [None] * len(examples) if examples.labels is None else examples.labels.tolist()
+        keys = examples.query_fingerprints if self.by_query else contents
+        if self.shares_contexts:
+            keys = tuple(fingerprint.of_content(context) for context in examples.text_pairs or ())
+        labels: Sequence[object] = [None] * len(examples) if examples.labels is None else examples.labels.tolist()
         self.repeats[part] = 0
         self.leaks |= {f"{part} in {earlier}": 0 for earlier in self.repeats if earlier != part}
         in_part: set[str] = set()
         kept = []
         for index, (content, label) in enumerate(zip(contents, labels, strict=True)):
             earlier, first_label = self._first.setdefault(content, (part, label))
+            if self.shares_contexts:
+                earlier = self._first_of_context.setdefault(keys[index], part)
             if label is not None and first_label is not None and label != first_label:
                 self.contradictions += 1
             if content in in_part:
@@ -166,22 +208,33 @@ class _Cleaner:
                 self.leaks[f"{part} in {earlier}"] += 1
                 continue
             kept.append(index)
-        return _Clean(examples, contents) if len(kept) == len(examples) else _Clean(examples, contents).take(kept)
+        if self.by_query:
+            kept = self._first_part_only(part, kept, keys)
+        return _Clean(examples, keys) if len(kept) == len(examples) else _Clean(examples, keys).take(kept)
+
+    def _first_part_only(self, part: str, kept: list[int], queries: Sequence[str]) -> list[int]:
+        """Those of the rows whose query stands in no earlier part."""
+        alone = [row for row in kept if self._first_asked.setdefault(queries[row], part) == part]
+        if len(alone) < len(kept):
+            n_asked = len({queries[row] for row in kept}) - len({queries[row] for row in alone})
+            self.notes.append(
+                f"{counted(n_asked, 'query', 'queries')} of {part} also stood in an earlier part with other passages: "
+                f"{counted(len(kept) - len(alone), 'row')} removed from {part}."
+            )
+        return alone
 
 
 def _carved(clean: _Clean, part: str, share: float) -> tuple[_Clean, _Clean]:
-    """The texts that a hash of content and part puts into `part`, and the rest.
+    """The texts that a hash of key and part puts into `part`, and the rest.
 
     Where the hash puts none there, another one is tried: so train as an earlier run parted it, which holds none of the
     texts that the same hash would choose, can be parted again, and so can very few texts.
     """
     bound = int(share * 2**64)
-    inside = np.zeros(len(clean.contents), dtype=np.bool_)
+    inside = np.zeros(len(clean.keys), dtype=np.bool_)
     for attempt in range(_ATTEMPTS):
         salt = f"{part} {attempt} " if attempt else f"{part} "
-        inside[:] = [
-            int(fingerprint.of_bytes((salt + content).encode())[:16], 16) < bound for content in clean.contents
-        ]
+        inside[:] = [int(fingerprint.of_bytes((salt + key).encode())[:16], 16) < bound for key in clean.keys]
         if inside.any():
             break
     return clean.take(np.flatnonzero(inside).tolist()), clean.take(np.flatnonzero(~inside).tolist())
@@ -233,7 +286,10 @@ def _only_label(examples: Examples) -> str | None:
     """What people say of every text, where they always say the same."""
     if examples.labels is None:
         return None
-    found = np.unique(examples.labels, axis=0)
+    if isinstance(examples.labels, Ragged) and examples.labels.values.ndim > 1:
+        return None  # answers have no names
+    labels = examples.labels.values if isinstance(examples.labels, Ragged) else examples.labels
+    found = np.unique(labels, axis=0)
     if len(found) != 1:
         return None
     if found.ndim == 2:
@@ -243,13 +299,10 @@ def _only_label(examples: Examples) -> str | None:
 
 def _absent_labels(clean: dict[str, _Clean]) -> list[str]:
     train = clean[TRAIN].examples
-    if train.labels is None or train.labels.dtype.kind == "f":
+    labels = train.labels.values if isinstance(train.labels, Ragged) else train.labels
+    if labels is None or labels.dtype.kind == "f" or (isinstance(train.labels, Ragged) and labels.ndim > 1):
         return []
-    counts = (
-        np.bincount(train.labels, minlength=len(train.label_names))
-        if train.labels.ndim == 1
-        else (train.labels == 1).sum(axis=0)
-    )
+    counts = np.bincount(labels, minlength=len(train.label_names)) if labels.ndim == 1 else (labels == 1).sum(axis=0)
     absent = [train.label_names[index] for index in np.flatnonzero(counts == 0)]
     if not absent:
         return []

@@ -6,17 +6,19 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from limbeck.data.answer_cells import AnswerSpans, read_answers
 from limbeck.data.tables import RawLabel
 from limbeck.errors import DataError
 from limbeck.tasks import LabelKind
+from limbeck.windows import WORD_BREAK
 
-GivenLabel = RawLabel | float | tuple[RawLabel, ...]
-"""As a table keeps it: by the kind of the task a class, a number, or the classes of a text."""
+GivenLabel = RawLabel | float | tuple[RawLabel, ...] | AnswerSpans
+"""As a table keeps it: by the kind of the task a class, a number, the classes of a text, a tag a word, or answers."""
 _SEPARATORS = re.compile(r"[|;,]")
 _YES, _NO = frozenset({1, "1", "true", "yes"}), frozenset({0, "0", "false", "no", ""})
 
 
-def read_label(value: object, kind: LabelKind, *, place: str, column: str | None) -> GivenLabel | None:
+def read_label(value: object, kind: LabelKind, *, place: str, column: str | None, text: str = "") -> GivenLabel | None:
     """One cell; None where nobody labelled the text.
 
     Args:
@@ -24,11 +26,22 @@ def read_label(value: object, kind: LabelKind, *, place: str, column: str | None
         kind: What the task wants.
         place: Where it stands, for messages.
         column: Its column, for messages.
+        text: What the label is of: the words that have tags, the context that has answers.
 
     Raises:
-        DataError: It is not of this kind.
+        DataError: It is not of this kind, or does not fit the text.
     """
-    return _READERS[kind](value, place, column)
+    if kind is LabelKind.ANSWERS:
+        return read_answers(value, text, place=place, column=column)
+    label = _READERS[kind](value, place, column)
+    if kind is LabelKind.TAGS and isinstance(label, tuple):
+        n_words = text.count(WORD_BREAK) + 1
+        if len(label) != n_words:
+            raise DataError(
+                f"{place}: {n_words} words, but {len(label)} tags in {column!r}.",
+                hint="Give each word one tag, O for those outside of all spans.",
+            )
+    return label
 
 
 def chosen_columns(values: Mapping[str, Any], columns: Sequence[str], place: str) -> list[str] | None:
@@ -94,6 +107,26 @@ def _several(value: object, place: str, column: str | None) -> tuple[RawLabel, .
     return tuple(dict.fromkeys(label for label in labels if label is not None))
 
 
+def _tags(value: object, place: str, column: str | None) -> tuple[RawLabel, ...] | None:
+    """A tag for each word: a list, or text with blanks between them. Nothing at all means that nobody tagged."""
+    if value is None or value == "":
+        return None
+    given = value.split() if isinstance(value, str) and not value.lstrip().startswith("[") else value
+    given = _listed(given) if isinstance(given, str) else given
+    if not isinstance(given, list | tuple):
+        raise DataError(
+            f"{place}: expected a list of tags, but {column!r} holds {kind_of(value)}.",
+            hint='Write ["O", "B-place", "I-place"], one tag for each word.',
+        )
+    tags = [_one(one, place, column) for one in given]
+    if None in tags:
+        raise DataError(
+            f"{place}: the tag of word {tags.index(None) + 1} is empty in {column!r}.",
+            hint="Write O for words outside of all spans.",
+        )
+    return tuple(tag for tag in tags if tag is not None) or None
+
+
 def _listed(cell: str) -> list[Any]:
     if cell.lstrip().startswith("["):
         try:
@@ -126,6 +159,7 @@ _READERS: Mapping[LabelKind, Callable[[object, str, str | None], GivenLabel | No
     LabelKind.CLASS: _one,
     LabelKind.CLASSES: _several,
     LabelKind.NUMBER: _number,
+    LabelKind.TAGS: _tags,
 }
 
 

@@ -91,10 +91,11 @@ def _table_of_files(files: Sequence[Path], wanted: _Wanted) -> Table:
                 rows, unit = parquet.rows(settled.names), "row"
                 number_names = parquet.number_names(settled.label)
             else:
-                rows, unit = _READERS[sources.ending(path)](stream, str(path)), "line"
+                rows = _READERS[sources.ending(path)](stream, str(path))
                 first = next(rows, None)
                 if first is None:
                     raise _empty(str(path))
+                unit = first.unit
                 settled = wanted.found_in(list(first.values), source=str(path))
                 rows = itertools.chain([first], rows)
             if gatherer is None:

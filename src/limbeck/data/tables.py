@@ -20,10 +20,11 @@ RawLabel = str | int
 
 
 class Row(NamedTuple):
-    """One row of any kind of file: its line or row number, counted from 1, and its values by column."""
+    """One row of any kind of file: its number, counted from 1, its values by column, and what the number counts."""
 
     number: int
     values: Mapping[str, Any]
+    unit: str = "line"
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Piece:
 
     Args:
         name: The file, or the data set with its split.
-        unit: What `Table.numbers` counts in it: "line" or "row".
+        unit: What `Table.numbers` counts in it: "line", "row" or "question".
         start: Index in the table of its first row.
     """
 
@@ -48,8 +49,8 @@ class Table:
     Args:
         texts: (n,) the texts, n at least 1.
         text_pairs: (n,) the second texts, or None for single texts.
-        labels: (n,) names or numbers as they stand in the file, tuples of them where a text may have several, or None
-            where it has none.
+        labels: (n,) names or numbers as they stand in the file, tuples of them where a text may have several, tuples of
+            characters [start, end) where they are answers, or None where it has none.
         numbers: (n,) line or row number of each row in its file, counted from 1.
         pieces: The files that the rows came from, in order.
         columns: Where they stood.

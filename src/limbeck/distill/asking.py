@@ -1,6 +1,7 @@
 """What a recipe's objectives ask of teacher and student: refused early if it cannot be, kept or computed, and why."""
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,9 @@ from limbeck.distill.objective import Objective, settled_weights
 from limbeck.errors import RecipeError
 from limbeck.families import layer_count
 from limbeck.recipe import Recipe
+from limbeck.tasks import TASKS
 from limbeck.tokens import EncodedTexts
+from limbeck.windows import Reads
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -41,11 +44,35 @@ def objective_of(
         RecipeError: Hidden states are asked of a teacher that shows none, or relations of layers or in heads that
             these models do not have.
     """
-    weights = settled_weights(recipe.distill.weights, has_states=has_states, task=recipe.task)
+    has_layers = layer_count(student) > 0
+    if not has_layers and TASKS[recipe.task].reads is not Reads.TEXT:
+        raise RecipeError(
+            f"The recipe's student is static, which answers once a text; the task {recipe.task!r} asks for more.",
+            hint='Set student.kind = "transformer".',
+        )
+    weights = settled_weights(recipe.distill.weights, has_states=has_states, task=recipe.task, has_layers=has_layers)
     if not has_labels:
         weights["true_labels"] = 0.0
+    if not has_layers:
+        _refuse_inner(weights)
+    if weights["similarities"] > 0 and TASKS[recipe.task].reads is not Reads.TEXT:
+        raise RecipeError(
+            f"distill.weights.similarities = {weights['similarities']}, but the task {recipe.task!r} has no one state "
+            "for a whole text that could be like another text's.",
+            hint="Set distill.weights.similarities = 0; distill.weights.relations compares the tokens of a text.",
+        )
     heads = _relation_heads(recipe, student, teacher) if weights["relations"] > 0 else 1
     return Objective(weights, temperature=recipe.distill.temperature, relation_heads=heads, task=recipe.task)
+
+
+def _refuse_inner(weights: Mapping[str, float]) -> None:
+    """Refuse objectives about layers for a student that has none."""
+    inner = [name for name in ("layer_hidden", "attention_maps", "relations") if weights[name] > 0]
+    if inner:
+        raise RecipeError(
+            f"distill.weights.{inner[0]} = {weights[inner[0]]} pulls layers to layers, and a static student has none.",
+            hint=f"Set distill.weights.{inner[0]} = 0.",
+        )
 
 
 def _relation_heads(recipe: Recipe, student: "PreTrainedConfig", teacher: "PreTrainedConfig") -> int:
@@ -94,13 +121,19 @@ def kept_and_computed(
     Returns: A sentence for each.
     """
     hidden = int(teacher.hidden_size or 0)
-    what = "logits and the first token's last state" if has_states else "logits"
-    size = wording.size(n_texts * (4 * n_outputs + _BYTES * hidden * has_states))
+    keeps_hidden = has_states and not objective.reads_units
+    what = "logits and the first token's last state" if keeps_hidden else "logits"
+    n_answers = n_texts * sample.n_answers / sample.n_texts
+    size = wording.size(round(n_answers * (4 * n_outputs + _BYTES * hidden * keeps_hidden)))
     told = [f"Kept: {what} of {wording.counted(n_texts, 'text')}, {size}; every later run reads them."]
     lengths = np.asarray(sample.lengths, np.float64)
-    tokens, squares = n_texts * lengths.mean(), n_texts * np.square(lengths).mean()
+    n_rows = n_texts * len(lengths) / sample.n_texts
+    tokens, squares = n_rows * lengths.mean(), n_rows * np.square(lengths).mean()
     asked = {
-        "hidden states of every token": objective.needs_states * _BYTES * tokens * hidden * (n_layers - 1),
+        "hidden states of every token": _BYTES
+        * tokens
+        * hidden
+        * (objective.needs_states * (n_layers - 1) + objective.needs_last),
         "attention maps": objective.needs_maps * _BYTES * squares * int(teacher.num_attention_heads) * n_layers,
         "queries, keys and values of a layer": objective.needs_relations * _BYTES * tokens * 3 * hidden,
     }

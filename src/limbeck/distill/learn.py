@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from limbeck import files
 from limbeck.distill.lessons import Lessons
 from limbeck.distill.loop import TrainingPlan, forget, train
-from limbeck.distill.objective import Objective
+from limbeck.distill.objective import EMBEDDINGS, Objective
 from limbeck.progress import SILENT, Progress
 from limbeck.recipe import Recipe
 from limbeck.records import TrainingRecord, from_json, to_json
-from limbeck.student import save_model
+from limbeck.student import load_static, save_model
 from limbeck.teacher.load import load_model
 
 if TYPE_CHECKING:
@@ -24,6 +24,10 @@ _FEWEST_EPOCHS, _MOST_EPOCHS, _USUAL_STEPS = 1, 60, 1500
 _ROUNDING_SHARE = 0.4
 """Of the student's peak learning rate, while it learns to live with rounded weights."""
 _TEACHING_RATE, _DISTILLING_RATE, _RATES_HOLD_AT = 1e-4, 2.5e-4, 384
+_STATIC_RATE, _STATIC_STEPS = 2e-3, 700
+_VECTOR_RATE, _VECTOR_STEPS = 5e-3, 1000
+"""Of static students that answer with vectors: these learn all that a text says, classes only what tells them apart."""
+_BATCH_TEXTS, _STATIC_BATCH_TEXTS = 64, 512
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ def learn(
     objective: Objective,
     plan: TrainingPlan,
     work: Path,
-    read: Callable[[Path], "PreTrainedModel"] = load_model,
+    read: Callable[[Path], "PreTrainedModel"] | None = None,
     progress: Progress = SILENT,
 ) -> Learned:
     """Train what `start` builds, or read back what an earlier call in the same folder trained.
@@ -52,7 +56,7 @@ def learn(
         objective: What it is pulled to.
         plan: How; its name names the folder.
         work: Where trained models and checkpoints lie.
-        read: Loads a trained model from its folder.
+        read: Loads a trained model from its folder; None reads any kind of student, and teachers.
         progress: Told of each step.
 
     Raises:
@@ -67,7 +71,8 @@ def learn(
             files.write_json(temporary / _RECORD_FILE, to_json(record))
         forget(work, plan.name)
     told = json.loads((folder / _RECORD_FILE).read_text(encoding="utf-8"))
-    return Learned(read(folder).eval(), from_json(TrainingRecord, told))
+    model = read(folder) if read is not None else load_static(folder) or load_model(folder)
+    return Learned(model.eval(), from_json(TrainingRecord, told))
 
 
 def distillation_plan(
@@ -84,16 +89,22 @@ def distillation_plan(
         is_whole: Layers and embeddings are the teacher's own; of a narrower student, or one from scratch, all parts
             train, the embeddings too unless the recipe says no.
     """
-    table = recipe.distill
+    table, is_static = recipe.distill, recipe.student.is_static
+    batch_size = table.batch_size or (_STATIC_BATCH_TEXTS if is_static else _BATCH_TEXTS)
+    static_rate, static_steps = (
+        (_VECTOR_RATE, _VECTOR_STEPS) if recipe.task == EMBEDDINGS else (_STATIC_RATE, _STATIC_STEPS)
+    )
+    usual_rate = static_rate if is_static else _DISTILLING_RATE * _RATES_HOLD_AT / hidden_size
     n_kept = next((number for number, layer in enumerate(taken) if number != layer), len(taken) - 1)
-    steps_per_epoch = -(-n_texts // table.batch_size)
-    epochs = table.epochs or max(_FEWEST_EPOCHS, min(_MOST_EPOCHS, -(-_USUAL_STEPS // steps_per_epoch)))
+    steps_per_epoch = -(-n_texts // batch_size)
+    usual_steps = static_steps if is_static else _USUAL_STEPS
+    epochs = table.epochs or max(_FEWEST_EPOCHS, min(_MOST_EPOCHS, -(-usual_steps // steps_per_epoch)))
     steps = epochs * steps_per_epoch
     return TrainingPlan(
         name="student",
         steps=steps,
-        batch_size=table.batch_size,
-        learning_rate=table.learning_rate or _DISTILLING_RATE * _RATES_HOLD_AT / hidden_size,
+        batch_size=batch_size,
+        learning_rate=table.learning_rate or usual_rate,
         warmup_share=table.warmup_share,
         weight_decay=table.weight_decay,
         max_gradient_norm=table.max_gradient_norm,

@@ -7,29 +7,40 @@ from torch import Tensor
 
 from limbeck.distill.inner import Inner
 from limbeck.distill.live_teacher import LiveTeacher
-from limbeck.examples import Examples
+from limbeck.errors import SignalsError
+from limbeck.examples import Examples, Labels
 from limbeck.signals import Signals
+from limbeck.tasks import TASKS, Task
 from limbeck.tokens import EncodedTexts, TextEncoder
+from limbeck.units import UnitLogits, values_of
 
 
 @dataclass(frozen=True)
 class Targets:
-    """What is wanted for each text; None where it is not known or not used.
+    """What is wanted for each answer, of texts or of their units; None where it is not known or not used.
 
     Args:
         teacher_logits: (n, classes) float32.
         teacher_hidden: (n, hidden) float16, the first token's state after the teacher's last layer.
-        labels: (n,) int64 of classes, (n, labels) int8 of 0 and 1, or (n,) float64 numbers; `UNLABELLED` where nobody
-            labelled a text.
+        labels: (n,) int64 of classes, (n, labels) int8 of 0 and 1, (n,) float64 numbers, or (n, 2) float32 shares of an
+            answer's ends; `UNLABELLED` where nobody labelled a text.
+        groups: (n,) int64, the query that each pair belongs to, where rows are grouped by one.
         inner: What the teacher computed on the way, made batch by batch.
         mask: (n, tokens) of the batch, where `inner` is.
+        rows: (n,) the window of the batch that each unit is in; None where each text has one answer.
     """
 
     teacher_logits: Tensor | None
     teacher_hidden: Tensor | None
     labels: Tensor | None
+    groups: Tensor | None = None
     inner: Inner | None = None
     mask: Tensor | None = None
+    rows: Tensor | None = None
+
+    def asked(self, task: str) -> Task:
+        """The task by its name, ready to be measured on these texts."""
+        return TASKS[task] if self.groups is None else TASKS[task].within(self.groups.numpy())
 
     def take(self, indices: Tensor, *, device: torch.device) -> "Targets":
         """The targets at `indices`, on a device."""
@@ -37,12 +48,24 @@ class Targets:
         def picked(tensor: Tensor | None) -> Tensor | None:
             return None if tensor is None else tensor[indices].to(device, non_blocking=True)
 
-        return Targets(picked(self.teacher_logits), picked(self.teacher_hidden), picked(self.labels))
+        return Targets(
+            picked(self.teacher_logits), picked(self.teacher_hidden), picked(self.labels), picked(self.groups)
+        )
 
 
 @dataclass(frozen=True)
 class Lessons:
-    """Training and validation texts with their targets; and the teacher, where its hidden states are wanted."""
+    """Training and validation texts with their targets; and the teacher, where its hidden states are wanted.
+
+    Args:
+        encoder: Texts -> tokens.
+        train: What is learned from.
+        train_targets: A row for each answer that a model gives to it.
+        validation: What chooses the best weights.
+        validation_targets: As `train_targets`.
+        live_teacher: What computes as training goes.
+        validation_labels: As `Examples` has them, to score by; None where nobody labelled any.
+    """
 
     encoder: TextEncoder
     train: EncodedTexts
@@ -50,39 +73,74 @@ class Lessons:
     validation: EncodedTexts
     validation_targets: Targets
     live_teacher: LiveTeacher | None = None
+    validation_labels: Labels | None = None
 
 
-def targets_of(examples: Examples, signals: Signals | None) -> Targets:
-    """Targets from labels and, where a teacher was asked, from its signals."""
-    hidden = None if signals is None else signals.first_hidden
-    return Targets(
-        teacher_logits=None if signals is None else torch.from_numpy(signals.logits),
-        teacher_hidden=None if hidden is None else torch.from_numpy(hidden),
-        labels=None if examples.labels is None else torch.from_numpy(examples.labels),
-    )
+Answered = tuple[Examples, Signals | None]
+"""Texts, and what the teacher said about them, where it was asked."""
 
 
 def lessons_of(
     encoder: TextEncoder,
-    taught: tuple[Examples, Signals | None],
-    validation: tuple[Examples, Signals],
+    train: Answered,
+    validation: Answered,
     *,
+    task: str,
     live_teacher: LiveTeacher | None = None,
 ) -> Lessons:
-    """Texts and answers as a training reads them.
+    """What a model learns from and is chosen by.
 
     Args:
         encoder: Texts -> tokens.
-        taught: Texts to learn from, and the teacher's answers; None where labels alone teach.
-        validation: Texts that choose the best weights, and the teacher's answers.
-        live_teacher: Where its hidden states are wanted.
+        train: Texts to learn from.
+        validation: Texts to choose by.
+        task: What is asked.
+        live_teacher: Where the teacher's hidden states are wanted.
+
+    Raises:
+        SignalsError: The teacher answered for other units of the texts than the student does.
     """
-    (train, signals), (compared, answers) = taught, validation
+    read, chosen_by = (encoder.encode(examples.texts, examples.text_pairs) for examples, _ in (train, validation))
     return Lessons(
-        encoder=encoder,
-        train=encoder.encode(train.texts, train.text_pairs),
-        train_targets=targets_of(train, signals),
-        validation=encoder.encode(compared.texts, compared.text_pairs),
-        validation_targets=targets_of(compared, answers),
-        live_teacher=live_teacher,
+        encoder,
+        read,
+        targets_of(*train, encoded=read, task=task),
+        chosen_by,
+        targets_of(*validation, encoded=chosen_by, task=task),
+        live_teacher,
+        validation_labels=validation[0].labels,
     )
+
+
+def targets_of(
+    examples: Examples, signals: Signals | None, *, encoded: EncodedTexts | None = None, task: str = "classification"
+) -> Targets:
+    """Targets from labels and, where a teacher was asked, from its signals.
+
+    Args:
+        examples: The texts.
+        signals: The teacher's answers to them, or None.
+        encoded: The same texts as the student reads them; None where it answers once a text.
+        task: What is asked.
+
+    Raises:
+        SignalsError: As `lessons_of`.
+    """
+    units = None if encoded is None or encoded.reading is None else encoded.reading.units
+    labels = None if examples.labels is None else TASKS[task].targets(examples.labels, units)
+    logits = hidden = None
+    if signals is not None:
+        logits, hidden = values_of(signals.logits), signals.first_hidden
+        if units is not None and not (
+            isinstance(signals.logits, UnitLogits) and units.are_those_of(signals.logits.units)
+        ):
+            raise SignalsError(
+                "The teacher answered for other words or tokens than the student reads: their tokenizers part these "
+                "texts differently.",
+                hint="Keep the teacher's tokenizer and vocabulary, and the length limit that it answered with.",
+            )
+    tensors = [None if given is None else torch.from_numpy(given) for given in (logits, hidden, labels)]
+    groups = None
+    if examples.text_pairs is not None and TASKS[task].groups_rows:
+        groups = torch.from_numpy(examples.groups)
+    return Targets(tensors[0], tensors[1], tensors[2], groups)

@@ -31,6 +31,7 @@ class LiveTeacher:
         gives_states: Whether hidden states are asked for.
         gives_maps: Whether attention maps are.
         relation_layer: The layer whose queries, keys and values are asked for; None for none.
+        gives_last: Whether the states behind the last layer are asked for, which a head for tokens reads.
     """
 
     model: "PreTrainedModel"
@@ -38,11 +39,12 @@ class LiveTeacher:
     gives_states: bool = True
     gives_maps: bool = False
     relation_layer: int | None = None
+    gives_last: bool = False
 
     def inner(self, inputs: dict[str, Tensor]) -> Inner:
         """What student layers should compute: hidden states behind, and attention in, the layers that they stand for.
 
-        States of the last layer are left out: the head reads its first token only, which stands on disk, and a student
+        States of the last layer are left out where the head reads its first token only, which stands on disk: a student
         of few layers has no strength to spare for the others.
 
         Args:
@@ -56,11 +58,12 @@ class LiveTeacher:
             torch.inference_mode(),
             torch.autocast(device, torch.bfloat16, enabled=half),
         ):
-            found = self.model(**inputs, output_hidden_states=self.gives_states, **wanted)
+            found = self.model(**inputs, output_hidden_states=self.gives_states or self.gives_last, **wanted)
         return Inner(
             states=_own(found.hidden_states[layer + 1] for layer in self.taken[:-1]) if self.gives_states else (),
             maps=_own(found.attentions[layer] for layer in self.taken) if self.gives_maps else (),
             relations=_own(relations),
+            last=_own(found.hidden_states[-1:])[0] if self.gives_last else None,
         )
 
 
@@ -89,10 +92,11 @@ def live_teacher(
         *(taken[:-1] if objective.needs_states else ()),
         *(taken if objective.needs_maps else ()),
         *(() if relations_at is None else (relations_at,)),
+        *((last,) if objective.needs_last else ()),
     ]
     lower = initialise(teacher, StudentTable(take_layers=tuple(range(max(asked, default=0) + 1)))).eval()
     last_norm = FAMILIES[teacher.config.model_type].last_norm
-    if last_norm is not None:  # it would change what the deepest layer left behind
+    if last_norm is not None and not objective.needs_last:  # it would change what the deepest layer left behind
         lower.set_submodule(last_norm, torch.nn.Identity())
     return LiveTeacher(
         bfloat16_copy(lower) if machine.has_fast_bfloat16() else lower,
@@ -100,4 +104,5 @@ def live_teacher(
         gives_states=objective.needs_states,
         gives_maps=objective.needs_maps,
         relation_layer=relations_at,
+        gives_last=objective.needs_last,
     )

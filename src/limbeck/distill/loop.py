@@ -20,6 +20,7 @@ from limbeck.distill.lessons import Lessons
 from limbeck.distill.objective import Objective
 from limbeck.distill.projections import PREFIX, fitted_projections
 from limbeck.families import FAMILIES, layer_count
+from limbeck.heads import answers_in, rows_of
 from limbeck.progress import SILENT, Bar, Progress
 from limbeck.records import CurvePoint, TrainingRecord
 from limbeck.tasks import TASKS
@@ -131,6 +132,8 @@ class _Training:
         self.optimizer = optimizer
         self.model, self.stepper = self.accelerator.prepare(student, optimizer)
         self.state = checkpoint.load(self.path, self.weights, optimizer) if self.path.exists() else TrainingState()
+        groups = lessons.train_targets.groups
+        self.groups = groups.numpy() if groups is not None and TASKS[objective.task].groups_rows else None
         self.steps_per_epoch = -(-len(lessons.train.ids) // plan.batch_size)
 
     def run(self, progress: Progress) -> TrainingRecord:
@@ -162,6 +165,7 @@ class _Training:
                 self.lessons.train.lengths,
                 batch_size=self.plan.batch_size,
                 generator=np.random.default_rng([self.plan.seed, epoch]),
+                groups=self.groups,
             )
             for batch in batches[self.state.step - epoch * self.steps_per_epoch :]:
                 if self.state.step == self.plan.steps:
@@ -174,16 +178,25 @@ class _Training:
             group["lr"] = plan.learning_rate * _rate_share(state.step, plan.steps, plan.warmup_share)
         torch.manual_seed(plan.seed * 1_000_003 + state.step)
         self.model.train()
-        inputs = model_inputs(self.plain, self.lessons.encoder.pad(self.lessons.train, batch))
+        padded = self.lessons.encoder.pad(self.lessons.train, batch)
+        inputs, device = model_inputs(self.plain, padded), self.accelerator.device
         with queries_keys_values(self.plain, self.relation_layer) as relations:
             output = self.model(**inputs, **self.objective.asked_outputs)
-        again = self.model(**inputs).logits if self.objective.needs_another_view else None
-        targets = self.lessons.train_targets.take(torch.from_numpy(batch), device=self.accelerator.device)
+        again = answers_in(self.model(**inputs), padded) if self.objective.needs_another_view else None
+        wanted = torch.from_numpy(self.lessons.train.answers_of(batch))
+        targets = replace(self.lessons.train_targets.take(wanted, device=device), rows=rows_of(padded, device=device))
         if self.objective.needs_live_teacher:
             assert self.lessons.live_teacher is not None
             inner = self.lessons.live_teacher.inner(inputs)
             targets = replace(targets, inner=inner, mask=inputs["attention_mask"])
-        losses = self.objective.losses(output, targets, relations=relations, again=again, projections=self.projections)
+        losses = self.objective.losses(
+            output,
+            targets,
+            logits=answers_in(output, padded),
+            relations=relations,
+            again=again,
+            projections=self.projections,
+        )
         self.accelerator.backward(losses["total"])
         self.accelerator.clip_grad_norm_(list(self.weights.values()), plan.max_gradient_norm)
         self.stepper.step()
@@ -197,13 +210,17 @@ class _Training:
         """Answer the validation texts; keep the weights when they are the best so far."""
         state, plan = self.state, self.plan
         wanted = self.lessons.validation_targets
-        logits = self._answer(self.lessons.validation)
-        task, answers = TASKS[self.objective.task], logits.numpy()
+        read = self.lessons.validation
+        logits = self._answer(read)
+        task, answers = wanted.asked(self.objective.task), read.as_logits(logits.numpy())
+        names = tuple((self.plain.config.id2label or {}).values())
         agreement = score = None
         if wanted.teacher_logits is not None:
-            agreement = _defined(task.agreement_of(answers, wanted.teacher_logits.numpy()).value)
+            teacher_answers = read.as_logits(wanted.teacher_logits.numpy())
+            agreement = _defined(task.agreement_of(answers, teacher_answers, names).value)
         if wanted.labels is not None:
-            score = _defined(task.score_of(answers, wanted.labels.numpy()).value)
+            labels = self.lessons.validation_labels
+            score = _defined(task.score_of(answers, wanted.labels.numpy() if labels is None else labels, names).value)
         if plan.choose_by == "last":
             ranked = (float(state.step), 0.0)
         else:
@@ -220,21 +237,24 @@ class _Training:
     def _answer_loss(self, logits: torch.Tensor) -> float:
         """What parts equal shares: how far the answers are from the teacher's, or from the labels."""
         wanted, objective = self.lessons.validation_targets, self.objective
+        reading = self.lessons.validation.reading
+        rows = None if reading is None else torch.from_numpy(reading.rows)
         if self.plan.choose_by == "agreement":
             assert wanted.teacher_logits is not None
-            return float(objective.towards_teacher(logits, wanted.teacher_logits, temperature=1.0))
+            return float(objective.towards_teacher(logits, wanted.teacher_logits, temperature=1.0, rows=rows))
         assert wanted.labels is not None
-        return float(objective.towards_labels(logits, wanted.labels))
+        return float(objective.towards_labels(logits, wanted.labels, rows=rows, groups=wanted.groups))
 
     def _answer(self, encoded: EncodedTexts) -> torch.Tensor:
-        """(n, classes) float32 logits, on the processor."""
+        """(answers, classes) float32 logits, on the processor."""
         self.model.eval()
-        logits = torch.empty(len(encoded.ids), heads.n_outputs(self.plain))
+        logits = torch.empty(encoded.n_answers, heads.n_outputs(self.plain))
         batches = batching.by_length(encoded.lengths, max_tokens=_EVALUATION_TOKENS, max_texts=_EVALUATION_TEXTS)
         with torch.inference_mode():
             for batch in batches:
-                output = self.model(**model_inputs(self.plain, self.lessons.encoder.pad(encoded, batch)))
-                logits[torch.from_numpy(batch)] = output.logits.float().cpu()
+                padded = self.lessons.encoder.pad(encoded, batch)
+                answers = answers_in(self.model(**model_inputs(self.plain, padded)), padded)
+                logits[torch.from_numpy(encoded.answers_of(batch))] = answers.float().cpu()
         return logits
 
     def _add_point(self, *, agreement: float | None = None, score: float | None = None) -> None:
@@ -255,7 +275,7 @@ class _Training:
         self.plain.eval()
         return TrainingRecord(
             name=plan.name,
-            n_texts=len(self.lessons.train.ids),
+            n_texts=self.lessons.train.n_texts,
             epochs=-(-state.step // self.steps_per_epoch),
             steps=state.step,
             best_step=state.best_step,

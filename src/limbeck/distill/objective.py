@@ -14,6 +14,8 @@ from limbeck.distill.losses import (
     embedding_regression_loss,
     last_hidden_loss,
     layer_hidden_loss,
+    listwise_loss,
+    margins_within,
     number_loss,
     relation_loss,
     similarity_loss,
@@ -22,9 +24,12 @@ from limbeck.distill.losses import (
     true_decision_loss,
     true_label_loss,
 )
+from limbeck.distill.losses.spans import soft_span_loss, true_span_loss
 from limbeck.distill.projections import projected
 from limbeck.errors import RecipeError
 from limbeck.student_table import LossWeights
+from limbeck.tasks import TASKS
+from limbeck.windows import Reads
 
 if TYPE_CHECKING:
     from transformers.modeling_outputs import SequenceClassifierOutput
@@ -36,6 +41,7 @@ class Seen:
 
     Args:
         output: What the student's forward gave.
+        logits: Those of its answers, (n, classes).
         relations: Queries, keys and values of its last layer, where they are asked for.
         projections: Name -> linear layer into the teacher's width, where widths differ.
         objective: The objective that asks.
@@ -43,6 +49,7 @@ class Seen:
     """
 
     output: "SequenceClassifierOutput"
+    logits: Tensor
     relations: Sequence[Tensor]
     projections: nn.ModuleDict
     objective: "Objective"
@@ -50,33 +57,47 @@ class Seen:
 
 
 def _soft_labels(seen: Seen, targets: Targets) -> Tensor:
-    assert seen.output.logits is not None
     assert targets.teacher_logits is not None
     own = seen.objective
-    return own.towards_teacher(seen.output.logits, targets.teacher_logits, temperature=own.temperature)
+    return own.towards_teacher(seen.logits, targets.teacher_logits, temperature=own.temperature, rows=targets.rows)
 
 
 def _true_labels(seen: Seen, targets: Targets) -> Tensor:
-    assert seen.output.logits is not None
     assert targets.labels is not None
-    return seen.objective.towards_labels(seen.output.logits, targets.labels)
+    return seen.objective.towards_labels(seen.logits, targets.labels, rows=targets.rows, groups=targets.groups)
 
 
 def _last_hidden(seen: Seen, targets: Targets) -> Tensor:
     assert seen.output.hidden_states is not None
+    own = projected(seen.output.hidden_states[-1], seen.projections, "last_hidden")
+    if seen.objective.reads_units:
+        inner, mask = _live(targets)
+        assert inner.last is not None
+        return layer_hidden_loss([own], [inner.last], mask)
     assert targets.teacher_hidden is not None
-    own = projected(seen.output.hidden_states[-1][:, 0], seen.projections, "last_hidden")
-    return last_hidden_loss(own, targets.teacher_hidden)
+    return last_hidden_loss(own[:, 0], targets.teacher_hidden)
 
 
 def _similarities(seen: Seen, targets: Targets) -> Tensor:
     if seen.objective.task == EMBEDDINGS:
-        assert seen.output.logits is not None
         assert targets.teacher_logits is not None
-        return similarity_loss(seen.output.logits, targets.teacher_logits)
+        return similarity_loss(seen.logits, targets.teacher_logits)
     assert seen.output.hidden_states is not None
     assert targets.teacher_hidden is not None
     return similarity_loss(seen.output.hidden_states[-1][:, 0], targets.teacher_hidden)
+
+
+def _margins(seen: Seen, targets: Targets) -> Tensor:
+    assert seen.output.logits is not None
+    assert targets.teacher_logits is not None
+    assert targets.groups is not None
+    own, wanted = (_scores(logits) for logits in (seen.logits, targets.teacher_logits))
+    return margins_within(own, wanted, targets.groups, spread=seen.objective.spread)
+
+
+def _scores(logits: Tensor) -> Tensor:
+    """As `limbeck.tasks.reranking.scores_of` says, with gradients."""
+    return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits[:, 0]
 
 
 def _layer_hidden(seen: Seen, targets: Targets) -> Tensor:
@@ -101,9 +122,8 @@ def _relations(seen: Seen, targets: Targets) -> Tensor:
 
 
 def _contrastive(seen: Seen, targets: Targets) -> Tensor:  # noqa: ARG001  (it needs no targets)
-    assert seen.output.logits is not None
     assert seen.again is not None
-    return contrastive_loss(seen.output.logits, seen.again)
+    return contrastive_loss(seen.logits, seen.again)
 
 
 def _live(targets: Targets) -> tuple[Inner, Tensor]:
@@ -117,6 +137,7 @@ LOSSES: Mapping[str, Callable[[Seen, Targets], Tensor]] = {
     "true_labels": _true_labels,
     "last_hidden": _last_hidden,
     "similarities": _similarities,
+    "margins": _margins,
     "layer_hidden": _layer_hidden,
     "attention_maps": _attention_maps,
     "relations": _relations,
@@ -127,28 +148,38 @@ _NEEDS = {
     "true_labels": "labels",
     "last_hidden": "teacher_hidden",
     "similarities": "teacher_hidden",
+    "margins": "teacher_logits",
 }
 
-EMBEDDINGS = "embeddings"
+EMBEDDINGS, RERANKING = "embeddings", "reranking"
 _NEED_STATES = ("last_hidden", "similarities", "layer_hidden", "attention_maps", "relations")
-_USUAL_LAST_HIDDEN, _USUAL_SIMILARITIES = 10.0, 1.0
+_USUAL_LAST_HIDDEN, _STATIC_LAST_HIDDEN, _USUAL_SIMILARITIES, _USUAL_MARGINS = 10.0, 1.0, 1.0, 1.0
 
 
-def settled_weights(given: LossWeights, *, has_states: bool, task: str = "classification") -> dict[str, float]:
+def settled_weights(
+    given: LossWeights, *, has_states: bool, task: str = "classification", has_layers: bool = True
+) -> dict[str, float]:
     """The weights with their defaults filled in.
 
     Args:
         given: The recipe's.
         has_states: Whether the teacher shows hidden states that a student of this origin can be pulled to.
         task: What is asked; vectors are answers themselves, so that their similarities need no hidden states.
+        has_layers: False for a static student, which has less strength to spare for hidden states.
 
     Returns: loss -> weight.
 
     Raises:
-        RecipeError: A loss that needs such states was asked for, or nothing would be learned without it.
+        RecipeError: A loss that needs such states was asked for, or nothing would be learned without it; or margins
+            between passages were, and texts have none.
     """
     weights: dict[str, float | None] = given.model_dump()
     is_vector = task == EMBEDDINGS
+    if weights["margins"] and task != RERANKING:
+        raise RecipeError(
+            f"distill.weights.margins = {weights['margins']} is about passages of a query, and the task is {task!r}.",
+            hint="Set distill.weights.margins = 0.",
+        )
     asked = {name: weights[name] for name in _NEED_STATES if weights[name]}
     if is_vector:
         asked.pop("similarities", None)
@@ -159,9 +190,11 @@ def settled_weights(given: LossWeights, *, has_states: bool, task: str = "classi
             "the teacher itself.",
             hint=f"Set {' and '.join(f'distill.weights.{name} = 0' for name in asked)}.",
         )
+    usual_hidden = _USUAL_LAST_HIDDEN if has_layers else _STATIC_LAST_HIDDEN
     usual = {
-        "last_hidden": _USUAL_LAST_HIDDEN if has_states and not is_vector else 0.0,
+        "last_hidden": usual_hidden if has_states and not is_vector else 0.0,
         "similarities": _USUAL_SIMILARITIES if is_vector else 0.0,
+        "margins": _USUAL_MARGINS if task == RERANKING else 0.0,
     }
     settled = {name: usual[name] if weight is None else weight for name, weight in weights.items()}
     if not any(settled.values()):
@@ -196,6 +229,11 @@ class Objective:
         return any(self.weights.get(name, 0) > 0 for name in names)
 
     @property
+    def reads_units(self) -> bool:
+        """Whether the head reads words or tokens, so that the states of all of them count and not the first one's."""
+        return TASKS[self.task].reads is not Reads.TEXT
+
+    @property
     def needs_hidden(self) -> bool:
         """Whether the student's hidden states are looked at."""
         return self.has("last_hidden", "layer_hidden", *(() if self.task == EMBEDDINGS else ("similarities",)))
@@ -221,9 +259,14 @@ class Objective:
         return self.has("contrastive")
 
     @property
+    def needs_last(self) -> bool:
+        """Whether the teacher's states of every token behind its last layer are wanted."""
+        return self.reads_units and self.has("last_hidden")
+
+    @property
     def needs_live_teacher(self) -> bool:
         """Whether something is wanted of the teacher that is too large to keep, and computed as training goes."""
-        return self.needs_states or self.needs_maps or self.needs_relations
+        return self.needs_states or self.needs_maps or self.needs_relations or self.needs_last
 
     @property
     def asked_outputs(self) -> dict[str, Any]:
@@ -243,6 +286,8 @@ class Objective:
             RecipeError: For example `true_labels` on texts without labels.
         """
         for name, weight in self.weights.items():
+            if name == "last_hidden" and self.needs_last:
+                continue
             need = "teacher_logits" if self.task == EMBEDDINGS and name == "similarities" else _NEEDS.get(name)
             if need is not None and weight > 0 and getattr(targets, need) is None:
                 raise RecipeError(
@@ -255,6 +300,7 @@ class Objective:
         output: "SequenceClassifierOutput",
         targets: Targets,
         *,
+        logits: Tensor | None = None,
         relations: Sequence[Tensor] = (),
         again: Tensor | None = None,
         projections: nn.ModuleDict | None = None,
@@ -264,27 +310,52 @@ class Objective:
         Args:
             output: What the student's forward gave, with `asked_outputs`.
             targets: What is wanted.
+            logits: Those of the answers; None takes all that the forward gave.
             relations: Queries, keys and values of the student's last layer, where they are asked for.
             again: The logits of a second answer to the same batch, where `needs_another_view`.
             projections: From `fitted_projections`, where the student's width is not the teacher's.
         """
-        seen = Seen(output, relations, projections if projections is not None else nn.ModuleDict(), self, again)
+        if logits is None:
+            assert output.logits is not None
+            logits = output.logits
+        maps = projections if projections is not None else nn.ModuleDict()
+        seen = Seen(output, logits, relations, maps, self, again)
         parts = {name: LOSSES[name](seen, targets) for name, weight in self.weights.items() if weight > 0}
         total = sum(self.weights[name] * loss for name, loss in parts.items())
         assert isinstance(total, Tensor)
         return {**parts, "total": total}
 
-    def towards_teacher(self, logits: Tensor, teacher_logits: Tensor, *, temperature: float) -> Tensor:
-        """How far answers are from the teacher's; see the losses of the tasks."""
+    def towards_teacher(
+        self, logits: Tensor, teacher_logits: Tensor, *, temperature: float, rows: Tensor | None = None
+    ) -> Tensor:
+        """How far answers are from the teacher's; see the losses of the tasks. `rows` as in `Targets`."""
         if self.task == EMBEDDINGS:
             return embedding_regression_loss(logits, teacher_logits)
-        if self.task == "regression":
+        if self.task == "question-answering":
+            assert rows is not None
+            return soft_span_loss(logits, teacher_logits, rows=rows, temperature=temperature)
+        if self.task == "regression" or (self.task == RERANKING and logits.shape[1] == 1):
             return number_loss(logits, teacher_logits, spread=self.spread)
         loss = soft_decision_loss if self.task == "multi-label" else soft_label_loss
         return loss(logits, teacher_logits, temperature=temperature)
 
-    def towards_labels(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """How far answers are from what people say; see the losses of the tasks."""
+    def towards_labels(
+        self, logits: Tensor, labels: Tensor, *, rows: Tensor | None = None, groups: Tensor | None = None
+    ) -> Tensor:
+        """How far answers are from what people say; see the losses of the tasks.
+
+        Args:
+            logits: (n, outputs).
+            labels: As `Targets.labels`.
+            rows: As `Targets.rows`; read for answers to questions.
+            groups: As `Targets.groups`; read for reranking.
+        """
+        if self.task == "question-answering":
+            assert rows is not None
+            return true_span_loss(logits, labels, rows=rows)
+        if self.task == RERANKING:
+            assert groups is not None
+            return listwise_loss(_scores(logits), labels, groups)
         if self.task == "regression":
             return number_loss(logits, labels, spread=self.spread)
         return (true_decision_loss if self.task == "multi-label" else true_label_loss)(logits, labels)

@@ -58,6 +58,8 @@ def fitted_projections(
     sizes: dict[str, int] = {}
     if of_last and lessons.train_targets.teacher_hidden is not None:
         sizes["last_hidden"] = lessons.train_targets.teacher_hidden.shape[1]
+    if of_last and lessons.live_teacher is not None and lessons.live_teacher.gives_last:
+        sizes["last_hidden"] = int(lessons.live_teacher.model.config.hidden_size or 0)
     if of_layers and lessons.live_teacher is not None:
         size = int(lessons.live_teacher.model.config.hidden_size or 0)
         sizes |= {f"layer_hidden_{number}": size for number in range(len(lessons.live_teacher.taken) - 1)}
@@ -102,13 +104,14 @@ def _pairs(
         with torch.inference_mode():
             states = student(**inputs, output_hidden_states=True).hidden_states
         found: dict[str, tuple[Tensor, Tensor]] = {}
-        if "last_hidden" in sizes:
-            assert lessons.train_targets.teacher_hidden is not None
+        if "last_hidden" in sizes and lessons.train_targets.teacher_hidden is not None:
             found["last_hidden"] = states[-1][:, 0], lessons.train_targets.teacher_hidden[chosen]
-        layers = [name for name in sizes if name != "last_hidden"]
-        if layers:
+        if sizes.keys() - found.keys():
             assert lessons.live_teacher is not None
-            is_token = inputs["attention_mask"].bool()
-            for number, wanted in enumerate(lessons.live_teacher.inner(inputs).states):
+            is_token, inner = inputs["attention_mask"].bool(), lessons.live_teacher.inner(inputs)
+            for number, wanted in enumerate(inner.states):
                 found[f"layer_hidden_{number}"] = states[number + 1][is_token], wanted[is_token]
+            if inner.last is not None:
+                found["last_hidden"] = states[-1][is_token], inner.last[is_token]
+            found = {name: pair for name, pair in found.items() if name in sizes}
         yield {name: (own.double().cpu(), wanted.double().cpu()) for name, (own, wanted) in found.items()}

@@ -2,24 +2,22 @@
 
 from collections import defaultdict
 
-import numpy as np
-from numpy.typing import NDArray
-
 from limbeck.examples import Examples
 from limbeck.records import ChangedAnswer, Confusion
 from limbeck.tasks import Task
+from limbeck.tasks.task import AnyLogits
 
 EXAMPLES_SHOWN = 3
 
 
 def changed_answers(
-    artifact_logits: NDArray[np.floating], teacher_logits: NDArray[np.floating], examples: Examples, task: Task
+    artifact_logits: AnyLogits, teacher_logits: AnyLogits, examples: Examples, task: Task
 ) -> tuple[ChangedAnswer, ...]:
     """Every changed answer, in the order of `Task.changes`.
 
     Args:
-        artifact_logits: (n, classes).
-        teacher_logits: (n, classes).
+        artifact_logits: (n, classes), or those of the texts' units.
+        teacher_logits: The same of the teacher.
         examples: The n texts.
         task: What was asked.
     """
@@ -28,7 +26,9 @@ def changed_answers(
         ChangedAnswer(
             text=examples.texts[change.row],
             text_pair=None if examples.text_pairs is None else examples.text_pairs[change.row],
-            label=None if labels is None else task.label_in_words(labels[change.row], names),
+            label=None
+            if labels is None
+            else task.label_in_words(labels[change.row], names, examples.within[change.row]),
             teacher_label=change.teacher_answer,
             teacher_probability=change.teacher_probability,
             artifact_label=change.artifact_answer,

@@ -52,20 +52,22 @@ def distillation_gain(student: Outcomes, baseline: Outcomes, *, task: Task, doub
 
 
 def _sentence(agreement: Score | None, score: Score | None, task: Task) -> str:
-    found = ((task.agreement.name, agreement), (task.score.name, score))
-    clauses = [_clause(word, difference) for word, difference in found if difference]
+    found = ((task.agreement, agreement), (task.score, score))
+    clauses = [_clause(words, difference) for words, difference in found if difference]
     first, *further = clauses
     relation = "against" if first.startswith("cost") else "over"
     sentence = f"Distillation {first} {relation} the same shape trained on labels alone"
     return "; it ".join([sentence, *further]) + "."
 
 
-def _clause(word: str, score: Score) -> str:
+def _clause(words: MeasureWords, score: Score) -> str:
     low, high = 100 * score.interval.low, 100 * score.interval.high
     if low > 0:
-        return f"brought {wording.points(score.value)} of {word} ({wording.signed(low)} to {wording.signed(high)})"
+        return (
+            f"brought {wording.points(score.value)} of {words.name} ({wording.signed(low)} to {wording.signed(high)})"
+        )
     if high < 0:
-        return f"cost {-100 * score.value:.1f} points of {word} ({-high:.1f} to {-low:.1f})"
-    texts = wording.counted(score.n, "text")
+        return f"cost {-100 * score.value:.1f} points of {words.name} ({-high:.1f} to {-low:.1f})"
+    texts = wording.counted(score.n, *words.units)
     interval = f"{wording.points(score.value)}, {wording.signed(low)} to {wording.signed(high)}"
-    return f"brought no gain in {word} that {texts} can show ({interval})"
+    return f"brought no gain in {words.name} that {texts} can show ({interval})"

@@ -7,6 +7,7 @@ from limbeck.records import ARTIFACT, TEACHER, Check, ModelScores, Timing
 from limbeck.tasks import Task
 
 _TOO_BUSY = 0.5  # spread between rounds from which on a ratio of speeds would be chance
+_TOO_LITTLE = 0.6  # of a core; one call computes all the time, so whatever is lacking others had
 
 
 def side(timings: Sequence[Timing], model: str) -> Timing | None:
@@ -35,11 +36,11 @@ def verdict_sentence(
     if missed:
         return f"The artifact was refused: {'; '.join(missed)}."
     opening = "The artifact passed: it" if checks else "The artifact was held to no tolerance: it"
-    spread = _spread(timings)
-    if spread <= _TOO_BUSY:
+    why = _busy(timings)
+    if why is None:
         return f"{opening} {_enumerated(_findings(artifact, teacher, timings, task))}."
     told = f"{opening} {_enumerated(_findings(artifact, teacher, (), task))}."
-    return f"{told} Its speed could not be told: the machine was busy, and rounds differ by {wording.percent(spread)}."
+    return f"{told} Its speed could not be told: the machine was busy, and {why}."
 
 
 def _findings(artifact: ModelScores, teacher: ModelScores | None, timings: Sequence[Timing], task: Task) -> list[str]:
@@ -47,7 +48,9 @@ def _findings(artifact: ModelScores, teacher: ModelScores | None, timings: Seque
     if score is None:
         score, words = artifact.score, task.score
     assert score is not None, "judge() refuses texts with neither teacher nor labels"
-    findings = [score.in_a_clause(words.clause, texts=wording.counted(score.n, "held-out text"))]
+    findings = [
+        score.in_a_clause(words.clause, texts=wording.counted(score.n, *(f"held-out {unit}" for unit in words.units)))
+    ]
     if artifact.retention is not None:
         verb = "keeps" if artifact.retention.value <= 1 else "reaches"
         findings.append(f"{verb} {wording.percent(artifact.retention.value)} of its {task.score.name}")
@@ -63,10 +66,14 @@ def _findings(artifact: ModelScores, teacher: ModelScores | None, timings: Seque
     return findings
 
 
-def _spread(timings: Sequence[Timing]) -> float:
-    """How unsteady the less steady of artifact and teacher was."""
-    compared = (side(timings, ARTIFACT), side(timings, TEACHER))
-    return max((timing.spread for timing in compared if timing is not None), default=0.0)
+def _busy(timings: Sequence[Timing]) -> str | None:
+    """What shows that artifact or teacher did not have the machine to itself; None where nothing does."""
+    compared = [timing for timing in (side(timings, ARTIFACT), side(timings, TEACHER)) if timing is not None]
+    spread = max((timing.spread for timing in compared), default=0.0)
+    share = min((timing.processor_share for timing in compared), default=1.0)
+    if share < _TOO_LITTLE:
+        return f"gave them {wording.percent(share)} of a core"
+    return f"rounds differ by {wording.percent(spread)}" if spread > _TOO_BUSY else None
 
 
 def _compared(ratio: float, better: str, worse: str, *, alike: str) -> str:

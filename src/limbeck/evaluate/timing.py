@@ -48,6 +48,7 @@ def time_sides(
     warm_up: int = 10,
     progress: Progress = SILENT,
     clock: Callable[[], float] = time.perf_counter,
+    processor: Callable[[], float] = time.process_time,
 ) -> tuple[Timing, ...]:
     """Time every side on the same texts: one by one (latency), and all at once in batches (throughput).
 
@@ -59,6 +60,7 @@ def time_sides(
         warm_up: Texts that each side answers before the clock runs.
         progress: Where to tell how far it is.
         clock: Seconds that only ever grow.
+        processor: Seconds that this process had on any core.
 
     Returns: One timing a side, in the order given. Latency percentiles are over all calls of all rounds; throughput is
         the median of the rounds.
@@ -75,16 +77,19 @@ def time_sides(
             _answer_all(side, texts[: 2 * side.batch_size], text_pairs and text_pairs[: 2 * side.batch_size])
     latencies: list[list[float]] = [[] for _ in sides]
     throughputs: list[list[float]] = [[] for _ in sides]
+    had = [0.0 for _ in sides]
     with progress.bar("timing", total=2 * rounds * len(sides), unit="passes") as bar:
         for round_index in range(rounds):
             order = range(len(sides)) if round_index % 2 == 0 else reversed(range(len(sides)))
             for at in order:
                 side = sides[at]
                 with _no_garbage_collection():
+                    before = processor()
                     for index in range(len(texts)):
                         start = clock()
                         _answer_one(side, texts, text_pairs, index)
                         latencies[at].append(clock() - start)
+                    had[at] += processor() - before
                 bar.advance(note=side.name)
                 with _no_garbage_collection():
                     start = clock()
@@ -92,7 +97,7 @@ def time_sides(
                     throughputs[at].append(len(texts) / (clock() - start))
                 bar.advance(note=side.name)
     return tuple(
-        _summed_up(side, seconds, rates) for side, seconds, rates in zip(sides, latencies, throughputs, strict=True)
+        _summed_up(side, latencies[at], throughputs[at], processor_seconds=had[at]) for at, side in enumerate(sides)
     )
 
 
@@ -104,7 +109,7 @@ def _answer_all(side: Side, texts: Sequence[str], text_pairs: Sequence[str] | No
     side.answer(texts, text_pairs)
 
 
-def _summed_up(side: Side, seconds: list[float], rates: list[float]) -> Timing:
+def _summed_up(side: Side, seconds: list[float], rates: list[float], *, processor_seconds: float) -> Timing:
     p50, p99 = 1000 * np.percentile(seconds, [50, 99])
     median = float(np.median(rates))
     return Timing(
@@ -113,6 +118,7 @@ def _summed_up(side: Side, seconds: list[float], rates: list[float]) -> Timing:
         texts_per_second_batch_32=median,
         spread=(max(rates) - min(rates)) / median,
         threads=side.threads,
+        processor_share=min(1.0, processor_seconds / sum(seconds)),
     )
 
 

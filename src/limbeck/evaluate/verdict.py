@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from limbeck.errors import DataError, LabelError, ShapeError
 from limbeck.evaluate import scores
@@ -34,6 +33,8 @@ from limbeck.records import (
     Verdict,
 )
 from limbeck.tasks import TASKS, LabelKind, Task
+from limbeck.tasks.task import AnyLogits
+from limbeck.units import Ragged, values_of
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,13 @@ class ModelAnswers:
 
     Args:
         name: As in `ModelScores.name`.
-        logits: (n, classes), any float dtype, classes in the order of the examples' label names.
+        logits: (n, classes), any float dtype, classes in the order of the examples' label names; or those of units.
         size_bytes: Bytes on disk of what must ship for it to answer: model and tokenizer; None where nobody knows.
         n_parameters: Its parameters; None where nobody knows.
     """
 
     name: str
-    logits: NDArray[np.floating]
+    logits: AnyLogits
     size_bytes: int | None
     n_parameters: int | None
 
@@ -94,7 +95,7 @@ def judge(
         RecipeError: A tolerance was set that nothing here can check; see `refuse_unmeasurable`.
     """
     models = [artifact, *others] if teacher is None else [teacher, *others, artifact]
-    asked = TASKS[task]
+    asked = TASKS[task].within(examples.groups)
     _check_examples(examples, asked, has_teacher=teacher is not None)
     _check_models(models, examples)
     ours = side(timings, ARTIFACT)
@@ -138,9 +139,11 @@ def _outcomes(model: ModelAnswers, teacher: ModelAnswers | None, examples: Examp
     others = None if teacher is None or model is teacher else teacher.logits
     return Outcomes(
         name=model.name,
-        agreement=None if others is None else task.agreement_of(model.logits, others),
-        further=task.further_of(model.logits, labels=examples.labels, teacher_logits=others),
-        score=None if examples.labels is None else task.score_of(model.logits, examples.labels),
+        agreement=None if others is None else task.agreement_of(model.logits, others, examples.label_names),
+        further=task.further_of(
+            model.logits, labels=examples.labels, teacher_logits=others, label_names=examples.label_names
+        ),
+        score=None if examples.labels is None else task.score_of(model.logits, examples.labels, examples.label_names),
     )
 
 
@@ -182,7 +185,7 @@ def _check_examples(examples: Examples, task: Task, *, has_teacher: bool) -> Non
                 hint="Bring labels to measure the score, or the teacher's signals to measure agreement.",
             )
         return
-    if task.label_kind is not LabelKind.CLASS:
+    if task.label_kind is not LabelKind.CLASS or isinstance(examples.labels, Ragged):
         return
     n_classes = len(examples.label_names)
     outside = np.flatnonzero((examples.labels < 0) | (examples.labels >= n_classes))
@@ -206,12 +209,14 @@ def _check_models(models: Sequence[ModelAnswers], examples: Examples) -> None:
                 f"Expected the size of {model.name!r} in bytes, at least 1, got {model.size_bytes}.",
                 hint="Count the files that must ship for it to answer.",
             )
-        if model.logits.shape != expected:
+        values = values_of(model.logits)
+        found = (len(model.logits), *values.shape[1:])
+        if found != expected:
             raise ShapeError(
-                f"Expected logits of shape {expected} (texts, classes) from {model.name!r}, got {model.logits.shape}.",
+                f"Expected logits of shape {expected} (texts, classes) from {model.name!r}, got {found}.",
                 hint="Judge every model on the same texts, with the label names of the teacher.",
             )
-        finite = np.isfinite(model.logits).all(axis=1)
+        finite = np.isfinite(values).all(axis=1)
         if not finite.all():
             raise ShapeError(
                 f"Expected finite logits from {model.name!r}, got one that is not at text {int(np.argmin(finite))}.",

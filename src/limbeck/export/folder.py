@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from limbeck import files, heads
 from limbeck.artifact import FLOAT_MODEL_FILE, QUANTIZED_MODEL_FILE, SMALL_RUNNING_FILES
 from limbeck.export.writer import onnx_size, write_onnx
+from limbeck.families import STATIC
 from limbeck.packing import PackedWeights
 from limbeck.pooling import write_pooling
 from limbeck.student import save_model, write_config
@@ -48,7 +49,7 @@ def write_artifact(
     """
     save_model(student, folder)
     pooling = heads.pooling_of(student.config)
-    if pooling is not None:
+    if pooling is not None and student.config.model_type != STATIC:  # which sentence-transformers does not know
         write_pooling(folder, pooling, size=heads.n_outputs(student), max_tokens=max_tokens)
     for name in _TOKENIZER_FILES:
         if (tokenizer_folder / name).exists():

@@ -12,6 +12,8 @@ Where only the first token of the last layer is read, that layer takes less; wit
     W_query + W_rest + S (W_key + W_value) + 2 S A       ModernBERT and DeBERTa, and S A for each way to ask
     W_rest + S (W_query + W_key + W_value) + 2 S^2 A     ALBERT, whose layers share their weights
 
+A static student with rows of T numbers, and runs of up to L tokens, takes S L T and what its projection and head weigh.
+
 Source: products counted as in Kaplan et al. 2020, arXiv:2001.08361, section 2.1, here with attention and exactly.
 """
 
@@ -24,7 +26,7 @@ from torch import nn
 
 from limbeck import heads
 from limbeck.export.families.deberta_v2 import asks
-from limbeck.families import FAMILIES, layer_count
+from limbeck.families import FAMILIES, STATIC, layer_count
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -88,6 +90,8 @@ def multiply_adds(model: "PreTrainedModel") -> MultiplyAdds:
     Args:
         model: Of a family that can be written; of its weights only the shapes count.
     """
+    if model.config.model_type == STATIC:
+        return _static(model)
     layers = [_layer(layer, model.config) for layer in _layers(model)]
     total = MultiplyAdds()
     for layer in layers[:-1]:
@@ -97,6 +101,14 @@ def multiply_adds(model: "PreTrainedModel") -> MultiplyAdds:
         if isinstance(module, nn.Linear) and name.endswith(_WIDENING):
             total += MultiplyAdds(token=module.weight.numel())
     return total + MultiplyAdds(text=_head(model))
+
+
+def _static(model: "PreTrainedModel") -> MultiplyAdds:
+    """Rows are multiplied by their weights; one starts at each token for each length of runs, known or not."""
+    config: Any = model.config
+    n_rows = config.longest_ngram if config.ngram_rows else 1
+    behind = sum(module.weight.numel() for module in model.modules() if isinstance(module, nn.Linear))
+    return MultiplyAdds(text=behind, token=n_rows * config.table_size)
 
 
 def _last(layer: _Layer, model: "PreTrainedModel") -> MultiplyAdds:

@@ -1,7 +1,8 @@
 """The encoder that most families share: embeddings, blocks with the norm after each residual, a head on one token.
 
-A family says where its weights live; this file says what is computed. Where there is a head, in the last block only the
-first token asks, since the head reads nothing else: keys and values are made for all tokens, all after for one a text.
+A family says where its weights live; this file says what is computed. Where the head reads the first token, only that
+one asks in the last block: keys and values are made for all tokens, everything after for one a text. Without a head the
+last block is as the others, and every token's last state counts.
 """
 
 from collections.abc import Sequence

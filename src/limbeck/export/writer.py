@@ -11,10 +11,10 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from limbeck import families as known_families
 from limbeck import files, heads
 from limbeck.errors import TeacherError
-from limbeck.export.families import albert, bert, deberta_v2, distilbert, electra, modernbert, mpnet, roberta
+from limbeck.export.every_token import sentence_output, token_outputs, vector_outputs
+from limbeck.export.families import albert, bert, deberta_v2, distilbert, electra, modernbert, mpnet, roberta, static
 from limbeck.export.graph import Graph, Outputs, Value
 from limbeck.export.layers import ACTIVATIONS
-from limbeck.export.vectors import vector_outputs
 from limbeck.export.weights import Weights
 from limbeck.packing import PackedWeights
 
@@ -48,6 +48,7 @@ SUPPORTED_FAMILIES: Mapping[str, Writer] = {
     "modernbert": Writer(modernbert.write, _always(*modernbert.INPUTS)),
     "mpnet": Writer(mpnet.write, _always(*mpnet.INPUTS)),
     "roberta": _ROBERTA,
+    known_families.STATIC: Writer(static.write, _always(*static.INPUTS)),
     "xlm-roberta": _ROBERTA,
 }
 """model_type in config.json -> how it is written."""
@@ -57,9 +58,9 @@ def write_onnx(model: PreTrainedModel, path: Path, *, packed: PackedWeights | No
     """Write a model as an ONNX file; of standard operators, but for weights with a scale for each group of inputs.
 
     Inputs are `input_ids`, `attention_mask` and, where the family reads them, `token_type_ids`: int64 (batch,
-    sequence), both free. The output is `logits`: float32 (batch, classes); of a model that gives vectors,
-    `sentence_embedding` (batch, size) and `last_hidden_state` (batch, sequence, size). The same model gives the same
-    bytes.
+    sequence), both free. The output is `logits`: float32 (batch, classes), or (batch, sequence, classes) where the head
+    answers for every token; of a model that gives vectors, `sentence_embedding` (batch, size) and `last_hidden_state`
+    (batch, sequence, size). The same model gives the same bytes.
 
     Args:
         model: A student (or teacher) with a head; see `limbeck.heads`.
@@ -95,8 +96,12 @@ def _content(model: PreTrainedModel, *, packed: PackedWeights | None) -> tuple[t
     found = writer.write(graph, weights, model.config, not heads.reads_first_token(model))
     outputs: Outputs = {"logits": (found, ("batch", heads.n_outputs(model)))}
     pooling = heads.pooling_of(model.config)
-    if pooling is not None:
+    if pooling is not None and model.config.model_type == known_families.STATIC:
+        outputs = sentence_output(graph, found, pooling, size=heads.n_outputs(model))
+    elif pooling is not None:
         outputs = vector_outputs(graph, found, pooling, size=heads.n_outputs(model))
+    elif weights.token_head is not None:
+        outputs = token_outputs(graph, found, weights, ends=heads.answers_with_ends(model))
     return inputs, graph.model(inputs=inputs, outputs=outputs)
 
 
@@ -107,13 +112,13 @@ def refuse_unsupported(config: PreTrainedConfig) -> None:
         TeacherError: Names the family or setting, why it cannot be written, and what can.
     """
     settings = config.to_dict()
-    refusal = known_families.refusal(settings)
+    refusal = None if settings.get("model_type") == known_families.STATIC else known_families.refusal(settings)
     if refusal is None:
         refusal = _refused_setting(settings)
     if refusal is not None:
         raise TeacherError(
             f"A '{settings.get('model_type')}' model cannot be written as ONNX: {refusal}.",
-            hint=f"Take a teacher of one of these families: {', '.join(SUPPORTED_FAMILIES)}.",
+            hint=f"Take a teacher of one of these families: {', '.join(sorted(known_families.ENCODERS))}.",
         )
 
 

@@ -63,7 +63,7 @@ def observe_texts(
                 encoded = encoder.encode(piece.texts, piece.text_pairs)
                 for batch in batching.by_length(encoded.lengths, max_tokens=batch_tokens, max_texts=batch_tokens):
                     model(**model_inputs(model, encoder.pad(encoded, batch)))
-                    bar.advance(len(batch))
+                bar.advance(len(piece))
     finally:
         model.train(was_training)
 

@@ -3,22 +3,31 @@
 from torch import Tensor
 from torch.nn import functional
 
+from limbeck.heads import log_softmax_by_row
 
-def summed_divergence(before: Tensor, after: Tensor, *, task: str, spread: float) -> float:
+
+def summed_divergence(
+    before: Tensor, after: Tensor, *, task: str, spread: float, ends_in: Tensor | None = None
+) -> float:
     """Sum over texts of KL(before || after), in nats, by what a model's head gives.
 
     One label a text: between softmax distributions. Several: between the yes-or-no distributions of each label, summed.
-    A number: between normal distributions about it that scatter as the numbers of all texts do, (a - b)^2 / (2 s^2).
+    A number or a score: between normal distributions about it that scatter as those of all texts, (a - b)^2 / (2 s^2).
     A vector: the same, the mean over its numbers.
+    Ends of answers: between the softmax distributions of each window, of first and of last tokens.
 
     Args:
         before: (texts, outputs) logits.
         after: (texts, outputs) logits.
         task: See `limbeck.tasks`.
         spread: Standard deviation s of the numbers over all texts; read for numbers and vectors.
+        ends_in: Where the rows are tokens and the columns ends of answers: (tokens,) the window of each.
     """
     before, after = before.double(), after.double()
-    if task == "regression":
+    if ends_in is not None:
+        exact, moved = log_softmax_by_row(before, ends_in), log_softmax_by_row(after, ends_in)
+        return float((exact.exp() * (exact - moved)).sum())
+    if task in {"regression", "reranking"}:
         return float((before - after).square().sum() / (2 * spread**2))
     if task == "embeddings":
         return float((before - after).square().sum() / (2 * spread**2 * before.shape[-1]))

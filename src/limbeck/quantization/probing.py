@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from limbeck import batching, heads
 from limbeck.examples import Examples
+from limbeck.heads import answers_in, answers_with_ends, rows_of
 from limbeck.packing import Floats
 from limbeck.quantization.calibration import check_calibration_texts
 from limbeck.quantization.divergence import summed_divergence
@@ -84,7 +85,8 @@ class Probe:
         self.n_texts = len(texts)
         encoded = encoder.encode(texts.texts, texts.text_pairs)
         batches = batching.by_length(encoded.lengths, max_tokens=_BATCH_TOKENS, max_texts=_BATCH_TOKENS)
-        self._batches = [model_inputs(model, encoder.pad(encoded, batch)) for batch in batches]
+        self._padded = [encoder.pad(encoded, batch) for batch in batches]
+        self._batches = [model_inputs(model, padded) for padded in self._padded]
         self._counts: dict[str, Tensor] = {}
         with _counting_rows(model, self._counts):
             self._logits = self._answers()
@@ -100,10 +102,16 @@ class Probe:
         """
         squared = divergence = 0.0
         with _in_place_of(self.model, weights), watching(self.model, watched or {}):
-            for logits, before in zip(self._answers(), self._logits, strict=True):
+            for logits, before, padded in zip(self._answers(), self._logits, self._padded, strict=True):
                 squared += float((logits - before).square().sum(dtype=torch.float64))
-                divergence += summed_divergence(before, logits, task=heads.task_of(self.model), spread=self._spread)
-        n_logits = self.n_texts * self._logits[0].shape[-1]
+                divergence += summed_divergence(
+                    before,
+                    logits,
+                    task=heads.task_of(self.model),
+                    spread=self._spread,
+                    ends_in=rows_of(padded, device=logits.device) if answers_with_ends(self.model) else None,
+                )
+        n_logits = sum(logits.numel() for logits in self._logits)
         return Change(squared / n_logits, max(0.0, divergence / self.n_texts))
 
     def group(self, layer: str) -> str:
@@ -124,9 +132,12 @@ class Probe:
         return RowsRead(numbers.cpu().numpy(), counts[numbers].cpu().numpy())
 
     def _answers(self) -> list[Tensor]:
-        """(texts, classes) float32 logits of each batch."""
+        """(answers, classes) float32 logits of each batch."""
         with _answering(self.model), first_token_at_last(self.model):
-            return [self.model(**batch).logits.float() for batch in self._batches]
+            return [
+                answers_in(self.model(**batch), padded).float()
+                for batch, padded in zip(self._batches, self._padded, strict=True)
+            ]
 
 
 @contextmanager

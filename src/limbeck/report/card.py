@@ -25,7 +25,7 @@ from limbeck.tasks import TASKS, Task
 # What a model hub takes for a repository: "owner/name" or, for a few old ones, a bare name.
 _HUB_ID = re.compile(r"(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}")
 _LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
-_TAGS = ("limbeck", "distillation", "quantization", "onnx", "transformers.js")
+_TAGS, _JS_TAG = ("limbeck", "distillation", "quantization", "onnx"), "transformers.js"
 
 
 def model_card(record: RunRecord, *, name: str) -> str:
@@ -68,7 +68,7 @@ def model_card(record: RunRecord, *, name: str) -> str:
             model_file=quantized_model_file(scheme),
             transformers_js_options=transformers_js_options(scheme),
             layers=[shape.get("layers") for shape in shapes],
-            is_from_scratch=record.cut is not None and not record.cut.layers,
+            chosen="" if record.cut is None else record.cut.chosen,
             is_narrower=record.cut is not None and bool(record.cut.widths),
             data=[(key, value) for key, value in record.data.items() if isinstance(value, int)],
             max_tokens=record.recipe.get("data", {}).get("max_tokens"),
@@ -80,7 +80,8 @@ def model_card(record: RunRecord, *, name: str) -> str:
 
 def _front_matter(record: RunRecord, name: str, artifact: Side | None) -> str:
     task = TASKS[record.verdict.task]
-    lines = ["library_name: transformers", f"pipeline_tag: {task.hub_name}"]
+    is_static = record.cut is not None and record.cut.chosen == "static"
+    lines = [f"library_name: {'onnx' if is_static else 'transformers'}", f"pipeline_tag: {task.hub_name}"]
     hub_id = record.teacher.get(
         "encoder hub_id", "" if "encoder name" in record.teacher else record.teacher.get("hub_id", "")
     )
@@ -91,7 +92,15 @@ def _front_matter(record: RunRecord, name: str, artifact: Side | None) -> str:
         lines.append(f"license: {json.dumps(license_id)}")
     lines += [
         "tags:",
-        *(f"- {tag}" for tag in (*_TAGS, task.hub_name, Scheme.parse(record.quantization.scheme).short_name)),
+        *(
+            f"- {tag}"
+            for tag in (
+                *_TAGS,
+                *(() if is_static else (_JS_TAG,)),
+                task.hub_name,
+                Scheme.parse(record.quantization.scheme).short_name,
+            )
+        ),
     ]
     metrics = _metrics(artifact, task)
     if metrics:
@@ -132,7 +141,11 @@ def _summary(artifact: Side | None, teacher: Side | None, verdict: Verdict) -> s
         return ""
     task = TASKS[verdict.task]
     found = ((task.agreement, artifact.scores.agreement), (task.score, artifact.scores.score))
-    clauses = [score.in_a_clause(words.clause, texts="them") for words, score in found if score is not None]
+    clauses = [
+        score.in_a_clause(words.clause, texts="them" if words.units[0] == "text" else f"their {words.units[1]}")
+        for words, score in found
+        if score is not None
+    ]
     ours, theirs = artifact.scores.known_bytes, None if teacher is None else teacher.scores.size_bytes
     if theirs is not None and 0 < ours < theirs:
         clauses.append(f"is {wording.multiple(theirs / ours)} times smaller")

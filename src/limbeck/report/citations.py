@@ -28,6 +28,11 @@ _CITATIONS = {
         "Similarities: Passalis and Tefas 2018, *Learning Deep Representations with Probabilistic Knowledge Transfer*, "
         "arXiv:1803.10837."
     ),
+    "margins": (
+        "Margins between passages: Hofstätter et al. 2020, *Improving Efficient Neural Ranking Models with "
+        "Cross-Architecture Knowledge Distillation*, arXiv:2010.02666."
+    ),
+    "ndcg": ("nDCG: Järvelin and Kekäläinen 2002, *Cumulated Gain-Based Evaluation of IR Techniques*, ACM TOIS 20(4)."),
     "by_loss": (
         "Layers by loss: Kim et al. 2024, *Shortened LLaMA: A Simple Depth Pruning for Large Language Models*, "
         "arXiv:2402.02834."
@@ -43,6 +48,11 @@ _CITATIONS = {
     "layers": (
         "Layers taken over from the teacher: Sanh et al. 2019, *DistilBERT, a distilled version of BERT*, "
         "arXiv:1910.01108."
+    ),
+    "static": (
+        "Averages of words and of runs of words: Iyyer et al. 2015, *Deep Unordered Composition Rivals Syntactic "
+        "Methods for Text Classification*, ACL P15-1162; Joulin et al. 2017, *Bag of Tricks for Efficient Text "
+        "Classification*, arXiv:1607.01759."
     ),
     "vocabulary": (
         "Vocabulary trimmed to the texts: Abdaoui et al. 2020, *Load What You Need: Smaller Versions of Multilingual "
@@ -85,12 +95,22 @@ def citations(record: RunRecord) -> list[str]:
 
 def _used(record: RunRecord) -> Iterator[str]:
     weights = record.recipe.get("distill", {}).get("weights", {})
-    objectives = ("soft_labels", "last_hidden", "similarities", "layer_hidden", "attention_maps", "relations")
+    objectives = (
+        "soft_labels",
+        "last_hidden",
+        "similarities",
+        "margins",
+        "layer_hidden",
+        "attention_maps",
+        "relations",
+    )
     learned = {loss for training in record.trainings for point in training.curve for loss in point.losses}
     yield from (key for key in objectives if (key in learned if weights.get(key) is None else weights[key]))
     cut = record.cut
     if cut is None or cut.layers:
         yield "layers"
+    if cut is not None and cut.chosen == "static":
+        yield "static"
     if cut is not None and cut.removals:
         yield "by_loss"
     if cut is not None and cut.widths:
@@ -101,6 +121,8 @@ def _used(record: RunRecord) -> Iterator[str]:
         yield "vocabulary"
     yield from ("integers", *record.quantization.methods)
     models = record.verdict.models
+    if record.verdict.task == "reranking":
+        yield "ndcg"
     scores = [score for model in models for score in (model.agreement, model.retention, model.score) if score]
     methods = {score.interval.method for score in scores}
     yield from (method for method in ("wilson", "paired percentile bootstrap") if method in methods)

@@ -31,6 +31,7 @@ OBJECTIVE_NAMES = {
     "true_labels": "True labels",
     "last_hidden": "Last hidden state",
     "similarities": "Similarities of texts",
+    "margins": "Margins between passages",
     "layer_hidden": "Hidden states between layers",
     "attention_maps": "Attention maps",
     "relations": "Relations of queries, keys and values",

@@ -18,7 +18,11 @@ class Use:
         lines: Python that turns `logits` of one text into an answer.
         limit: What a user must know.
         output: The graph's.
-        pipeline: What transformers.js calls the task.
+        pipeline: What transformers.js calls the task, where not as the hub does.
+        call: What an example iterates over.
+        given: One text or pair, as a tokenizer is called with it.
+        reader: The library that reads the float32 student.
+        reads_on: Whether what is longer than one window is read on in others.
     """
 
     kind: str
@@ -26,7 +30,11 @@ class Use:
     lines: tuple[str, ...]
     limit: str
     output: str = "logits"
-    pipeline: str = "text-classification"
+    pipeline: str = ""
+    call: str = 'model(["a first text", "a second text"])'
+    given: str = '"a text"'
+    reader: str = "Transformers"
+    reads_on: bool = False
 
     @property
     def needs_labels(self) -> bool:
@@ -60,5 +68,41 @@ USES = {
         "Its vectors are near its teacher's, but not the same: an index must be made anew with them.",
         output="sentence_embedding",
         pipeline="feature-extraction",
+        reader="sentence-transformers",
+    ),
+    "reranking": Use(
+        "A reranker",
+        "answer.score, answer.text",
+        ("print(float(logits[0, -1] - (logits[0, 0] if logits.shape[1] == 2 else 0)))",),
+        "Its scores put the passages of one query in order; scores of different queries say nothing about each other.",
+        call='model.rank("a query", ["a passage", "another passage"])',
+        given='"a query", "a passage"',
+        reader="sentence-transformers",
+    ),
+    "token-classification": Use(
+        "A model that finds names and other spans in texts",
+        "answer.spans",
+        (
+            *_LABELS,
+            "tags = [labels[str(tag)] for tag in logits[0].argmax(axis=1)]",
+            "print(list(zip(encoding.tokens, tags)))",
+        ),
+        "It knows its own types of spans only; plain texts are parted into words by rules that may not be those of the "
+        'texts that it learned from, so give words where you have them: model([["two", "words"]]).',
+    ),
+    "question-answering": Use(
+        "A model that answers questions with a part of a text",
+        "answer.text, answer.probability",
+        (
+            "places = [place for place, source in enumerate(encoding.sequence_ids) if source == 1]",
+            "begins, ends = logits[0, places].T",
+            "scores = begins[:, None] + ends + np.where(np.tri(len(places), k=-1), -np.inf, 0)",
+            "first, last = (places[place] for place in np.unravel_index(scores.argmax(), scores.shape))",
+            'print("a context"[encoding.offsets[first][0] : encoding.offsets[last][1]])',
+        ),
+        "Its answer is a piece of the context, also where the context holds none, unless it learned to decline.",
+        call='model(["a question"], ["a context"])',
+        given='"a question", "a context"',
+        reads_on=True,
     ),
 }

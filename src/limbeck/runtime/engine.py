@@ -7,7 +7,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from limbeck.batching import Indices, served_by_length
+from limbeck.batching import served_by_length
 from limbeck.errors import ArtifactError, LimbeckError
 from limbeck.tokens import EncodedTexts, TextEncoder, TokenBatch
 
@@ -49,7 +49,7 @@ class Engine:
         self.n_classes: int | None = width if isinstance(width, int) else None
 
     def run(self, batch: TokenBatch) -> NDArray[np.float32]:
-        """The logits of one batch: (texts, classes) float32.
+        """The logits of one batch that count: (answers, classes) float32; see `TokenBatch.read`.
 
         Raises:
             LimbeckError: The process was forked after the graph was loaded.
@@ -63,16 +63,26 @@ class Engine:
         logits: NDArray[np.float32] = self._session.run(
             [self._output], {name: getattr(batch, name) for name in self.input_names}
         )[0]
-        return logits
+        read: NDArray[np.float32] = batch.read(logits)
+        return read
 
-    def run_by_length(self, encoder: TextEncoder, encoded: EncodedTexts) -> NDArray[np.float32]:
-        """The logits of all texts, (n, classes), in the batches in which an artifact answers them."""
-        found: list[tuple[Indices, NDArray[np.float32]]] = [
-            (rows, self.run(encoder.pad(encoded, rows))) for rows in served_by_length(encoded.lengths)
+    def run_by_length(
+        self, encoder: TextEncoder, encoded: EncodedTexts, *, has_layers: bool = True
+    ) -> NDArray[np.float32]:
+        """The logits of all texts, (answers, classes), in the batches in which an artifact answers them.
+
+        Args:
+            encoder: What made `encoded`.
+            encoded: The texts.
+            has_layers: False for a static student.
+        """
+        found = [
+            (encoded.answers_of(rows), self.run(encoder.pad(encoded, rows)))
+            for rows in served_by_length(encoded.lengths, has_layers=has_layers)
         ]
-        logits = np.empty((len(encoded.ids), found[0][1].shape[1]), np.float32)
-        for rows, values in found:
-            logits[rows] = values
+        logits = np.empty((encoded.n_answers, found[0][1].shape[1]), np.float32)
+        for places, values in found:
+            logits[places] = values
         return logits
 
 

@@ -187,7 +187,7 @@ def _model(path: Path) -> Inspection:
     config = _read_json(path / "config.json")
     architectures = ", ".join(config.get("architectures") or ["none named"])
     labels = _mapping(config.get("id2label"))
-    has_head = "ForSequenceClassification" in architectures
+    has_head = any(task.head in architectures for task in TASKS.values())
     reason = families.refusal(config)
     notes = [
         *([("as a teacher", f"refused: {reason}")] if reason else []),

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from limbeck import machine
 from limbeck.artifact import Artifact, Manifest, open_artifact
@@ -15,11 +14,18 @@ from limbeck.batching import served_by_length
 from limbeck.errors import ArtifactError, DataError, RecipeError
 from limbeck.runtime.engine import Engine
 from limbeck.tasks import TASKS, Answer
+from limbeck.tasks.reranking import scores_of
+from limbeck.tasks.rules import reading_rules
+from limbeck.tasks.task import AnyLogits
+from limbeck.tasks.token_classification import SpansAnswer
 from limbeck.tokens import TextEncoder, check_texts
+from limbeck.units import together
+from limbeck.windows import Reads, joined_words, words_within
 
 if TYPE_CHECKING:
     from limbeck.records import Saturation
 
+Texts = str | Sequence[str] | Sequence[Sequence[str]]
 Variant = Literal["quantized", "float"]
 
 _PIECE_TEXTS = 4096  # tokenized at once: bounds the memory of a large call, and is enough to sort by length well
@@ -30,11 +36,11 @@ class Logits:
     """What the model computed for texts, in their order.
 
     Args:
-        values: (n, classes) float32.
+        values: (n, classes) float32, or those of the texts' units.
         truncated: Indices of the texts that were cut to the artifact's `max_tokens`.
     """
 
-    values: NDArray[np.float32]
+    values: AnyLogits
     truncated: tuple[int, ...]
 
     @property
@@ -59,6 +65,21 @@ class Answers:
     def n_truncated(self) -> int:
         """How many texts were cut."""
         return len(self.truncated)
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A passage in the order of its score.
+
+    Args:
+        index: Where it stood among the passages that were given, from 0.
+        text: The passage.
+        score: The larger, the better it fits the query.
+    """
+
+    index: int
+    text: str
+    score: float
 
 
 class Model:
@@ -86,8 +107,10 @@ class Model:
         self.label_names: tuple[str, ...] = manifest.label_names
         self.threads = threads
         self.size_bytes: int = artifact.bytes_with(name)
+        self._has_layers = manifest.shape.get("layers") != 0
         self._path = artifact.path(name)
-        self._encoder = TextEncoder(artifact.folder, max_tokens=manifest.max_tokens)
+        rules = reading_rules(manifest.task, manifest.recipe.get("data", {}))
+        self.encoder = TextEncoder(artifact.folder, max_tokens=manifest.max_tokens, rules=rules)
         self._engine = Engine(artifact.path(name), threads=threads)
         if self._engine.n_classes not in (None, len(self.label_names)):
             raise ArtifactError(
@@ -96,12 +119,12 @@ class Model:
                 hint="Make the artifact anew with `limbeck compress`.",
             )
 
-    def __call__(self, texts: str | Sequence[str], text_pairs: str | Sequence[str] | None = None) -> list[Answer]:
+    def __call__(self, texts: Texts, text_pairs: str | Sequence[str] | None = None) -> list[Answer]:
         """Answer texts, or pairs of texts.
 
         Args:
-            texts: (n,) texts, or a single one.
-            text_pairs: (n,) the second text of each pair, or None.
+            texts: (n,) texts, or a single one. Where words have tags, a text may be given as the list of its words.
+            text_pairs: (n,) the second text of each pair, such as the context of a question, or None.
 
         Returns: (n,) answers in the order of the texts; for a single text a list of one.
 
@@ -110,10 +133,51 @@ class Model:
         """
         return self.answer(texts, text_pairs).answers
 
-    def answer(self, texts: str | Sequence[str], text_pairs: str | Sequence[str] | None = None) -> Answers:
+    def answer(self, texts: Texts, text_pairs: str | Sequence[str] | None = None) -> Answers:
         """As calling the model, and tells which texts were cut."""
-        logits = self.logits(texts, text_pairs)
+        if self.task.reads is Reads.WORDS:
+            return self._answer_words([texts] if isinstance(texts, str) else list(texts))
+        logits = self.logits(texts, text_pairs)  # type: ignore[arg-type]  # refused there
         return Answers(self.task.answers(logits.values, self.label_names), logits.truncated)
+
+    def _answer_words(self, given: list[str | Sequence[str]]) -> Answers:
+        """Plain texts are parted into words, and the answers' characters counted in them; given words stay."""
+        plain = {index: text for index, text in enumerate(given) if isinstance(text, str)}
+        check_texts(list(plain.values()))
+        words = {index: words_within(text) for index, text in plain.items()}
+        texts = [
+            joined_words([text[start:end] for start, end in words[index]] if isinstance(text, str) else text)
+            for index, text in enumerate(given)
+        ]
+        logits = self.logits(texts)
+        answers: list[SpansAnswer] = self.task.answers(logits.values, self.label_names)
+        for index, text in plain.items():
+            answers[index] = answers[index].within(text, words[index])
+        return Answers(list(answers), logits.truncated)
+
+    def rank(self, query: str, passages: Sequence[str]) -> list[Ranked]:
+        """Put passages in order, the one that fits a query best first; of equal scores the first stays first.
+
+        Args:
+            query: What is looked for.
+            passages: (n,) texts.
+
+        Returns: (n,) the passages with their scores.
+
+        Raises:
+            DataError: This model is no reranker, or something is not a text; the message names its index.
+        """
+        if self.task.name != "reranking":
+            raise DataError(
+                f"This model's task is {self.task.name}, and it gives pairs no scores to order them by.",
+                hint="Load an artifact of the task reranking.",
+            )
+        if isinstance(passages, str):
+            passages = [passages]
+        passages = list(passages)
+        scores = scores_of(self.logits([query] * len(passages), passages).values).tolist()
+        found = [Ranked(index, passages[index], score) for index, score in enumerate(scores)]
+        return sorted(found, key=lambda one: -one.score)
 
     def saturation(self) -> "Saturation":
         """Whether CPUs without VNNI multiply this model's integers as those with it do, looked up in its file."""
@@ -129,23 +193,36 @@ class Model:
                 "This model reads each text by itself, and got pairs.",
                 hint="Give the texts of pairs as single texts.",
             )
+        if text_pairs is None and self.task.groups_rows:
+            raise DataError(
+                "This model reads a query and a passage, and got single texts.",
+                hint="model(queries, passages), or model.rank(query, passages).",
+            )
         check_texts(texts, text_pairs)  # all of them, before the first is computed
-        if len(texts) == 1:  # the way of every single request: nothing to sort, nothing to pad
-            batch, was_cut = self._encoder.single(texts[0], None if text_pairs is None else text_pairs[0])
+        if (
+            len(texts) == 1 and self.task.reads is Reads.TEXT
+        ):  # the way of every single request: nothing to sort, nothing to pad
+            batch, was_cut = self.encoder.single(texts[0], None if text_pairs is None else text_pairs[0])
             return Logits(self._engine.run(batch), (0,) if was_cut else ())
-        values = np.empty((len(texts), len(self.label_names)), dtype=np.float32)
+        pieces: list[AnyLogits] = []
         truncated: list[int] = []
         for start in range(0, len(texts), _PIECE_TEXTS):
             stop = start + _PIECE_TEXTS
-            encoded = self._encoder.encode(
+            encoded = self.encoder.encode(
                 texts[start:stop],
                 None if text_pairs is None else text_pairs[start:stop],
                 parallel=self.threads > 1,
             )
             truncated += [start + index for index in encoded.truncated]
-            for rows in served_by_length(encoded.lengths):
-                values[start + rows] = self._engine.run(self._encoder.pad(encoded, rows))
-        return Logits(values, tuple(truncated))
+            values = np.empty((encoded.n_answers, len(self.label_names)), dtype=np.float32)
+            for rows in served_by_length(encoded.lengths, has_layers=self._has_layers):
+                values[encoded.answers_of(rows)] = self._engine.run(self.encoder.pad(encoded, rows))
+            pieces.append(encoded.as_logits(values))
+        return Logits(together(pieces) if pieces else self._no_logits(), tuple(truncated))
+
+    def _no_logits(self) -> AnyLogits:
+        nothing = self.encoder.encode([], None if self.task.reads is not Reads.CONTEXT else [])
+        return nothing.as_logits(np.empty((0, len(self.label_names)), np.float32))
 
 
 def load(path: str | PathLike[str], *, threads: int = 0, variant: Variant = "quantized", check: bool = True) -> Model:

@@ -23,13 +23,16 @@ from torch import Tensor
 
 from limbeck.cuts import WidthShare
 from limbeck.families import FAMILIES, layer_count
+from limbeck.heads import answers_in, answers_with_ends, log_softmax_by_row, rows_of
 from limbeck.progress import SILENT, Progress
 from limbeck.student.width import PLACES, Sizes, Widths, sizes_of
+from limbeck.tokens import TokenBatch
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 Numbers = NDArray[np.float64]
+Batch = tuple[dict[str, Tensor], TokenBatch]
 
 
 @dataclass(frozen=True)
@@ -57,13 +60,14 @@ class Importance:
 
 
 def measure_importance(
-    teacher: "PreTrainedModel", batches: Iterable[dict[str, Tensor]], *, n_texts: int, progress: Progress = SILENT
+    teacher: "PreTrainedModel", batches: Iterable[Batch], *, n_texts: int, progress: Progress = SILENT
 ) -> Importance:
     """Measure what every channel, head and neuron is worth.
 
     Args:
         teacher: A classifier of a family in `width.PLACES`, in evaluation mode. It is not changed.
-        batches: Inputs of its forward, the same ones in the same order for the same numbers.
+        batches: Inputs of its forward, and the tokens that they were made of; the same ones in the same order for the
+            same numbers.
         n_texts: Texts in all batches.
         progress: Told of each batch.
     """
@@ -74,18 +78,35 @@ def measure_importance(
     )
     draw = torch.Generator().manual_seed(0)
     with progress.bar("what each part is worth", total=n_texts, unit="texts") as bar:
-        for inputs in batches:
+        for inputs, padded in batches:
             n_rows = len(inputs["input_ids"])
             gates = _Gates(n_rows, n_layers, sizes, device=teacher.device)
             with gates.on(teacher), torch.enable_grad():
-                surprise = torch.log_softmax(teacher(**inputs).logits.float(), dim=-1)
-                drawn = torch.multinomial(surprise.detach().exp().cpu(), 1, generator=draw).to(surprise.device)
-                surprise.gather(1, drawn).sum().backward()
+                _surprise(teacher, inputs, padded, draw).backward()
             channels += _squares([gates.channels])[0]
             heads += _squares(gates.heads)
             neurons += _squares(gates.neurons)
             bar.advance(n_rows)
     return Importance(*((found / (2 * n_texts)).numpy() for found in (channels, heads, neurons)))
+
+
+def _surprise(
+    teacher: "PreTrainedModel", inputs: dict[str, Tensor], padded: TokenBatch, draw: torch.Generator
+) -> Tensor:
+    """The sum of log p of answers drawn from p itself: a class for each text or word, or the ends of a span."""
+    answers = answers_in(teacher(**inputs), padded).float()
+    rows = rows_of(padded, device=answers.device)
+    if rows is not None and answers_with_ends(teacher):
+        # The largest of log p + Gumbel noise is a draw from p (Gumbel 1954).
+        surprise = log_softmax_by_row(answers, rows)
+        noise = -(-torch.rand(surprise.shape, generator=draw).log()).log()
+        perturbed = surprise.detach() + noise.to(surprise.device)
+        tops = perturbed.new_full((int(rows.max()) + 1, surprise.shape[1]), -torch.inf)
+        tops = tops.scatter_reduce(0, rows[:, None].expand_as(perturbed), perturbed, "amax")
+        return surprise[perturbed == tops[rows]].sum()
+    surprise = torch.log_softmax(answers, dim=-1)
+    drawn = torch.multinomial(surprise.detach().exp().cpu(), 1, generator=draw).to(surprise.device)
+    return surprise.gather(1, drawn).sum()
 
 
 def _squares(gates: Sequence[Tensor]) -> Tensor:

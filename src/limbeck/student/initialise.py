@@ -37,8 +37,14 @@ def initialise(
 
     Source: layers taken over as in Sanh et al. 2019, "DistilBERT", arXiv:1910.01108, section 3.
     """
+    from limbeck.student.static import StaticConfig
+    from limbeck.student.static_start import static_start
+
     pattern = pattern or unmeasured(teacher.config, wanted)
     config = planned_config(teacher.config, pattern)
+    if pattern.static is not None:
+        assert isinstance(config, StaticConfig)
+        return static_start(teacher, config, pattern.static, seed=seed)
     if pattern.config is not None:
         torch.manual_seed(seed)
     student = heads.untrained(config, heads.head_of(teacher))

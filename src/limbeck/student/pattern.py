@@ -2,8 +2,11 @@
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from limbeck import heads
 from limbeck.families import FAMILIES, layer_count
@@ -17,6 +20,27 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
 
+_CLASSIFIER_SIZE, _VECTOR_SIZE = 128, 256
+"""Of a static student's tables; vectors of the teacher's width lie in no more directions than that."""
+
+
+@dataclass(frozen=True)
+class StaticPattern:
+    """The tables of a static student.
+
+    Args:
+        table_size: Numbers of a token and of a run.
+        ngram_rows: Rows of the table of runs; 0 for none.
+        longest_ngram: Tokens of the longest run.
+        runs: (ngram_rows,) which run has each row (`ngrams.known_runs`); None before texts were looked at.
+    """
+
+    table_size: int
+    ngram_rows: int
+    longest_ngram: int
+    runs: NDArray[np.int32] | None = field(default=None, compare=False)
+
+
 @dataclass(frozen=True)
 class Pattern:
     """What a student takes over.
@@ -27,17 +51,19 @@ class Pattern:
         widths: The channels, heads and neurons that are kept; None keeps all.
         embedding_size: Width of the factorised embedding tables; None leaves them as they are.
         config: The user's config, of which a student is made from scratch; None takes the teacher over.
+        static: The tables of a static student, which has no layers; None for all others.
     """
 
     layers: tuple[int, ...]
     widths: Widths | None = None
     embedding_size: int | None = None
     config: Mapping[str, Any] | None = None
+    static: StaticPattern | None = None
 
     @property
     def keeps_all(self) -> bool:
         """Whether layers and embeddings are taken over as they are; the lowest then compute what the teacher does."""
-        return self.widths is None and self.embedding_size is None and self.config is None
+        return all(part is None for part in (self.widths, self.embedding_size, self.config, self.static))
 
 
 def unmeasured(config: "PreTrainedConfig", wanted: StudentTable) -> Pattern:
@@ -51,6 +77,9 @@ def unmeasured(config: "PreTrainedConfig", wanted: StudentTable) -> Pattern:
     Raises:
         RecipeError: The teacher has no such parts, or the user's config is none.
     """
+    if wanted.is_static:
+        usual = _VECTOR_SIZE if heads.head_for(config) == heads.VECTOR else _CLASSIFIER_SIZE
+        return Pattern((), static=StaticPattern(wanted.table_size or usual, wanted.ngram_rows, wanted.longest_ngram))
     if wanted.config is not None:
         return _from_scratch(config, read_config(wanted.config))
     if wanted.choose == "by_loss":
@@ -86,6 +115,18 @@ def planned_config(teacher: "PreTrainedConfig", pattern: Pattern) -> "PreTrained
     """
     from transformers import AutoConfig
 
+    if pattern.static is not None:
+        from limbeck.student.static import StaticConfig
+
+        return StaticConfig(
+            vocab_size=int(teacher.vocab_size),
+            table_size=pattern.static.table_size,
+            ngram_rows=pattern.static.ngram_rows,
+            longest_ngram=pattern.static.longest_ngram,
+            hidden_size=int(teacher.hidden_size or 0),
+            pad_token_id=teacher.pad_token_id,
+            **heads.carried(teacher),
+        )
     if pattern.config is not None:
         ids = {"vocab_size": teacher.vocab_size, "pad_token_id": teacher.pad_token_id}
         return AutoConfig.for_model(**{**pattern.config, **ids, **heads.carried(teacher)})

@@ -49,6 +49,8 @@ def count_layers(config: "PreTrainedConfig", wanted: StudentTable) -> int:
         RecipeError: More than the teacher has.
     """
     n_teacher = layer_count(config)
+    if wanted.is_static:
+        return 0
     if wanted.config is not None:
         return layer_count(checked_config(read_config(wanted.config)))
     if wanted.take_layers is not None:

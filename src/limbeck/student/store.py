@@ -1,12 +1,14 @@
 """A model to and from a folder: config.json and model.safetensors, as `from_pretrained` finds them."""
 
 import copy
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safetensors.torch import load, save
 
 from limbeck import files, heads
+from limbeck.families import STATIC
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -26,6 +28,16 @@ def save_model(model: "PreTrainedModel", folder: Path) -> None:
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     with files.written_whole(folder / WEIGHTS_FILE) as temporary:
         temporary.write_bytes(save(weights, {"format": "pt"}))
+
+
+def load_static(folder: Path) -> "PreTrainedModel | None":
+    """Read a static student from its folder; None where the folder holds another kind of model."""
+    told = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if told["model_type"] != STATIC:
+        return None
+    from limbeck.student.static import StaticConfig, untrained
+
+    return load_weights(untrained(StaticConfig.from_pretrained(folder)), folder)
 
 
 def write_config(model: "PreTrainedModel", folder: Path) -> None:

@@ -68,7 +68,7 @@ def trimmed(
     return replace(
         whole,
         model=with_rows(whole.model, kept),
-        encoder=TextEncoder(folder, max_tokens=whole.encoder.max_tokens),
+        encoder=TextEncoder(folder, max_tokens=whole.encoder.max_tokens, rules=whole.encoder.rules),
         tokenizer_folder=folder,
         whole=whole,
     )

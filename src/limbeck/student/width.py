@@ -44,8 +44,8 @@ _OUTSIDE: Axes = {
     r"embeddings_project\.weight": ("channels", "whole"),
     r"\w*embeddings\.weight": ("whole", "channels"),
     r"(pooler\.dense|pre_classifier|classifier\.dense)\.weight": ("channels", "channels"),
-    r"(classifier|out_proj)\.weight": ("whole", "channels"),
-    r"(classifier|out_proj)\.bias": ("whole",),
+    r"(classifier|out_proj|qa_outputs)\.weight": ("whole", "channels"),
+    r"(classifier|out_proj|qa_outputs)\.bias": ("whole",),
 }
 
 

@@ -3,9 +3,20 @@
 from limbeck.tasks.classification import Classification
 from limbeck.tasks.embeddings import Embeddings
 from limbeck.tasks.multi_label import MultiLabel
-from limbeck.tasks.regression import Regression
+from limbeck.tasks.question_answering import ENDS, QuestionAnswering
+from limbeck.tasks.regression import NUMBER, Regression
+from limbeck.tasks.reranking import Reranking
 from limbeck.tasks.task import Answer, LabelKind, MeasureWords, Task
+from limbeck.tasks.token_classification import TokenClassification
 
-TASKS: dict[str, Task] = {task.name: task for task in (Classification(), MultiLabel(), Regression(), Embeddings())}
+TASKS: dict[str, Task] = {
+    task.name: task
+    for task in (
+        Classification(), MultiLabel(), Regression(), Reranking(), Embeddings(), TokenClassification(),
+        QuestionAnswering(),
+    )
+}  # fmt: skip
 
-__all__ = ["TASKS", "Answer", "LabelKind", "MeasureWords", "Task"]
+NAMELESS = {"regression": (NUMBER,), "question-answering": ENDS}
+"""What stands for the label names of tasks whose labels are no names."""
+__all__ = ["NAMELESS", "TASKS", "Answer", "LabelKind", "MeasureWords", "Task"]

@@ -84,12 +84,13 @@ class Classification(Task):
             for label_id, row in zip(label_ids, rows, strict=True)
         ]  # fmt: skip
 
-    def score_of(self, logits: Logits, labels: Labels) -> Share:
+    def score_of(self, logits: Logits, labels: Labels, label_names: Sequence[str] = ()) -> Share:  # noqa: ARG002
         """Accuracy: whether each row's largest logit stands at the true label.
 
         Args:
             logits: (n, classes), any float dtype, n at least 1.
             labels: (n,) indices of the true classes.
+            label_names: Not needed.
 
         Raises:
             ShapeError: The logits have not two axes, there are none, or there is not one label a row.
@@ -97,7 +98,12 @@ class Classification(Task):
         check_pairs(logits, labels, what="labels")
         return Share(logits.argmax(axis=1) == labels)
 
-    def agreement_of(self, logits: Logits, teacher_logits: Logits) -> Share:
+    def agreement_of(
+        self,
+        logits: Logits,
+        teacher_logits: Logits,
+        label_names: Sequence[str] = (),  # noqa: ARG002
+    ) -> Share:
         """Whether both largest logits stand at the same class."""
         check_pairs(logits, teacher_logits, what="teacher logits")
         return Share(logits.argmax(axis=1) == teacher_logits.argmax(axis=1))
@@ -117,7 +123,7 @@ class Classification(Task):
             for row in surest_first(labels != teacher_labels, tops, teacher_tops)
         ]
 
-    def label_in_words(self, label: Any, label_names: Sequence[str]) -> str:  # noqa: ANN401  (an index)
+    def label_in_words(self, label: Any, label_names: Sequence[str], text: str = "") -> str:  # noqa: ANN401, ARG002
         """The label's name."""
         return label_names[int(label)]
 

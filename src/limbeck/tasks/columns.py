@@ -29,6 +29,11 @@ NUMBER_NAMES = (
     "score", "label", "labels", "similarity", "similarity_score", "rating", "stars", "value", "target", "number",
 )  # fmt: skip
 
+WORDS_NAMES = ("tokens", "words", "text", "sentence")
+TAG_NAMES = ("tags", "ner_tags", "labels", "tag", "label", "ner", "pos_tags", "chunk_tags")
+QUESTION_NAMES = (("question", "context"), ("question", "passage"), ("question", "paragraph"), ("question", "document"))
+ANSWER_NAMES = ("answers", "answer")
+
 _SHOWN_CHARACTERS = 40
 _SHOWN_COLUMNS = 20
 
@@ -132,7 +137,7 @@ def _find_text(free: Sequence[str], known: KnownNames, second: str | None, sourc
     else:
         in_pairs = {name for pair in pairs for name in pair}
         singles = [by_name[name] for name in known.texts if name in by_name and by_name[name] not in in_pairs]
-        if by_name.get(known.texts[0]) in singles:
+        if singles and by_name.get(known.texts[0]) == singles[0]:
             singles = singles[:1]
         readings = [*pairs, *((name, None) for name in singles)]
     if len(readings) == 1:

@@ -48,6 +48,7 @@ class Embeddings(Task):
     columns = KnownNames(texts=TEXT_NAMES, pairs=PAIR_NAMES, labels=NUMBER_NAMES)
     label_kind = LabelKind.NUMBER
     takes_pairs = False
+    head = "ForSentenceEmbedding"
     score = MeasureWords(
         "rank correlation",
         "Spearman's correlation of the cosines of scored pairs with the scores that people gave.",
@@ -69,12 +70,13 @@ class Embeddings(Task):
         check_logits(logits)
         return [VectorAnswer(row) for row in logits.astype(np.float32, copy=False)]
 
-    def score_of(self, logits: Logits, labels: Labels) -> RankCorrelation:
+    def score_of(self, logits: Logits, labels: Labels, label_names: Sequence[str] = ()) -> RankCorrelation:  # noqa: ARG002
         """Spearman's correlation of the cosines within pairs with the pairs' scores.
 
         Args:
             logits: (2 n, size), the texts of a pair one after the other.
             labels: (2 n,) the scores, each twice.
+            label_names: Not needed.
 
         Raises:
             ShapeError: The rows are no pairs.
@@ -90,7 +92,7 @@ class Embeddings(Task):
             )
         return RankCorrelation(cosines(logits[0::2], logits[1::2]), labels[0::2].astype(np.float64))
 
-    def agreement_of(self, logits: Logits, teacher_logits: Logits) -> Mean:
+    def agreement_of(self, logits: Logits, teacher_logits: Logits, label_names: Sequence[str] = ()) -> Mean:  # noqa: ARG002
         """Cosine of each vector with the teacher's."""
         check_pairs(logits, teacher_logits, what="teacher logits")
         return Mean(cosines(logits, teacher_logits))
@@ -101,6 +103,7 @@ class Embeddings(Task):
         *,
         labels: Labels | None,  # noqa: ARG002
         teacher_logits: Logits | None,
+        label_names: Sequence[str] = (),  # noqa: ARG002
     ) -> Mapping[MeasureWords, Measure]:
         """Retrieval overlap with the teacher; nothing for so few texts that their neighbours are no choice."""
         if teacher_logits is None:
@@ -122,7 +125,7 @@ class Embeddings(Task):
             for row in changed[np.argsort(alike[changed], kind="stable")]
         ]
 
-    def label_in_words(self, label: Any, label_names: Sequence[str]) -> str:  # noqa: ANN401, ARG002  (a number)
+    def label_in_words(self, label: Any, label_names: Sequence[str], text: str = "") -> str:  # noqa: ANN401, ARG002
         """The pair's score."""
         return f"pair of score {float(label):.3g}"
 

@@ -109,6 +109,29 @@ class FScore(Measure):
 
 
 @dataclass(frozen=True)
+class Ratio(Measure):
+    """One count divided by another, each summed over the texts: precision, recall.
+
+    Args:
+        counts: (n,) what is divided.
+        totals: (n,) what it is divided by; where all are 0, the ratio is 1.
+    """
+
+    counts: NDArray[np.int64]
+    totals: NDArray[np.int64]
+
+    @property
+    def n(self) -> int:
+        """How many texts it is a figure of."""
+        return len(self.totals)
+
+    def over(self, rows: Rows) -> float:
+        """The figure of the texts at `rows`."""
+        total = int(self.totals[rows].sum())
+        return int(self.counts[rows].sum()) / total if total else 1.0
+
+
+@dataclass(frozen=True)
 class RankCorrelation(Measure):
     """Spearman's correlation: how alike two lists of numbers put the texts in order.
 

@@ -82,12 +82,13 @@ class MultiLabel(Task):
             for chosen, row in zip(decisions(logits), rows, strict=True)
         ]
 
-    def score_of(self, logits: Logits, labels: Labels) -> FScore:
+    def score_of(self, logits: Logits, labels: Labels, label_names: Sequence[str] = ()) -> FScore:  # noqa: ARG002
         """Micro-averaged F1.
 
         Args:
             logits: (n, labels), any float dtype, n at least 1.
             labels: (n, labels) 1 where people gave the label.
+            label_names: Not needed.
 
         Raises:
             ShapeError: There is not one row of labels for each row of logits.
@@ -97,7 +98,12 @@ class MultiLabel(Task):
         counts = [(one & other).sum(axis=1) for one, other in ((found, given), (found, ~given), (~found, given))]
         return FScore(*counts)
 
-    def agreement_of(self, logits: Logits, teacher_logits: Logits) -> Share:
+    def agreement_of(
+        self,
+        logits: Logits,
+        teacher_logits: Logits,
+        label_names: Sequence[str] = (),  # noqa: ARG002
+    ) -> Share:
         """Whether both give the same set of labels."""
         check_pairs(logits, teacher_logits, what="teacher logits")
         return Share((decisions(logits) == decisions(teacher_logits)).all(axis=1))
@@ -124,7 +130,7 @@ class MultiLabel(Task):
             for row in surest_first(parted.any(axis=1), sure, teacher_sure)
         ]
 
-    def label_in_words(self, label: Any, label_names: Sequence[str]) -> str:  # noqa: ANN401  (a row of 0 and 1)
+    def label_in_words(self, label: Any, label_names: Sequence[str], text: str = "") -> str:  # noqa: ANN401, ARG002
         """The names of the labels."""
         return _in_words(np.asarray(label) == 1, label_names)
 

@@ -56,12 +56,13 @@ class Regression(Task):
         """
         return [NumberAnswer(value) for value in _numbers(logits).tolist()]
 
-    def score_of(self, logits: Logits, labels: Labels) -> RankCorrelation:
+    def score_of(self, logits: Logits, labels: Labels, label_names: Sequence[str] = ()) -> RankCorrelation:  # noqa: ARG002
         """Spearman's correlation with the numbers that people gave.
 
         Args:
             logits: (n, 1), n at least 1.
             labels: (n,) numbers.
+            label_names: Not needed.
 
         Raises:
             ShapeError: There is not one number for each row.
@@ -69,7 +70,12 @@ class Regression(Task):
         check_pairs(logits, labels, what="labels")
         return RankCorrelation(_numbers(logits), labels.astype(np.float64))
 
-    def agreement_of(self, logits: Logits, teacher_logits: Logits) -> RankCorrelation:
+    def agreement_of(
+        self,
+        logits: Logits,
+        teacher_logits: Logits,
+        label_names: Sequence[str] = (),  # noqa: ARG002
+    ) -> RankCorrelation:
         """Spearman's correlation with the teacher's numbers."""
         check_pairs(logits, teacher_logits, what="teacher logits")
         return RankCorrelation(_numbers(logits), _numbers(teacher_logits))
@@ -84,7 +90,7 @@ class Regression(Task):
             for row in changed[np.argsort(-apart[changed], kind="stable")]
         ]
 
-    def label_in_words(self, label: Any, label_names: Sequence[str]) -> str:  # noqa: ANN401, ARG002  (a number)
+    def label_in_words(self, label: Any, label_names: Sequence[str], text: str = "") -> str:  # noqa: ANN401, ARG002
         """The number."""
         return f"{float(label):.3g}"
 

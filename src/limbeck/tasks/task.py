@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,15 @@ from numpy.typing import NDArray
 from limbeck.errors import ShapeError
 from limbeck.tasks.columns import KnownNames
 from limbeck.tasks.measures import Measure
+from limbeck.units import Units
+from limbeck.windows import Reads
 
 Logits = NDArray[np.floating]
 Labels = NDArray[np.generic]
+AnyLogits: TypeAlias = Any
+"""`Logits` where a task answers once a text, `UnitLogits` where it answers for words or tokens."""
+AnyLabels: TypeAlias = Any
+"""`Labels` where a text has one row, `Ragged` where it has as many as it likes."""
 
 
 class LabelKind(StrEnum):
@@ -23,6 +29,8 @@ class LabelKind(StrEnum):
     CLASS = "one label"
     CLASSES = "any number of labels"
     NUMBER = "a number"
+    TAGS = "a tag for each word"
+    ANSWERS = "answers within the second text"
 
 
 @dataclass(frozen=True)
@@ -33,11 +41,13 @@ class MeasureWords:
         name: "accuracy".
         meaning: One sentence: what it is.
         clause: What an artifact does, with places for the figure and the texts: "answers {value} of {texts} as ...".
+        units: What it is a figure of n of, one and several.
     """
 
     name: str
     meaning: str
     clause: str
+    units: tuple[str, str] = ("text", "texts")
 
     @property
     def title(self) -> str:
@@ -91,36 +101,65 @@ class Task(ABC):
     """Whether changed answers fall into few kinds (this label became that one)."""
     takes_pairs: ClassVar[bool] = True
     """Whether a model reads both texts of a pair at once; else each by itself, and pairs only judge."""
+    reads: ClassVar[Reads] = Reads.TEXT
+    """What of a text a model answers for."""
+    head: ClassVar[str] = "ForSequenceClassification"
+    """How transformers calls the head, behind the family's name."""
+    takes_made_up: ClassVar[bool] = True
+    """Whether texts put together of other texts' words are worth an answer."""
+    groups_rows: ClassVar[bool] = False
+    """Whether rows of the same first text, a query, belong together: only pairs are taken, all rows of a query stand in
+    one part, and what is measured is measured `within` queries."""
+
+    def within(self, groups: NDArray[np.int64]) -> Self:  # noqa: ARG002
+        """The task on rows that belong to groups, where that matters to what is measured.
+
+        Args:
+            groups: (n,) as `Examples.groups`.
+        """
+        return self
 
     @abstractmethod
-    def answers(self, logits: Logits, label_names: Sequence[str]) -> list[Any]:
-        """One answer per row of logits."""
+    def answers(self, logits: AnyLogits, label_names: Sequence[str]) -> list[Any]:
+        """One answer a text."""
 
     @abstractmethod
-    def score_of(self, logits: Logits, labels: Labels) -> Measure:
+    def score_of(self, logits: AnyLogits, labels: AnyLabels, label_names: Sequence[str] = ()) -> Measure:
         """How well answers fit what people say."""
 
     @abstractmethod
-    def agreement_of(self, logits: Logits, teacher_logits: Logits) -> Measure:
+    def agreement_of(self, logits: AnyLogits, teacher_logits: AnyLogits, label_names: Sequence[str] = ()) -> Measure:
         """How well answers fit what the teacher says."""
 
     def further_of(
         self,
-        logits: Logits,  # noqa: ARG002
+        logits: AnyLogits,  # noqa: ARG002
         *,
-        labels: Labels | None,  # noqa: ARG002
-        teacher_logits: Logits | None,  # noqa: ARG002
+        labels: AnyLabels | None,  # noqa: ARG002
+        teacher_logits: AnyLogits | None,  # noqa: ARG002
+        label_names: Sequence[str] = (),  # noqa: ARG002
     ) -> Mapping[MeasureWords, Measure]:
         """What else tells how well answers fit what people or the teacher say; nothing, where two figures tell all."""
         return {}
 
     @abstractmethod
-    def changes(self, logits: Logits, teacher_logits: Logits, label_names: Sequence[str]) -> list[Change]:
+    def changes(self, logits: AnyLogits, teacher_logits: AnyLogits, label_names: Sequence[str]) -> list[Change]:
         """Where answers part from the teacher's, what matters most first."""
 
     @abstractmethod
-    def label_in_words(self, label: Any, label_names: Sequence[str]) -> str:  # noqa: ANN401  (one row of any labels)
-        """What people say of one text, in the words of `Change`."""
+    def label_in_words(self, label: Any, label_names: Sequence[str], text: str = "") -> str:  # noqa: ANN401
+        """What people say of one text, in the words of `Change`; `label` is one row of any labels."""
+
+    def targets(self, labels: AnyLabels, units: Units | None) -> Labels:
+        """Labels as training wants them: a row for each row of logits.
+
+        Args:
+            labels: As `Examples` holds them.
+            units: What the model answers for; None where it answers once a text.
+        """
+        assert units is None, "a task that answers for units says what their targets are"
+        found: Labels = labels
+        return found
 
 
 def surest_first(changed: NDArray[np.bool_], sure: NDArray[np.float64], teacher_sure: NDArray[np.float64]) -> list[int]:

@@ -9,17 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from limbeck.errors import TeacherError
 from limbeck.examples import Examples
 from limbeck.progress import SILENT, Progress
 from limbeck.recipe import AUTO, TeacherTable
 from limbeck.records import LabellingRecord
 from limbeck.signals import SignalsKey, SignalStore
+from limbeck.tasks.task import AnyLogits
 
-Logits = NDArray[np.float32]
 MadeUpTexts = Literal["answered", "paid", "impossible"]
 """What asking about texts that nobody wrote is like: as cheap as any other, paid for one by one, or impossible."""
 
@@ -43,11 +40,11 @@ class TimedAnswers:
 
     Args:
         engine: What computes, as a timing names it: "PyTorch float32".
-        logits: Texts and their second texts, or None -> (n, classes) float32.
+        logits: Texts and their second texts, or None -> (n, classes) float32, or those of the texts' units.
     """
 
     engine: str
-    logits: Callable[[Sequence[str], Sequence[str] | None], Logits]
+    logits: Callable[[Sequence[str], Sequence[str] | None], AnyLogits]
 
 
 class Teacher(Protocol):
@@ -138,7 +135,7 @@ def only_classes(asked: str, *, name: str) -> str:
     if asked not in {AUTO, "classification"}:
         raise TeacherError(
             f"{name} can be asked for one label a text, and the recipe's task is {asked!r}.",
-            hint="For other tasks give a Hugging Face model, an ONNX graph or an artifact.",
+            hint="For other tasks give a model, an artifact, a Python function or a file of answers.",
         )
     return "classification"
 

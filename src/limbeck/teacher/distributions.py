@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limbeck.errors import TeacherError
-from limbeck.tasks import classification, multi_label
+from limbeck.tasks import classification, embeddings, multi_label
 
 SMALLEST = 1e-4
 LABEL_SHARE = 0.9
@@ -62,8 +62,21 @@ def logits_of_labels(labels: NDArray[np.int64], *, n_classes: int) -> NDArray[np
     return logits
 
 
+def logits_of_decisions(probabilities: Floats) -> NDArray[np.float32]:
+    """Log odds of probabilities that do not exclude one another, each kept `SMALLEST` away from 0 and 1.
+
+    Args:
+        probabilities: (n, labels) from 0 to 1.
+
+    Returns: (n, labels) float32; their logistic function gives the probabilities back.
+    """
+    kept = np.clip(np.asarray(probabilities, np.float64), SMALLEST, 1 - SMALLEST)
+    logits: NDArray[np.float32] = (np.log(kept) - np.log1p(-kept)).astype(np.float32)
+    return logits
+
+
 def averaged_as(task: str, logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Logits -> what answers of several teachers are averaged as: probabilities, or the numbers themselves.
+    """Logits -> what answers of several teachers are averaged as: probabilities, directions, or the numbers themselves.
 
     Args:
         task: See `limbeck.tasks`.
@@ -71,6 +84,8 @@ def averaged_as(task: str, logits: NDArray[np.float32]) -> NDArray[np.float64]:
     """
     if task == "classification":
         return classification.probabilities(logits)
+    if task == "embeddings":
+        return embeddings.unit(logits)
     return multi_label.probabilities(logits) if task == "multi-label" else logits.astype(np.float64)
 
 
@@ -86,8 +101,7 @@ def logits_of_average(task: str, averaged: NDArray[np.float64]) -> NDArray[np.fl
     if task == "classification":
         return logits_of_probabilities(averaged, source="The ensemble")
     if task == "multi-label":
-        kept = np.clip(averaged, SMALLEST, 1 - SMALLEST)
-        averaged = np.log(kept) - np.log1p(-kept)
+        return logits_of_decisions(averaged)
     return averaged.astype(np.float32)
 
 

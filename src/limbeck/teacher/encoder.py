@@ -9,11 +9,12 @@ import torch
 
 from limbeck import families, fingerprint
 from limbeck.errors import TeacherError
-from limbeck.heads import PROBLEM_TYPES
+from limbeck.heads import PROBLEM_TYPES, VECTOR, as_reranker, builder
 from limbeck.pooling import Pooling, read_pooling
-from limbeck.recipe import TeacherTable
+from limbeck.recipe import DataTable, TeacherTable
+from limbeck.tasks import TASKS
 from limbeck.teacher import folder as folders
-from limbeck.teacher.load import load_model, loading_faults_told, quiet, ready_tokenizer
+from limbeck.teacher.load import load_model, loading_faults_told, quiet, ready_tokenizer, text_encoder
 from limbeck.tokens import TextEncoder
 
 if TYPE_CHECKING:
@@ -50,14 +51,12 @@ class Encoder:
         Raises:
             TeacherError: The weights cannot be read.
         """
-        if task == "embeddings":
+        if TASKS[task].head == VECTOR:
             pooling = read_pooling(self.whole) or Pooling()
             model = load_model(self.folder, pooling=pooling, trust_code=self.may_run_code, attention="eager")
             return model.train()  # type: ignore[no-any-return]
-        from transformers import AutoModelForSequenceClassification
-
         with quiet(), loading_faults_told(self.folder):
-            model = AutoModelForSequenceClassification.from_pretrained(
+            model = builder(TASKS[task].head).from_pretrained(
                 self.folder,
                 dtype=torch.float32,
                 use_safetensors=True,
@@ -68,18 +67,30 @@ class Encoder:
                 id2label=dict(enumerate(label_names)),
                 label2id={name: index for index, name in enumerate(label_names)},
             )
-        model.config.problem_type = PROBLEM_TYPES[task]
+        model.config.problem_type = PROBLEM_TYPES.get(task)
+        if task == "reranking":
+            as_reranker(model.config)
         return model.train()  # type: ignore[no-any-return]
 
 
-def load_encoder(source: str | Path, *, settings: TeacherTable, max_tokens: int, work: Path) -> Encoder:
+def load_encoder(
+    source: str | Path,
+    *,
+    settings: TeacherTable,
+    work: Path,
+    max_tokens: int | None = None,
+    task: str = "classification",
+    data: DataTable | None = None,
+) -> Encoder:
     """Find an encoder and check that it can become a teacher.
 
     Args:
         source: A local folder or a hub id; a sentence-transformers model counts as the encoder in it.
         settings: The recipe's teacher table.
-        max_tokens: Length limit; the encoder's own limit holds when it is smaller.
         work: Where a converted tokenizer may be put.
+        max_tokens: Length limit; the encoder's own limit holds when it is smaller. None takes that of `data`.
+        task: What it is to be asked.
+        data: The recipe's data table.
 
     Raises:
         UnsafeTeacherError: It would run code, or is pickled only.
@@ -98,7 +109,9 @@ def load_encoder(source: str | Path, *, settings: TeacherTable, max_tokens: int,
         )
     tokenizer_folder = ready_tokenizer(folder, work=work)
     parsed = AutoConfig.from_pretrained(folder, trust_remote_code=may_run_code)
-    tokens = TextEncoder(tokenizer_folder, max_tokens=min(max_tokens, folders.token_limit(parsed.to_dict())))
+    tokens = text_encoder(
+        tokenizer_folder, parsed.to_dict(), task=task, data=data or DataTable(), max_tokens=max_tokens
+    )
     weights = sorted(folder.glob("*.safetensors"))
     named = [fingerprint.of_file(path) for path in (folder / "config.json", *weights)]
     return Encoder(

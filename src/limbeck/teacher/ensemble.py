@@ -2,7 +2,8 @@
 
     p = sum of w_i * softmax(logits_i) / sum of w_i
 
-Where labels do not exclude one another, the sigmoid stands for the softmax; numbers are averaged as they are.
+Where labels do not exclude one another, the sigmoid stands for the softmax. Numbers and scores are averaged as they
+are, so that weights must bring those of rerankers to one scale. Of vectors, all of one size, directions are averaged.
 
 Each member is asked on its own, and its answers are kept under its own name: another ensemble of the same members asks
 nobody again. What one of them does not answer, the ensemble does not answer.
@@ -28,8 +29,11 @@ from limbeck.progress import SILENT, Progress
 from limbeck.recipe import Recipe, TeacherTable
 from limbeck.records import LabellingRecord
 from limbeck.signals import Signals, SignalStore
+from limbeck.tasks import TASKS
 from limbeck.teacher import distributions
 from limbeck.teacher.answering import Labelled, MadeUpTexts, Teacher, TimedAnswers, key_of_answers
+from limbeck.units import values_of
+from limbeck.windows import Reads
 
 _WORST_LAST: tuple[MadeUpTexts, ...] = ("answered", "paid", "impossible")
 
@@ -146,7 +150,8 @@ class Ensemble:
         unanswered = {position for labelled in found for position in labelled.store.unanswered(names)}
         fresh = [names[position] for position in store.missing(names) if position not in unanswered]
         if fresh:
-            store.append(fresh, Signals(self._averaged([labelled.store.read(fresh).logits for labelled in found])))
+            answers = [values_of(labelled.store.read(fresh).logits) for labelled in found]
+            store.append(fresh, Signals(self._averaged(answers)))
         n_asked = max(labelled.record.n_asked for labelled in found)
         record = LabellingRecord(
             n_texts=len(examples),
@@ -190,7 +195,7 @@ def ensemble_of(name: str, members: Sequence[Teacher], weights: Sequence[float])
     Raises:
         RecipeError: There is none, or a weight is not above zero.
         LabelError: Two of them know different classes.
-        TeacherError: Two of them have different tasks.
+        TeacherError: Two of them have different tasks, or one that is not about whole texts.
     """
     if not members or min(weights) <= 0:
         raise RecipeError(
@@ -199,11 +204,23 @@ def ensemble_of(name: str, members: Sequence[Teacher], weights: Sequence[float])
         )
     first = members[0]
     for other in members[1:]:
+        if TASKS[other.task].reads is not Reads.TEXT:
+            raise TeacherError(
+                f"{other.name} answers for words or tokens, and ensembles average answers to whole texts.",
+                hint="Give it as the only teacher.",
+            )
         if other.task != first.task:
             raise TeacherError(
                 f"{first.name} and {other.name} cannot answer together: their tasks are {first.task!r} and "
                 f"{other.task!r}.",
                 hint="Give members of one task.",
+            )
+        sizes = [len(member.label_names) for member in (first, other)]
+        if first.task == "embeddings" and sizes[0] != sizes[1]:
+            raise LabelError(
+                f"{first.name} and {other.name} cannot answer together: their vectors have {sizes[0]} and {sizes[1]} "
+                "numbers.",
+                hint="Give members whose vectors are of one size.",
             )
         differing = sorted(set(first.label_names) ^ set(other.label_names))
         if differing:

@@ -8,10 +8,15 @@ from typing import Any
 from limbeck import families
 from limbeck.errors import TeacherError, UnsafeTeacherError
 from limbeck.recipe import AUTO
+from limbeck.tasks import TASKS
 
 EMBEDDINGS = "embeddings"
 """The task of encoders without a head."""
+_ONE_NUMBER = frozenset({"regression", "reranking"})
+"""Tasks whose models look alike: one output, and nothing in transformers' own files that tells them apart."""
 WANTED_FILES = ("*.json", "*.safetensors", "*.txt", "*.model")
+_RELEVANT_OR_NOT = 2
+_SENTENCE_HEAD = TASKS["classification"].head
 _PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
@@ -139,7 +144,9 @@ def refuse_unsafe(folder: Path, config: Mapping[str, Any], *, name: str, allow_c
     return has_code
 
 
-def task_of(config: Mapping[str, Any], *, name: str, asked: str = AUTO, is_listed: bool = False) -> str:
+def task_of(
+    config: Mapping[str, Any], *, name: str, asked: str = AUTO, is_listed: bool = False, ranks: bool = False
+) -> str:
     """What a model is to be asked, by its config.json; unknown families and bare encoders are refused.
 
     Args:
@@ -147,6 +154,7 @@ def task_of(config: Mapping[str, Any], *, name: str, asked: str = AUTO, is_liste
         name: As the user gave it.
         asked: The task that the recipe names, or "auto".
         is_listed: Whether it lies in a folder of sentence-transformers.
+        ranks: Whether that says that it is a CrossEncoder.
 
     Returns: The name of a task; see `limbeck.tasks`.
 
@@ -158,8 +166,8 @@ def task_of(config: Mapping[str, Any], *, name: str, asked: str = AUTO, is_liste
         raise TeacherError(
             f"{name} is of the family {config.get('model_type')!r}: {why}.", hint="Give a teacher of a known family."
         )
-    architectures = config.get("architectures") or []
-    has_head = any(str(kind).endswith("ForSequenceClassification") for kind in architectures)
+    architectures = [str(kind) for kind in config.get("architectures") or ()]
+    has_head = any(kind.endswith(task.head) for kind in architectures for task in TASKS.values())
     if asked == EMBEDDINGS or (asked == AUTO and is_listed and not has_head):
         return EMBEDDINGS
     if not has_head:
@@ -168,25 +176,32 @@ def task_of(config: Mapping[str, Any], *, name: str, asked: str = AUTO, is_liste
             hint="Fine-tune it first: limbeck teach --encoder "
             f"{name} --data texts.jsonl --out my-teacher, then give --teacher my-teacher.",
         )
-    return settled_task(config, name=name, asked=asked)
+    return settled_task(config, name=name, asked=asked, ranks=ranks)
 
 
-def settled_task(config: Mapping[str, Any], *, name: str, asked: str = AUTO) -> str:
+def settled_task(config: Mapping[str, Any], *, name: str, asked: str = AUTO, ranks: bool = False) -> str:
     """What a model with a head is to be asked, by the fields of its config.json that tell of labels.
 
     Args:
         config: As for `task_of`; empty where nothing is known.
         name: As for `task_of`.
         asked: As for `task_of`.
+        ranks: As for `task_of`.
 
     Raises:
         TeacherError: A head for another task.
     """
     made_for = _made_for(config)
+    if ranks and made_for == "regression":
+        made_for = "reranking"
     if asked in (AUTO, made_for):
         return made_for
     # A config that names no problem_type leaves open whether its labels exclude one another.
     if asked == "multi-label" and made_for == "classification" and config.get("problem_type") is None:
+        return asked
+    if {asked, made_for} == _ONE_NUMBER:
+        return asked
+    if asked == "reranking" and made_for == "classification" and len(config.get("id2label") or {}) == _RELEVANT_OR_NOT:
         return asked
     raise made_for_another(name, made_for=made_for, asked=asked)
 
@@ -200,6 +215,10 @@ def made_for_another(name: str, *, made_for: str, asked: str) -> TeacherError:
 
 
 def _made_for(config: Mapping[str, Any]) -> str:
+    named = [str(kind) for kind in config.get("architectures") or ()]
+    for task in TASKS.values():
+        if task.head != _SENTENCE_HEAD and any(kind.endswith(task.head) for kind in named):
+            return task.name
     kind = config.get("problem_type")
     if kind == "regression" or len(config.get("id2label") or {0: "", 1: ""}) < 2:
         return "regression"

@@ -3,9 +3,10 @@
     def my_function(texts: list[str], text_pairs: list[str] | None): ...
 
 It gives one row for each text: floats of shape (n, classes), which are probabilities where every row is 0 or more and
-sums to 1 and logits otherwise; or (n,) labels, by name or number. Attributes of the function that count, where it has
-them:
-`label_names`, the classes in the order of the columns, and `fingerprint`, which names all that its answers depend on.
+sums to 1 and logits otherwise; or (n,) labels, by name or number. What it gives for other tasks: see `given`.
+Attributes of the function that count, where it has them:
+`task`, what it answers, where the recipe does not say; `label_names`, the classes in the order of the columns;
+`dimensions`, the numbers of a vector; and `fingerprint`, which names all that its answers depend on.
 Its answers are kept under its qualified name, its source and that fingerprint: what else it reads (weights, other
 functions) cannot be seen from here, so change `fingerprint` when that changes.
 """
@@ -29,7 +30,8 @@ from limbeck.examples import Examples
 from limbeck.progress import SILENT, Progress
 from limbeck.recipe import TeacherTable
 from limbeck.signals import SignalStore
-from limbeck.teacher import distributions
+from limbeck.tasks import TASKS, LabelKind
+from limbeck.teacher import distributions, given
 from limbeck.teacher.answering import Labelled, MadeUpTexts, TimedAnswers, key_of_answers
 from limbeck.teacher.pieces import ask_in_pieces
 
@@ -107,6 +109,11 @@ class FunctionTeacher:
 
     def _as_logits(self, answers: object, *, n_texts: int) -> NDArray[np.float32]:
         source = f"The function {self.name}"
+        if self.task != "classification":
+            found = given.logits_of(answers, self.task, self.label_names, n_texts=n_texts, source=source)
+            if not given.is_named(answers):
+                self._need_names()
+            return found
         try:
             rows = np.asarray(answers)
         except ValueError as error:  # rows of unequal length
@@ -144,7 +151,12 @@ class FunctionTeacher:
 
 
 def function_teacher(
-    function: Function, *, labels: Sequence[str], known_labels: Sequence[str], name: str | None = None
+    function: Function,
+    *,
+    labels: Sequence[str],
+    known_labels: Sequence[str],
+    name: str | None = None,
+    task: str = "classification",
 ) -> FunctionTeacher:
     """A function as a teacher.
 
@@ -153,22 +165,54 @@ def function_teacher(
         labels: The recipe's `teacher.labels`; empty where it names none.
         known_labels: The classes of the data, sorted; empty where it has none.
         name: What it is called; None takes its module and qualified name.
+        task: What it is asked.
 
     Raises:
-        LabelError: Nobody names the classes.
+        LabelError: Nobody names the classes, or nobody tells the size of a vector.
         TeacherError: Its source cannot be read, and it has no `fingerprint`.
     """
     named = name or f"{getattr(function, '__module__', '')}.{_qualified_name(function)}"
-    given = tuple(labels) or tuple(str(one) for one in getattr(function, "label_names", ()))
-    names = given or tuple(known_labels)
-    if len(names) < 2:
+    told = tuple(labels) or tuple(str(one) for one in getattr(function, "label_names", ()))
+    told = given.names_of(task, size=_size(function, named, labels) if task == "embeddings" else None) or told
+    names = told or tuple(known_labels)
+    if len(names) < 2 and TASKS[task].label_kind is not LabelKind.NUMBER:
         raise LabelError(
             f"The function {named} and the data name no labels.",
             hint="Name them: my_function.label_names = ('first', 'second'), or --teacher.labels first,second.",
         )
     own = getattr(function, "fingerprint", None)
     settings = {"function": named, "source": _source(function, named, own), "own": str(own), "labels": list(names)}
-    return FunctionTeacher(function, named, fingerprint.of_settings(settings), names, names_are_given=bool(given))
+    if task != "classification":
+        settings["task"] = task
+    return FunctionTeacher(
+        function, named, fingerprint.of_settings(settings), names, names_are_given=bool(told), task=task
+    )
+
+
+def task_of(function: Function) -> str:
+    """What a function says that it answers; else classification.
+
+    Raises:
+        TeacherError: It names a task that does not exist.
+    """
+    task = getattr(function, "task", "classification")
+    if task not in TASKS:
+        raise TeacherError(
+            f"The function {_qualified_name(function)} says that its task is {task!r}.",
+            hint=f"Say one of {', '.join(TASKS)}.",
+        )
+    return str(task)
+
+
+def _size(function: Function, name: str, labels: Sequence[str]) -> int:
+    """Numbers of a vector."""
+    size = len(labels) or getattr(function, "dimensions", None)
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        raise LabelError(
+            f"Nobody says how many numbers a vector of the function {name} has.",
+            hint="Say it: my_function.dimensions = 384",
+        )
+    return size
 
 
 def is_named_function(source: str) -> bool:

@@ -6,17 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from limbeck import artifact, batching, files, fingerprint, machine, runtime
+from limbeck.cross_encoder import activation_of
 from limbeck.errors import ArtifactError, LabelError, TeacherError
 from limbeck.examples import Examples
 from limbeck.manifest import FLOAT_MODEL_FILE
 from limbeck.progress import SILENT, Progress
-from limbeck.recipe import AUTO, TeacherTable
+from limbeck.recipe import AUTO, DataTable, TeacherTable
 from limbeck.runtime.engine import Engine
 from limbeck.signals import SignalStore
+from limbeck.tasks import NAMELESS
 from limbeck.tasks.regression import NUMBER
+from limbeck.tasks.rules import reading_rules
+from limbeck.tasks.task import AnyLogits
 from limbeck.teacher import folder as folders
 from limbeck.teacher.answering import Labelled, MadeUpTexts, TimedAnswers, key_of_answers
 from limbeck.teacher.pieces import Answering, ask_in_pieces
@@ -94,7 +97,7 @@ def is_graph(path: Path) -> bool:
     return path.is_dir() and not any(path.glob("*.safetensors")) and bool(_graphs_in(path))
 
 
-def graph_teacher(source: str | Path, *, labels: Sequence[str], max_tokens: int, task: str = AUTO) -> GraphTeacher:
+def graph_teacher(source: str | Path, *, labels: Sequence[str], data: DataTable, task: str = AUTO) -> GraphTeacher:
     """An ONNX file, or a folder with one, as a teacher.
 
     Its tokenizer.json lies beside it or, where it lies in a folder `onnx`, above; so does config.json, which names the
@@ -103,7 +106,7 @@ def graph_teacher(source: str | Path, *, labels: Sequence[str], max_tokens: int,
     Args:
         source: The file or folder.
         labels: The recipe's `teacher.labels`; they win over the config's.
-        max_tokens: Length limit; the model's own limit holds when it is smaller.
+        data: The recipe's: its length limit holds where the model's own is not smaller, and how texts are read on.
         task: What it is to be asked; "auto" takes what its config says.
 
     Raises:
@@ -121,9 +124,11 @@ def graph_teacher(source: str | Path, *, labels: Sequence[str], max_tokens: int,
             hint="Copy it from the model that the graph was exported from.",
         )
     config = folders.read_config(folder) if (folder / "config.json").exists() else {}
-    task = folders.settled_task(config, name=str(source), asked=task)
+    ranks = activation_of(folder, config) is not None
+    task = folders.settled_task(config, name=str(source), asked=task, ranks=ranks)
     try:
-        encoder = TextEncoder(folder, max_tokens=min(max_tokens, folders.token_limit(config)))
+        limit = min(data.tokens_for(task), folders.token_limit(config))
+        encoder = TextEncoder(folder, max_tokens=limit, rules=reading_rules(task, data.model_dump()))
         n_classes = Engine(path, threads=1).n_classes
     except ArtifactError as error:
         raise TeacherError(
@@ -131,8 +136,9 @@ def graph_teacher(source: str | Path, *, labels: Sequence[str], max_tokens: int,
         ) from None
     named = config.get("id2label")
     own = tuple(str(named[key]) for key in sorted(named, key=int)) if isinstance(named, dict) else ()
-    names = (NUMBER,) if task == "regression" else tuple(labels) or own
-    if (len(names) < 2 and task != "regression") or n_classes not in {None, len(names)}:
+    is_number = task == "regression" or (task == "reranking" and len(own) < 2)
+    names = (NUMBER,) if is_number else NAMELESS.get(task) or tuple(labels) or own
+    if (len(names) < 2 and not is_number) or n_classes not in {None, len(names)}:
         counted = "an unknown number of" if n_classes is None else n_classes
         raise LabelError(
             f"{path} answers with {counted} classes, and {len(names)} are named ({', '.join(names[:20]) or 'none'}).",
@@ -142,12 +148,12 @@ def graph_teacher(source: str | Path, *, labels: Sequence[str], max_tokens: int,
     def load(threads: int) -> Answering:
         engine = Engine(path, threads=threads)
 
-        def answer(texts: Sequence[str], text_pairs: Sequence[str] | None) -> NDArray[np.float32]:
+        def answer(texts: Sequence[str], text_pairs: Sequence[str] | None) -> AnyLogits:
             encoded = encoder.encode(texts, text_pairs)
-            found = np.empty((len(texts), len(names)), np.float32)
+            found = np.empty((encoded.n_answers, len(names)), np.float32)
             for rows in batching.by_length(encoded.lengths, max_tokens=_BATCH_TOKENS, max_texts=_BATCH_TEXTS):
-                found[rows] = engine.run(encoder.pad(encoded, rows))
-            return found
+                found[encoded.answers_of(rows)] = engine.run(encoder.pad(encoded, rows))
+            return encoded.as_logits(found)
 
         return answer
 
@@ -193,7 +199,7 @@ def artifact_teacher(source: str | Path, *, task: str = AUTO) -> GraphTeacher:
         label_names=manifest.label_names,
         size_bytes=model.size_bytes,
         n_parameters=manifest.n_parameters,
-        encoder=TextEncoder(folder, max_tokens=manifest.max_tokens),
+        encoder=model.encoder,
         load=load,
         task=manifest.task,
     )

@@ -1,18 +1,27 @@
 """Asking a Hugging Face classifier: texts -> signals on disk, once, at the speed of inference, resumable."""
 
 import time
+from collections import defaultdict
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from limbeck import batching, machine
 from limbeck.examples import Examples
+from limbeck.heads import answers_in
 from limbeck.progress import SILENT, Progress
 from limbeck.recipe import TeacherTable
 from limbeck.records import LabellingRecord
 from limbeck.signals import Signals, SignalsKey, SignalStore
 from limbeck.teacher.load import EncoderTeacher, model_inputs
 from limbeck.teacher.quick import bfloat16_copy, first_token_at_last
+from limbeck.tokens import EncodedTexts
+from limbeck.units import Indices, UnitLogits
+from limbeck.windows import Reads
+
+Rows = NDArray[np.float32]
 
 MAX_TEXTS = 256
 """Of a batch, however short they are."""
@@ -27,13 +36,13 @@ def chosen_precision(settings: TeacherTable) -> str:
 
 
 def signals_key(teacher: EncoderTeacher, *, precision: str) -> SignalsKey:
-    """The key of this teacher's answers."""
+    """The key of this teacher's answers; states of every word or token would fill gigabytes, and are not kept."""
     return SignalsKey(
         teacher=teacher.fingerprint,
         tokenizer=teacher.encoder.fingerprint,
         precision=precision,
         n_classes=len(teacher.label_names),
-        hidden_size=teacher.hidden_size,
+        hidden_size=teacher.hidden_size if teacher.encoder.rules.reads is Reads.TEXT else 0,
     )
 
 
@@ -77,41 +86,71 @@ def label(
     batches = batching.by_length(encoded.lengths, max_tokens=settings.batch_tokens, max_texts=MAX_TEXTS)
     half = store.key.precision == "bfloat16"
     model = bfloat16_copy(teacher.model) if half else teacher.model
-    waiting: list[tuple[list[int], Signals]] = []
+    waiting = _Waiting(encoded, names)
+    begins = np.diff(encoded.owners, prepend=-1) > 0  # a text counts with its first window
     last_written = time.monotonic()
     with (
         first_token_at_last(model),
         progress.bar(f"teacher labels {part_name}", total=len(examples), unit="texts", done=record.n_found) as bar,
     ):
         for batch in batches:
-            wanted = [row for row, position in enumerate(batch) if int(position) in missing]
+            wanted = [row for row, window in enumerate(batch) if int(encoded.owners[window]) in missing]
             if not wanted:
                 continue
-            inputs = model_inputs(model, teacher.encoder.pad(encoded, batch))
+            padded = teacher.encoder.pad(encoded, batch)
             with torch.inference_mode(), torch.autocast(model.device.type, torch.bfloat16, enabled=half):
-                output = model(**inputs, output_hidden_states=True)
-            answers = Signals(
-                logits=output.logits[wanted].float().cpu().numpy(),
-                first_hidden=output.hidden_states[-1][wanted, 0].float().cpu().numpy().astype(np.float16),
-            )
-            waiting.append(([int(batch[row]) for row in wanted], answers))
-            bar.advance(len(wanted))
+                output = model(**model_inputs(model, padded), output_hidden_states=store.key.hidden_size > 0)
+            waiting.logits |= _by_row(answers_in(output, padded), batch, wanted, rows=padded.rows)
+            if store.key.hidden_size:
+                waiting.hidden |= _by_row(output.hidden_states[-1][:, 0], batch, wanted)
+            bar.advance(int(begins[batch[wanted]].sum()))
             if time.monotonic() - last_written > _PART_SECONDS:
-                _write(store, names, waiting)
+                waiting.write(store)
                 last_written = time.monotonic()
-        _write(store, names, waiting)
+        waiting.write(store)
     return record
 
 
-def _write(store: SignalStore, names: tuple[str, ...], waiting: list[tuple[list[int], Signals]]) -> None:
-    if not waiting:
-        return
-    positions = [position for batch, _ in waiting for position in batch]
-    answers = Signals(
-        logits=np.concatenate([signals.logits for _, signals in waiting]),
-        first_hidden=np.concatenate(
-            [signals.first_hidden for _, signals in waiting if signals.first_hidden is not None]
-        ),
-    )
-    store.append([names[position] for position in positions], answers)
-    waiting.clear()
+def _by_row(
+    answers: torch.Tensor, batch: Indices, wanted: list[int], *, rows: Indices | None = None
+) -> dict[int, Rows]:
+    """Number of a row -> what was answered for it, for the wanted rows of a batch; `rows` as `TokenBatch.rows`."""
+    found = answers.float().cpu().numpy()
+    rows = np.arange(len(batch)) if rows is None else rows
+    return {int(batch[row]): found[rows == row] for row in wanted}
+
+
+@dataclass
+class _Waiting:
+    """What was answered and stands on no disk yet; texts of several windows wait for the last of them.
+
+    Args:
+        encoded: All texts.
+        names: (n,) their fingerprints.
+        logits: Row -> (answers, classes).
+        hidden: Row -> (1, hidden); empty where none is kept.
+    """
+
+    encoded: EncodedTexts
+    names: tuple[str, ...]
+    logits: dict[int, Rows] = field(default_factory=dict)
+    hidden: dict[int, Rows] = field(default_factory=dict)
+
+    def write(self, store: SignalStore) -> None:
+        """Write the texts that are answered whole, as one more part."""
+        rows_by_text: dict[int, list[int]] = defaultdict(list)
+        for row in self.logits:
+            rows_by_text[int(self.encoded.owners[row])].append(row)
+        n_rows = np.bincount(self.encoded.owners, minlength=len(self.names))
+        texts = [text for text, rows in rows_by_text.items() if len(rows) == n_rows[text]]
+        rows = [row for text in texts for row in sorted(rows_by_text[text])]
+        if not rows:
+            return
+        values = np.concatenate([self.logits.pop(row) for row in rows])
+        hidden = [self.hidden.pop(row) for row in rows if self.hidden]
+        reading = self.encoded.reading
+        logits = values if reading is None else UnitLogits(values, reading.units.take(texts))
+        store.append(
+            [self.names[text] for text in texts],
+            Signals(logits, np.concatenate(hidden).astype(np.float16) if hidden else None),
+        )

@@ -4,22 +4,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from limbeck import batching, files, fingerprint, heads
+from limbeck.cross_encoder import activation_of
 from limbeck.errors import TeacherError
 from limbeck.examples import Examples
+from limbeck.heads import answers_in
 from limbeck.pooling import MODULES_FILE, Pooling, read_pooling, sequence_limit
 from limbeck.progress import SILENT, Progress
-from limbeck.recipe import AUTO, TeacherTable
+from limbeck.recipe import AUTO, DataTable, TeacherTable
 from limbeck.signals import SignalStore
+from limbeck.tasks import NAMELESS
 from limbeck.tasks.embeddings import dimensions
 from limbeck.tasks.regression import NUMBER
+from limbeck.tasks.rules import reading_rules
+from limbeck.tasks.task import AnyLogits
 from limbeck.teacher import folder as folders
 from limbeck.teacher.answering import Labelled, MadeUpTexts, TimedAnswers
 from limbeck.tokens import TOKENIZER_FILE, TextEncoder, TokenBatch
@@ -77,7 +81,7 @@ class EncoderTeacher:
         weights = sum(path.stat().st_size for path in self.folder.glob("*.safetensors"))
         return weights + files.size_bytes(self.tokenizer_folder / TOKENIZER_FILE)
 
-    def logits(self, texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> NDArray[np.float32]:
+    def logits(self, texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> AnyLogits:
         """Its answers in float32; see `float32_logits`."""
         return float32_logits(self.model, self.encoder, texts, text_pairs)
 
@@ -111,17 +115,19 @@ class EncoderTeacher:
 
 def float32_logits(
     model: "PreTrainedModel", encoder: TextEncoder, texts: Sequence[str], text_pairs: Sequence[str] | None = None
-) -> NDArray[np.float32]:
+) -> AnyLogits:
     """Answer texts in float32, in batches of 32 sorted by length: the side that an artifact's speed is compared with.
 
-    Returns: (n, classes) float32, in the order of `texts`.
+    Returns: (n, classes) float32, in the order of `texts`; or those of the texts' units.
     """
     encoded = encoder.encode(texts, text_pairs)
-    found = np.empty((len(texts), heads.n_outputs(model)), np.float32)
+    found = np.empty((encoded.n_answers, heads.n_outputs(model)), np.float32)
     for batch in batching.by_length(encoded.lengths, max_tokens=1 << 30, max_texts=_TIMING_BATCH_TEXTS):
+        padded = encoder.pad(encoded, batch)
         with torch.inference_mode():
-            found[batch] = model(**model_inputs(model, encoder.pad(encoded, batch))).logits.cpu().numpy()
-    return found
+            answers = answers_in(model(**model_inputs(model, padded)), padded)
+        found[encoded.answers_of(batch)] = answers.cpu().numpy()
+    return encoded.as_logits(found)
 
 
 @contextmanager
@@ -143,16 +149,23 @@ def model_inputs(model: "PreTrainedModel", batch: TokenBatch) -> dict[str, torch
 
 
 def load_teacher(
-    source: str | Path, *, settings: TeacherTable, max_tokens: int, work: Path, task: str = AUTO
+    source: str | Path,
+    *,
+    settings: TeacherTable,
+    work: Path,
+    max_tokens: int | None = None,
+    task: str = AUTO,
+    data: DataTable | None = None,
 ) -> EncoderTeacher:
     """Load a teacher, checked for safety and fitness first.
 
     Args:
         source: A local folder or a hub id.
         settings: The recipe's teacher table.
-        max_tokens: Length limit; the teacher's own limit holds when it is smaller.
         work: Where a converted tokenizer may be put.
+        max_tokens: Length limit; the teacher's own limit holds when it is smaller. None takes that of `data`.
         task: What it is to be asked; "auto" takes what it was made for.
+        data: The recipe's data table: how texts are read that are more than one window.
 
     Raises:
         UnsafeTeacherError: It would run code, or is pickled only.
@@ -164,15 +177,20 @@ def load_teacher(
     folder = folders.transformer_folder(whole)
     config = folders.read_config(folder)
     may_run_code = folders.refuse_unsafe(folder, config, name=name, allow_code=settings.allow_code)
-    task = folders.task_of(config, name=name, asked=task, is_listed=(whole / MODULES_FILE).exists())
+    is_listed = (whole / MODULES_FILE).exists()
+    activation = activation_of(whole, config)
+    task = folders.task_of(config, name=name, asked=task, is_listed=is_listed, ranks=activation is not None)
     pooling = _pooling(whole, settings, name=name) if task == "embeddings" else None
 
     model = load_model(folder, pooling=pooling, trust_code=may_run_code)
+    if task == "reranking":
+        heads.as_reranker(model.config, *([] if activation is None else [activation]))
     tokenizer_folder = ready_tokenizer(folder, work=work)
-    limits = [max_tokens, folders.token_limit(model.config.to_dict())]
+    reading = data or DataTable()
+    limit = max_tokens or reading.tokens_for(task)
     if pooling is not None:
-        limits.append(sequence_limit(folder) or max_tokens)
-    encoder = TextEncoder(tokenizer_folder, max_tokens=min(limits))
+        limit = min(limit, sequence_limit(folder) or limit)
+    encoder = text_encoder(tokenizer_folder, model.config.to_dict(), task=task, data=reading, max_tokens=limit)
     weights = sorted(folder.glob("*.safetensors"))
     named = [fingerprint.of_file(path) for path in (folder / "config.json", *weights)]
     return EncoderTeacher(
@@ -201,17 +219,35 @@ def _pooling(folder: Path, settings: TeacherTable, *, name: str) -> Pooling:
 
 
 def _label_names(model: "PreTrainedModel", task: str) -> tuple[str, ...]:
-    """What stands for the numbers that the model gives a text, in their order."""
+    """What stands for the numbers of an answer, in their order."""
     if task == "embeddings":
         return dimensions(heads.n_outputs(model))
     names = {int(index): str(label) for index, label in (model.config.id2label or {}).items()}
-    return (NUMBER,) if task == "regression" else tuple(names[index] for index in range(len(names)))
+    if task == "reranking" and len(names) == 1:
+        return (NUMBER,)
+    return NAMELESS.get(task) or tuple(names[index] for index in range(len(names)))
+
+
+def text_encoder(
+    folder: Path, config: Mapping[str, Any], *, task: str, data: DataTable, max_tokens: int | None = None
+) -> TextEncoder:
+    """The tokenizer of a model, reading as the task asks.
+
+    Args:
+        folder: Holds tokenizer.json.
+        config: The model's config.json, which limits its tokens.
+        task: What it is to be asked.
+        data: The recipe's.
+        max_tokens: Wins over that of `data`.
+    """
+    limit = min(max_tokens or data.tokens_for(task), folders.token_limit(config))
+    return TextEncoder(folder, max_tokens=limit, rules=reading_rules(task, data.model_dump()))
 
 
 def load_model(
     folder: Path, *, pooling: Pooling | None = None, trust_code: bool = False, attention: str = "sdpa"
 ) -> "PreTrainedModel":
-    """A model from a folder, in float32 whatever it was stored in.
+    """A model with the head that its config names, from a folder, in float32 whatever it was stored in.
 
     Args:
         folder: Holds config.json and safetensors.

@@ -162,6 +162,7 @@ def masked_texts(
     *,
     seed: int,
     work: Path,
+    keeps_first: bool = False,
     progress: Progress = SILENT,
 ) -> Examples:
     """Up to `n` different texts, each one of `examples` with some words replaced.
@@ -175,6 +176,7 @@ def masked_texts(
         avoid: Content fingerprints that must not come back: validation and held-out texts, and those made already.
         seed: Where chance comes from.
         work: Where the lines lie.
+        keeps_first: Whether a pair keeps its first text, a query, and its second one, a passage, is rewritten.
         progress: Told how far it is.
 
     Returns: Examples without labels.
@@ -183,22 +185,27 @@ def masked_texts(
         OutputError: The disk is full.
     """
     order = np.random.default_rng([seed, 0x3A5C]).permutation(np.resize(np.arange(len(examples)), n))
-    named = fingerprint.of_many([masker.fingerprint, examples.fingerprint, str(n), str(seed)])
+    named = fingerprint.of_many(
+        [masker.fingerprint, examples.fingerprint, str(n), str(seed), *(["second"] * keeps_first)]
+    )
+    varied = examples.text_pairs if keeps_first and examples.text_pairs is not None else examples.texts
     taken = {*avoid, *examples.content_fingerprints}
     texts, pairs = [], []
-    made = _lines(masker, examples, order, work / f"masked-{named[:16]}.jsonl", seed=seed, progress=progress)
+    made = _lines(masker, varied, order, work / f"masked-{named[:16]}.jsonl", seed=seed, progress=progress)
     for source, text in zip(order, made, strict=True):
-        pair = None if examples.text_pairs is None else examples.text_pairs[source]
-        content = fingerprint.of_content(text, pair)
+        row = (text, None if examples.text_pairs is None else examples.text_pairs[source])
+        if keeps_first:
+            row = (examples.texts[source], text)
+        content = fingerprint.of_content(*row)
         if content not in taken:
             taken.add(content)
-            texts.append(text)
-            pairs.append(pair or "")
+            texts.append(row[0])
+            pairs.append(row[1] or "")
     return Examples(tuple(texts), None if examples.text_pairs is None else tuple(pairs), None, examples.label_names)
 
 
 def _lines(
-    masker: Masker, examples: Examples, order: NDArray[np.int64], path: Path, *, seed: int, progress: Progress
+    masker: Masker, texts: Sequence[str], order: NDArray[np.int64], path: Path, *, seed: int, progress: Progress
 ) -> Iterator[str]:
     """The rewritten texts in their order: those that stand on disk, then the rest, each batch by its own chance."""
     known = _whole_lines(path)
@@ -213,7 +220,7 @@ def _lines(
                 yield from known[number]
                 continue
             draw = np.random.default_rng([seed, 0x3A5D, number])
-            found = masker.rewritten([examples.texts[row] for row in rows], draw)
+            found = masker.rewritten([texts[row] for row in rows], draw)
             stream.write(json.dumps(found, ensure_ascii=False) + "\n")
             stream.flush()
             bar.advance(len(rows))

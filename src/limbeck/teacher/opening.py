@@ -18,7 +18,8 @@ from typing import Any
 
 from limbeck import extras
 from limbeck.artifact import FolderKind, folder_kind, open_artifact
-from limbeck.recipe import Recipe
+from limbeck.recipe import AUTO, Recipe
+from limbeck.tasks import TASKS, LabelKind
 from limbeck.teacher import chat, graph
 from limbeck.teacher import function as functions
 from limbeck.teacher.answering import Teacher, only_classes
@@ -76,9 +77,10 @@ class _Opening:
         """A teacher that is told by how its source is written or ends; None where that tells nothing."""
         settings, path = self.recipe.teacher, Path(name).expanduser()
         if chat.is_address(name):
-            return chat.chat_teacher(name, settings.chat, **self.labels(name))
+            return chat.chat_teacher(name, settings.chat, **self.labels(only_classes(self.recipe.task, name=name)))
         if is_saved_answers(path):
-            return read_answers(path, columns=self.recipe.data, **self.labels(name))
+            task = self.task()
+            return read_answers(path, columns=self.recipe.data, task=task, **self.labels(task))
         if path.is_file() and path.suffix == ".toml":
             return read_ensemble(path, recipe=self.recipe, open_member=self.member)
         if functions.is_named_function(name) and not path.exists():
@@ -87,23 +89,29 @@ class _Opening:
 
     def function(self, function: functions.Function, *, name: str | None = None) -> Teacher:
         """A teacher that is a Python function."""
-        return functions.function_teacher(function, **self.labels(name or "The function"), name=name)
+        task = self.task(functions.task_of(function))
+        return functions.function_teacher(function, name=name, task=task, **self.labels(task))
 
-    def labels(self, name: str) -> dict[str, tuple[str, ...]]:
-        """The classes that the recipe names, and those that stand in the data."""
-        task = only_classes(self.recipe.task, name=name)
-        return {"labels": self.recipe.teacher.labels, "known_labels": tuple(self.known_labels(task))}
+    def task(self, otherwise: str = "classification") -> str:
+        """What is asked of a teacher that is no model: as the recipe says, else as it says itself."""
+        return otherwise if self.recipe.task == AUTO else self.recipe.task
+
+    def labels(self, task: str) -> dict[str, tuple[str, ...]]:
+        """The classes that the recipe names, and those that stand in the data; numbers of the data are none."""
+        is_number = TASKS[task].label_kind is LabelKind.NUMBER
+        known = () if is_number else tuple(self.known_labels(task))
+        return {"labels": self.recipe.teacher.labels, "known_labels": known}
 
     def model(self, source: str | Path) -> Teacher:
         """A teacher that is a model, in a folder, a file, or on the hub."""
-        settings, max_tokens, path = self.recipe.teacher, self.recipe.data.max_tokens, Path(source).expanduser()
+        settings, table, path = self.recipe.teacher, self.recipe.data, Path(source).expanduser()
         if folder_kind(path) is FolderKind.ARTIFACT:
             if not (self.starts_student and any(path.glob("*.safetensors"))):
                 return graph.artifact_teacher(source, task=self.recipe.task)
             open_artifact(path)
         elif graph.is_graph(path):
-            return graph.graph_teacher(source, labels=settings.labels, max_tokens=max_tokens, task=self.recipe.task)
+            return graph.graph_teacher(source, labels=settings.labels, data=table, task=self.recipe.task)
         extras.need("train", what="Asking a teacher that is a Hugging Face model")
         from limbeck.teacher.load import load_teacher
 
-        return load_teacher(source, settings=settings, max_tokens=max_tokens, work=self.work, task=self.recipe.task)
+        return load_teacher(source, settings=settings, work=self.work, task=self.recipe.task, data=table)

@@ -40,7 +40,7 @@ def origin_of(master: Teacher, recipe: Recipe, *, work: Path) -> Origin:
             "sentence-transformers/all-MiniLM-L6-v2",
         )
     settings = recipe.teacher.model_copy(update={"revision": None})  # it names a version of the teacher
-    found = load_encoder(source, settings=settings, max_tokens=recipe.data.max_tokens, work=work / "encoder")
+    found = load_encoder(source, settings=settings, work=work / "encoder", task=master.task, data=recipe.data)
     if master.task == "embeddings" and found.hidden_size != len(master.label_names):
         raise RecipeError(
             f"{source} gives vectors of {found.hidden_size} numbers, the teacher's have {len(master.label_names)}.",

@@ -3,19 +3,18 @@
 import time
 from collections.abc import Callable, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from limbeck.examples import Examples
 from limbeck.progress import SILENT, Progress
 from limbeck.records import LabellingRecord
 from limbeck.signals import Signals, SignalStore
+from limbeck.tasks.task import AnyLogits
 from limbeck.teacher.answering import Labelled
+from limbeck.units import together
 
 _PIECE_TEXTS = 256
 _PART_SECONDS = 5.0
 
-Answering = Callable[[Sequence[str], Sequence[str] | None], NDArray[np.float32]]
+Answering = Callable[[Sequence[str], Sequence[str] | None], AnyLogits]
 
 
 def ask_in_pieces(
@@ -51,13 +50,13 @@ def ask_in_pieces(
     )
     if not missing:
         return Labelled(store, record)
-    waiting: list[tuple[list[int], NDArray[np.float32]]] = []
+    waiting: list[tuple[list[int], AnyLogits]] = []
     last_written = time.monotonic()
 
     def write() -> None:
         positions = [position for piece, _ in waiting for position in piece]
         if positions:
-            logits = np.concatenate([logits for _, logits in waiting])
+            logits = together([logits for _, logits in waiting])
             store.append([names[position] for position in positions], Signals(logits))
             waiting.clear()
 

@@ -31,7 +31,7 @@ def first_token_at_last(model: "PreTrainedModel") -> Iterator[None]:
     """Within, the last layer goes on behind its attention with the first token only, as the head reads no other.
 
     Logits and gradients stay what they are; the last hidden state becomes (batch, 1, hidden). Where the family does
-    not allow it, nothing changes.
+    not allow it, and where the head reads every token, nothing changes.
 
     Args:
         model: Of a known family; where its head reads other tokens too, nothing changes.

@@ -6,7 +6,12 @@ counts:
     logits          one number a label: an object {"label": 1.5, ...}, or a list in the order of `teacher.labels`
     probabilities   the same, each row summing to 1
     one column a label, `logit_<label>` or `probability_<label>`
-    label           the name of the label alone
+    label           the name of the label alone; for several labels a list of names, or joy|love
+
+Where labels do not exclude one another, probabilities are each from 0 to 1. For the tasks that give numbers:
+
+    value, score    one number, for regression and reranking
+    embedding       the numbers of a vector, as many in all rows
 
 So what `limbeck predict --json-lines --probabilities` prints is such a file.
 """
@@ -141,6 +146,7 @@ def saved_answers(
     *,
     label_names: Sequence[str],
     file: str,
+    task: str = "classification",
 ) -> SavedAnswers:
     """Answers as a teacher.
 
@@ -150,6 +156,7 @@ def saved_answers(
         values: (n, classes) logits.
         label_names: (classes,) names.
         file: Fingerprint of the file.
+        task: What is answered.
 
     Raises:
         DataError: A text has two answers that differ.
@@ -163,8 +170,8 @@ def saved_answers(
                 f"{row + 1}.",
                 hint="Keep one of them.",
             )
-    named = fingerprint.of_many([file, *label_names])
-    return SavedAnswers(name, named, tuple(label_names), rows, values)
+    named = fingerprint.of_many([file, *label_names, *(() if task == "classification" else (task,))])
+    return SavedAnswers(name, named, tuple(label_names), rows, values, task=task)
 
 
 def _shown(examples: Examples, position: int) -> str:

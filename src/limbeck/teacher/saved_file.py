@@ -12,18 +12,22 @@ from limbeck.data import opening, sources
 from limbeck.data.json_rows import read_json_lines
 from limbeck.data.labels import natural_order
 from limbeck.data.parquet_rows import ParquetRows
+from limbeck.data.raw_labels import read_label
 from limbeck.errors import DataError, LabelError
 from limbeck.recipe import DataTable
-from limbeck.tasks import TASKS
+from limbeck.tasks import TASKS, LabelKind
 from limbeck.tasks.columns import Columns, find_columns
-from limbeck.teacher import distributions
+from limbeck.teacher import distributions, given
 from limbeck.teacher.saved import SavedAnswers, saved_answers
 
 ENDINGS = (".jsonl", ".ndjson", ".parquet")
 _WHOLE = ("logits", "probabilities")
+_NUMBERS = ("logits", "value", "score", "number")
+_VECTORS = ("embedding", "embeddings", "vector", "logits")
 _PREFIXES = {"logit_": "logits", "probability_": "probabilities"}
 
 Row = Mapping[str, Any]
+Logits = NDArray[np.float32]
 
 
 def is_saved_answers(path: Path) -> bool:
@@ -34,7 +38,14 @@ def is_saved_answers(path: Path) -> bool:
     return path.is_file() and bool(suffixes) and suffixes[-1] in ENDINGS
 
 
-def read_answers(path: Path, *, columns: DataTable, labels: Sequence[str], known_labels: Sequence[str]) -> SavedAnswers:
+def read_answers(
+    path: Path,
+    *,
+    columns: DataTable,
+    labels: Sequence[str],
+    known_labels: Sequence[str],
+    task: str = "classification",
+) -> SavedAnswers:
     """Read a file of answers.
 
     Args:
@@ -42,21 +53,26 @@ def read_answers(path: Path, *, columns: DataTable, labels: Sequence[str], known
         columns: The recipe's data table; the columns that it names are looked for here too.
         labels: The recipe's `teacher.labels`; empty where it names none.
         known_labels: The classes of the data; empty where it has none. They give the order, where they are the file's.
+        task: What was asked.
 
     Raises:
         DataError: Damaged, without texts or answers, or two answers to one text.
         LabelError: An answer is about other classes than the rest, or nobody names them.
-        TeacherError: Probabilities that are none.
+        TeacherError: Probabilities that are none, or numbers and vectors that are not finite or not alike.
     """
     rows = list(_rows(path))
     if not rows:
         raise DataError(f"{path} holds no answers.", hint="Give a file with a row for each text.")
     names = list(dict.fromkeys(name for row in rows[:100] for name in row))
-    texts = _texts(rows, _text_columns(names, columns, path), path)
-    kind, answers = _answers(rows, names, path)
-    label_names = _label_names(kind, answers, labels, known_labels, path)
-    logits = _logits(kind, answers, label_names, path)
-    return saved_answers(str(path), texts, logits, label_names=label_names, file=fingerprint.of_file(path))
+    texts = _texts(rows, _text_columns(names, columns, path, task), path)
+    if TASKS[task].label_kind is LabelKind.NUMBER:
+        label_names, logits = _values(rows, names, path, task)
+    else:
+        kind, answers = _answers(rows, names, path, task)
+        label_names = _label_names(kind, answers, labels, known_labels, path)
+        logits = _logits(kind, answers, label_names, path, task)
+    file = fingerprint.of_file(path)
+    return saved_answers(str(path), texts, logits, label_names=label_names, file=file, task=task)
 
 
 def _rows(path: Path) -> Iterator[Row]:
@@ -70,10 +86,10 @@ def _rows(path: Path) -> Iterator[Row]:
             yield row.values
 
 
-def _text_columns(names: Sequence[str], columns: DataTable, path: Path) -> Columns:
+def _text_columns(names: Sequence[str], columns: DataTable, path: Path, task: str) -> Columns:
     text, text_pair = (name if name in names else None for name in (columns.text, columns.text_pair))
     free = [name for name in names if name not in _WHOLE and not name.startswith(tuple(_PREFIXES))]
-    return find_columns(free, TASKS["classification"].columns, given=Columns(text, text_pair, None), source=str(path))
+    return find_columns(free, TASKS[task].columns, given=Columns(text, text_pair, None), source=str(path))
 
 
 def _texts(rows: Sequence[Row], columns: Columns, path: Path) -> list[tuple[str, str | None]]:
@@ -88,8 +104,29 @@ def _texts(rows: Sequence[Row], columns: Columns, path: Path) -> list[tuple[str,
     return [(row[wanted[0]], row[wanted[1]] if len(wanted) > 1 else None) for row in rows]
 
 
-def _answers(rows: Sequence[Row], names: Sequence[str], path: Path) -> tuple[str, list[Any]]:
-    """Which way the file holds its answers, and the answer of each row: an object, a list, or a label."""
+def _values(rows: Sequence[Row], names: Sequence[str], path: Path, task: str) -> tuple[tuple[str, ...], Logits]:
+    """What stands for label names, and the number or vector of each row.
+
+    A number is looked for under the names that `limbeck predict` gives it, then under those of the task's labels.
+    """
+    is_vector = task == "embeddings"
+    wanted = _VECTORS if is_vector else (*_NUMBERS, *TASKS[task].columns.labels)
+    column = next((name for name in wanted if name in names), None)
+    if column is None:
+        raise DataError(
+            f"{path} has no answers: its columns are {', '.join(map(repr, names))}.",
+            hint=f"Give a column {wanted[0]!r} that holds a list of numbers." if is_vector else
+            f"Give a column {wanted[1]!r} or {wanted[2]!r} that holds a number.",
+        )  # fmt: skip
+    answers = [row.get(column) for row in rows]
+    first = answers[0]
+    size = len(first) if is_vector and isinstance(first, list | tuple) else 1
+    label_names = given.names_of(task, size=size if is_vector else None)
+    return label_names, given.logits_of(answers, task, label_names, n_texts=len(rows), source=str(path))
+
+
+def _answers(rows: Sequence[Row], names: Sequence[str], path: Path, task: str) -> tuple[str, list[Any]]:
+    """Which way the file holds its answers, and the answer of each row: an object, a list, a label or a set of them."""
     for kind in _WHOLE:
         if kind in names:
             return kind, [row.get(kind) for row in rows]
@@ -97,14 +134,26 @@ def _answers(rows: Sequence[Row], names: Sequence[str], path: Path) -> tuple[str
         own = [name for name in names if name.startswith(prefix)]
         if own:
             return kind, [{name.removeprefix(prefix): row.get(name) for name in own} for row in rows]
-    label = next((name for name in TASKS["classification"].columns.labels if name in names), None)
+    label = next((name for name in TASKS[task].columns.labels if name in names), None)
     if label is None:
         raise DataError(
             f"{path} has no answers: its columns are {', '.join(map(repr, names))}.",
             hint='Give a column "probabilities" or "logits" that holds {"label": number, ...}, columns '
             'probability_<label> or logit_<label>, or a column "label".',
         )
+    if TASKS[task].label_kind is LabelKind.CLASSES:
+        return "label", [
+            _label_set(row.get(label), f"{path}, answer {number}", label) for number, row in enumerate(rows, 1)
+        ]
     return "label", [row.get(label) for row in rows]
+
+
+def _label_set(cell: object, place: str, column: str) -> tuple[str, ...]:
+    """The names of a text's labels."""
+    found = read_label(cell, LabelKind.CLASSES, place=place, column=column)
+    if not isinstance(found, tuple):
+        raise DataError(f"{place}: no labels in {column!r}.", hint="An empty list means that a text has none of them.")
+    return tuple(map(str, found))
 
 
 def _label_names(
@@ -113,12 +162,12 @@ def _label_names(
     """The recipe's order, else the data's where the file has these classes, else the file's own."""
     if labels:
         return tuple(labels)
-    if isinstance(answers[0], list | tuple):
+    if kind != "label" and isinstance(answers[0], list | tuple):
         raise LabelError(
             f"{path} gives numbers without the names of their labels.",
             hint="Name them in the order of the numbers: --teacher.labels first,second.",
         )
-    own = {key for answer in answers for key in (answer if isinstance(answer, dict) else (answer,))}
+    own = {key for answer in answers for key in (answer if isinstance(answer, dict | tuple) else (answer,))}
     names = sorted((str(key) for key in own if key is not None), key=natural_order)
     # Bare labels need not name all classes; numbers are about just those that they name.
     if set(names) == set(known_labels) or (
@@ -133,13 +182,18 @@ def _label_names(
     return tuple(names)
 
 
-def _logits(kind: str, answers: Sequence[Any], label_names: Sequence[str], path: Path) -> NDArray[np.float32]:
+def _logits(kind: str, answers: Sequence[Any], label_names: Sequence[str], path: Path, task: str) -> Logits:
+    is_sets = TASKS[task].label_kind is LabelKind.CLASSES
+    if kind == "label" and is_sets:
+        return given.logits_of(answers, task, label_names, n_texts=len(answers), source=str(path))
     if kind == "label":
         labels = distributions.label_indices(
             [str(one) if str(one) in label_names else one for one in answers], label_names, source=str(path)
         )
         return distributions.logits_of_labels(labels, n_classes=len(label_names))
     values = np.array([_numbers(answer, label_names, number, path) for number, answer in enumerate(answers, start=1)])
+    if kind == "probabilities" and is_sets:
+        return given.logits_of(values, task, label_names, n_texts=len(values), source=str(path))
     if kind == "probabilities":
         return distributions.logits_of_probabilities(values, source=str(path))
     return values.astype(np.float32)

@@ -22,11 +22,11 @@ from limbeck.export.attention import (
     places,
     read_tokens,
 )
+from limbeck.export.every_token import mean_of_tokens
 from limbeck.export.graph import Graph, Value
 from limbeck.export.layers import activation, layer_norm
 from limbeck.export.linear import Part, linear
 from limbeck.export.tables import look_up
-from limbeck.export.vectors import mean_of_tokens
 from limbeck.export.weights import Weights
 
 INPUTS = ("input_ids", "attention_mask")
@@ -64,11 +64,13 @@ def write(graph: Graph, weights: Weights, config: Any, every_token: bool) -> Val
         normed = layer_norm(graph, hidden, weights, f"{layer}mlp_norm", epsilon=config.norm_eps)
         hidden = graph.node("Add", hidden, _gated(graph, normed, weights, config, layer))
     hidden = layer_norm(graph, hidden, weights, "model.final_norm", epsilon=config.norm_eps)
-    if every_token:
+    if every_token and weights.token_head is None:
         return hidden
-    pooled = hidden if reads_first else mean_of_tokens(graph, by_text(graph, hidden, tokens, size))
+    pooled = hidden if reads_first or every_token else mean_of_tokens(graph, by_text(graph, hidden, tokens, size))
     pooled = activation(graph, linear(graph, pooled, weights, [Part("head.dense")]), config.classifier_activation)
     pooled = layer_norm(graph, pooled, weights, "head.norm", epsilon=config.norm_eps)
+    if every_token:
+        return pooled
     return linear(graph, pooled, weights, [Part("classifier")])
 
 
