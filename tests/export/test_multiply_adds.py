@@ -72,6 +72,14 @@ def test_a_static_student_multiplies_rows_by_weights(tmp_path: Path, sizes: dict
     _check(StaticForSequenceClassification(config).eval(), tmp_path / "model.onnx")
 
 
+@pytest.mark.parametrize("head", [heads.TAGS, heads.ENDS])
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_a_head_for_every_token_counts_for_each(tmp_path: Path, family: str, head: str) -> None:
+    """A failure would count tags, or the ends of answers, as if a text had one."""
+    config = AutoConfig.for_model(family, **{"vocab_size": 130, "pad_token_id": 0, **FAMILIES[family]})
+    _check(heads.untrained(config, head).eval(), tmp_path / "model.onnx")
+
+
 def test_texts_add_up() -> None:
     """By hand: 3 + 5 S + 7 S^2 for texts of 1, 2 and 4 tokens: 15 + 41 + 135."""
     assert MultiplyAdds(3, 5, 7).of([1, 2, 4]) == 15 + 41 + 135

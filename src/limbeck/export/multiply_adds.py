@@ -100,7 +100,8 @@ def multiply_adds(model: "PreTrainedModel") -> MultiplyAdds:
     for name, module in model.named_modules():
         if isinstance(module, nn.Linear) and name.endswith(_WIDENING):
             total += MultiplyAdds(token=module.weight.numel())
-    return total + MultiplyAdds(text=_head(model))
+    behind = _head(model)
+    return total + (MultiplyAdds(token=behind) if heads.answers_by_token(model) else MultiplyAdds(text=behind))
 
 
 def _static(model: "PreTrainedModel") -> MultiplyAdds:
@@ -125,7 +126,7 @@ def _last(layer: _Layer, model: "PreTrainedModel") -> MultiplyAdds:
 
 
 def _head(model: "PreTrainedModel") -> int:
-    """Weights that a text meets once, behind the layers; a vector has none."""
+    """Weights behind the layers, which a text meets once, or each token where all are answered; a vector has none."""
     if heads.head_of(model) == heads.VECTOR:
         return 0
     inner = {id(module) for layer in _layers(model) for module in layer.modules()}
