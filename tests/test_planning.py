@@ -216,6 +216,13 @@ def test_a_teacher_of_unknown_size_is_told_as_that(tmp_path: Path) -> None:
     assert "of the encoder's multiply-adds" in found.sentence
 
 
+def test_a_static_student_is_told_as_one(walked: SmallRun) -> None:
+    """A failure would speak of a student of no layers."""
+    found = plan(walked.teacher, walked.data, recipe=_recipe(student={"kind": "static"}), signals=walked.signals)
+    assert found.sentence.startswith("A static student: ")
+    assert [shape.layers for shape in found.shapes] == [4, 0]
+
+
 def test_saved_answers_that_lack_a_judged_text_are_refused(tmp_path: Path) -> None:
     """A failure would plan a run that its labelling refuses."""
     texts = data(tmp_path)

@@ -169,8 +169,9 @@ class Plan:
         assert reference.multiply_adds_per_thousand is not None
         work = own.multiply_adds_per_thousand / reference.multiply_adds_per_thousand
         total, on_disk = self.total, sum(self.disk.values())
+        what = f"A student of {wording.counted(own.layers, 'layer')}" if own.layers else "A static student"
         return (
-            f"A student of {wording.counted(own.layers or 0, 'layer')}: {wording.millions(own.parameters)} parameters, "
+            f"{what}: {wording.millions(own.parameters)} parameters, "
             f"{in_bytes(own.scheme_bytes)} as {self.scheme}, {wording.percent(work)} of the {reference.name}'s "
             f"multiply-adds; about {wording.duration(total.seconds)} of work and {wording.size(on_disk)} of disk."
         )

@@ -50,7 +50,7 @@ def _shapes(plan: Plan) -> Table:
 
 
 def _name(shape: PlannedShape) -> Text:
-    layers = "" if shape.layers is None else wording.counted(shape.layers, "layer")
+    layers = "" if shape.layers is None else wording.counted(shape.layers, "layer") if shape.layers else "static"
     name = layers if shape.name == STUDENT_SHAPE else ", ".join(filter(None, (shape.name, layers)))
     return Text(f"{name} *" if shape.is_recipes else name, "bold" if shape.is_recipes else "")
 
