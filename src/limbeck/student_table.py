@@ -18,7 +18,8 @@ class StudentTable(Table):
         None, description="Folder or hub id of the encoder that it starts from. Default: the teacher itself."
     )
     kind: Literal["transformer", "static"] = Field(
-        "transformer", description="static: no layers, averaged tokens and runs of tokens; hundreds of times as fast."
+        "transformer",
+        description="static: no layers, averaged tokens and runs of tokens; over a hundred times as fast.",
     )
     table_size: int | None = Field(
         None,
