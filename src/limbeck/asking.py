@@ -98,6 +98,7 @@ def ask(
     answered: dict[str, Examples] = {}
     found: dict[str, Signals] = {}
     told: list[LabellingRecord] = []
+    rules = reading_rules(master.task, recipe.data.model_dump())
     master.prepare(wanted, root, progress=progress)
     for name, examples in wanted.items():
         labelled = master.label(
@@ -113,7 +114,7 @@ def ask(
         found[name] = labelled.store.read(
             answered[name].text_fingerprints,
             within=answered[name].within,
-            threshold=reading_rules(master.task, recipe.data.model_dump()).threshold,
+            threshold=rules.threshold,
         )
     together = LabellingRecord(
         **{key: sum(getattr(one, key) for one in told) for key in _COUNTED},

@@ -278,10 +278,10 @@ def planned_objective(origin: Origin, train: Examples, recipe: Recipe) -> Object
     config = origin.model.config
     planned = student.planned_config(config, student.unmeasured(config, recipe.student))
     refuse_unsupported(planned)
-    if token_limit(planned.to_dict()) < origin.encoder.max_tokens:
+    places = token_limit(planned.to_dict())
+    if places < origin.encoder.max_tokens:
         raise RecipeError(
-            f"The student has places for {token_limit(planned.to_dict())} tokens, but texts may have "
-            f"{origin.encoder.max_tokens}.",
+            f"The student has places for {places} tokens, but texts may have {origin.encoder.max_tokens}.",
             hint=f"Raise max_position_embeddings in {recipe.student.config}, or lower data.max_tokens.",
         )
     if heads.pooling_of(config) is not None and planned.hidden_size != config.hidden_size:
