@@ -64,8 +64,10 @@ def size(n_bytes: float | None) -> str:
 
 
 def milliseconds(value: float | None) -> str:
-    """Milliseconds with three figures: "1.23 ms", "45.6 ms"."""
-    return f"{three_figures(value)} ms" if _known(value) else NOTHING
+    """Milliseconds with three figures, the last at most that of a microsecond: "45.6 ms", "1.23 ms", "0.096 ms"."""
+    if not _known(value):
+        return NOTHING
+    return f"{value:.3f} ms" if 0.0005 <= value < 0.1 else f"{three_figures(value)} ms"
 
 
 def count(value: float | None) -> str:

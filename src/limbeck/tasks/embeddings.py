@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from limbeck.errors import ShapeError
 from limbeck.tasks.columns import NUMBER_NAMES, PAIR_NAMES, TEXT_NAMES, KnownNames
-from limbeck.tasks.measures import Mean, Measure, RankCorrelation, Values
+from limbeck.tasks.measures import Mean, MeanShare, Measure, RankCorrelation, Values
 from limbeck.tasks.task import Answer, Change, LabelKind, Labels, Logits, MeasureWords, Task, check_logits, check_pairs
 
 NEIGHBOURS = 10
@@ -114,7 +114,7 @@ class Embeddings(Task):
             return {}
         found, wanted = (_nearest(unit(vectors[rows])) for vectors in (logits, teacher_logits))
         shares = [len(np.intersect1d(one, two)) / NEIGHBOURS for one, two in zip(found, wanted, strict=True)]
-        return {OVERLAP: Mean(np.array(shares))}
+        return {OVERLAP: MeanShare(np.array(shares))}
 
     def changes(self, logits: Logits, teacher_logits: Logits, label_names: Sequence[str]) -> list[Change]:  # noqa: ARG002
         """The texts whose vectors point elsewhere than the teacher's, furthest first."""

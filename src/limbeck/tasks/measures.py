@@ -5,7 +5,9 @@ A measure holds what each text adds to it. Intervals come from measuring resampl
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +33,13 @@ class Measure(ABC):
     @abstractmethod
     def over(self, rows: Rows) -> float:
         """The figure of the texts at `rows`, each as often as it stands there; NaN where it is not defined."""
+
+    def with_imaginary(self, won: Sequence[bool]) -> Self:  # noqa: ARG002
+        """The same with one imaginary text more for each of `won`, on which the model did all, or nothing.
+
+        Itself where no text can be all or nothing: correlations, and means of what seldom is the same twice.
+        """
+        return self
 
 
 @dataclass(frozen=True)
@@ -78,6 +87,14 @@ class Mean(Measure):
         return float(self.values[rows].mean())
 
 
+class MeanShare(Mean):
+    """The mean of one share a text, which often is 0 or 1: F1 of an answer's words, nDCG of a query."""
+
+    def with_imaginary(self, won: Sequence[bool]) -> Self:
+        """With texts of 1 and of 0."""
+        return type(self)(np.append(self.values, np.array(won, np.float64)))
+
+
 @dataclass(frozen=True)
 class FScore(Measure):
     """F1 over all decisions together (micro-averaged): 2 TP / (2 TP + FP + FN).
@@ -107,6 +124,15 @@ class FScore(Measure):
         missed = int(self.false_positives[rows].sum()) + int(self.false_negatives[rows].sum())
         return found / (found + missed) if found + missed else 1.0
 
+    def with_imaginary(self, won: Sequence[bool]) -> Self:
+        """With texts of one decision, a true positive or a false negative."""
+        hits = np.array(won, np.int64)
+        return type(self)(
+            np.append(self.true_positives, hits),
+            np.append(self.false_positives, np.zeros_like(hits)),
+            np.append(self.false_negatives, 1 - hits),
+        )
+
 
 @dataclass(frozen=True)
 class Ratio(Measure):
@@ -129,6 +155,11 @@ class Ratio(Measure):
         """The figure of the texts at `rows`."""
         total = int(self.totals[rows].sum())
         return int(self.counts[rows].sum()) / total if total else 1.0
+
+    def with_imaginary(self, won: Sequence[bool]) -> Self:
+        """With texts of a total of one."""
+        hits = np.array(won, np.int64)
+        return type(self)(np.append(self.counts, hits), np.append(self.totals, np.ones_like(hits)))
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from limbeck.errors import ShapeError
 from limbeck.tasks.answer_text import is_exact, overlap
 from limbeck.tasks.columns import ANSWER_NAMES, QUESTION_NAMES, KnownNames
-from limbeck.tasks.measures import Mean, Measure, Share
+from limbeck.tasks.measures import MeanShare, Measure, Share
 from limbeck.tasks.task import Answer, Change, LabelKind, Labels, MeasureWords, Task, surest_first
 from limbeck.units import NOWHERE, Ragged, UnitLogits, Units
 from limbeck.windows import Reads
@@ -95,7 +95,7 @@ class QuestionAnswering(Task):
             for text, spans, values in zip(logits.units.texts, logits.units.spans, logits.rows, strict=True)
         ]
 
-    def score_of(self, logits: UnitLogits, labels: Ragged, label_names: Sequence[str] = ()) -> Mean:
+    def score_of(self, logits: UnitLogits, labels: Ragged, label_names: Sequence[str] = ()) -> MeanShare:
         """Mean F1 of words; see `answer_text.overlap`.
 
         Args:
@@ -107,7 +107,7 @@ class QuestionAnswering(Task):
             ShapeError: Questions and rows of answers differ in number.
         """
         wanted = self._wanted(logits, labels)
-        return Mean(
+        return MeanShare(
             np.array(
                 [overlap(one.text, texts) for one, texts in zip(self.answers(logits, label_names), wanted, strict=True)]
             )

@@ -13,7 +13,7 @@ import numpy as np
 from limbeck.errors import DataError, ShapeError
 from limbeck.tasks import order
 from limbeck.tasks.columns import PAIR_NAMES, TEXT_NAMES, KnownNames
-from limbeck.tasks.measures import Mean, Measure, Share, Values
+from limbeck.tasks.measures import MeanShare, Measure, Share, Values
 from limbeck.tasks.order import Rows
 from limbeck.tasks.task import Answer, Change, LabelKind, Labels, Logits, MeasureWords, Task, check_logits, check_pairs
 
@@ -85,7 +85,7 @@ class Reranking(Task):
         """
         return [ScoreAnswer(score) for score in scores_of(logits).tolist()]
 
-    def score_of(self, logits: Logits, labels: Labels, label_names: Sequence[str] = ()) -> Mean:  # noqa: ARG002
+    def score_of(self, logits: Logits, labels: Labels, label_names: Sequence[str] = ()) -> MeanShare:  # noqa: ARG002
         """The nDCG of each query that has a passage of a grade above 0; see `order.ndcg`.
 
         Args:
@@ -105,9 +105,9 @@ class Reranking(Task):
                 f"None of the {len(scores)} passages is relevant to its query: no grade is above 0.",
                 hint="Give queries with passages of a grade above 0, or leave out the labels and judge by agreement.",
             )
-        return Mean(np.array(found))
+        return MeanShare(np.array(found))
 
-    def agreement_of(self, logits: Logits, teacher_logits: Logits, label_names: Sequence[str] = ()) -> Mean:  # noqa: ARG002
+    def agreement_of(self, logits: Logits, teacher_logits: Logits, label_names: Sequence[str] = ()) -> MeanShare:  # noqa: ARG002
         """Share of pairs of passages in the teacher's order, of each query; see `order.alike`."""
         found = [order.alike(own, wanted) for own, wanted in self._compared(logits, teacher_logits)]
         told = [share for share in found if share is not None]
@@ -116,7 +116,7 @@ class Reranking(Task):
                 "The teacher puts no two passages of a query in an order.",
                 hint="Give several passages for each query, and a teacher whose scores differ.",
             )
-        return Mean(np.array(told))
+        return MeanShare(np.array(told))
 
     def further_of(
         self,
