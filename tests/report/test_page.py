@@ -253,6 +253,17 @@ def test_a_large_model_and_a_long_training_stay_under_two_megabytes() -> None:
     assert "bert.encoder.layer.23.output.dense.weight" in words
 
 
+def test_answers_in_words_stand_beneath_their_text() -> None:
+    """Spans do not fit a column that is made for probabilities; cut to a label's length they would look alike."""
+    spans = "; ".join(f"person: number {index}" for index in range(20))
+    answer = ChangedAnswer("the text", "the context", f"{spans} L", f"{spans} T", None, f"{spans} A", None)
+    record = record_of(())
+    verdict = replace(record.verdict, n_changed=1, changed_answers=(answer,), confusions=())
+    words = read_page(render(replace(record, verdict=verdict))).words
+    assert "Text and answers" in words
+    assert f"Teacher {spans} T Artifact {spans} A Label {spans} L" in " ".join(words.split())
+
+
 def test_more_answers_than_fit_are_counted() -> None:
     """Answers that silently fall off the page would make the artifact look better than it is."""
     answers = tuple(ChangedAnswer(f"text {index}", None, None, "first", 0.9, "second", 0.8) for index in range(2_345))

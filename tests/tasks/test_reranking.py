@@ -116,6 +116,15 @@ def test_moved_passages_come_by_what_their_ranks_count_for() -> None:
     assert task.label_in_words(2.0, ()) == "grade 2"
 
 
+def test_where_the_teacher_holds_passages_to_be_equal_none_has_moved() -> None:
+    """A failure would tell of changed answers beside an agreement of 100 %."""
+    task = Reranking().within(np.zeros(4, np.int64))
+    assert task.changes(_column(9, 7, 8, 1), _column(3, 2, 2, 1), ()) == []
+    assert task.further_of(_column(8, 9, 7, 1), labels=None, teacher_logits=_column(3, 3, 2, 1))[FIRST].value == 1.0
+    changes = task.changes(_column(9, 7, 1, 8), _column(3, 2, 2, 1), ())
+    assert [(change.row, change.teacher_answer) for change in changes] == [(2, "rank 2 to 3 of 4"), (3, "rank 4 of 4")]
+
+
 def test_two_classes_are_one_score() -> None:
     """By how much the second outweighs the first: the logarithm of the odds that a passage is relevant."""
     np.testing.assert_array_equal(scores_of(np.array([[1.0, 3.0], [2.0, -1.0]])), [2.0, -3.0])

@@ -11,7 +11,7 @@ from limbeck.report.texts import ShownText, common_length, printable, shown_text
 
 MAX_ANSWERS = 2_000
 MAX_GROUPS = 200
-_LABEL_CHARACTERS = 80
+_LABEL_CHARACTERS, _ANSWER_CHARACTERS = 80, 400
 _OPEN_ANSWERS = 40
 # What the answers may take of the page's 2 MB, and what of it each row and each group takes besides its words.
 _BUDGET_BYTES, _ROW_BYTES, _GROUP_BYTES, _LEAST_BYTES = 1_300_000, 320, 1_000, 150_000
@@ -19,17 +19,17 @@ _BUDGET_BYTES, _ROW_BYTES, _GROUP_BYTES, _LEAST_BYTES = 1_300_000, 320, 1_000, 1
 
 @dataclass(frozen=True)
 class ShownAnswer:
-    """One changed answer: its texts, both probabilities (or answers that have none), label, and who was right.
+    """One changed answer: its texts, both probabilities, label, and who was right.
 
-    `pair` names both answers where the group does not.
+    `pair` names both answers where the group does not. Answers without probabilities are told in words instead.
     """
 
     texts: tuple[ShownText, ...]
     pair: str
     label: str
     who_was_right: str
-    teacher_probability: str
-    artifact_probability: str
+    teacher_told: str
+    artifact_told: str
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,7 @@ class ChangedAnswers:
         n_changed: How many there are.
         who_was_right: Counts in words, over the answers with a label; empty where there are none.
         is_labelled: Any answer has a label.
+        in_words: Answers are told in words, as they have no probabilities: spans, ranks, numbers.
     """
 
     groups: tuple[Group, ...]
@@ -68,6 +69,7 @@ class ChangedAnswers:
     n_changed: int
     who_was_right: tuple[tuple[str, int], ...]
     is_labelled: bool
+    in_words: bool
 
 
 def changed_answers(verdict: Verdict) -> ChangedAnswers:
@@ -104,6 +106,7 @@ def changed_answers(verdict: Verdict) -> ChangedAnswers:
         verdict.n_changed,
         _who_was_right(answers),
         any(answer.label is not None for answer in answers),
+        any(answer.teacher_probability is None for answer in answers),
     )
 
 
@@ -113,16 +116,21 @@ def _pair(answer: ChangedAnswer | Confusion) -> tuple[str, str]:
 
 def _text_budget(answers: Sequence[ChangedAnswer]) -> int:
     """Bytes that the texts may take, escaped, after the rows' own."""
-    labels = [shown_label(label) for answer in answers for label in (answer.label or "", *_pair(answer))]
+    labels = [_label(answer, label) for answer in answers for label in (answer.label or "", *_pair(answer))]
     n_groups = min(MAX_GROUPS, len({_pair(answer) for answer in answers}))
     taken = _ROW_BYTES * len(answers) + _GROUP_BYTES * n_groups + sum(len(escape(label).encode()) for label in labels)
     return max(_LEAST_BYTES, _BUDGET_BYTES - taken)
 
 
-def shown_label(label: str) -> str:
+def shown_label(label: str, *, longest: int = _LABEL_CHARACTERS) -> str:
     """A label, printable and not endless."""
     label = printable(label)
-    return label if len(label) <= _LABEL_CHARACTERS else label[: _LABEL_CHARACTERS - 1] + "…"
+    return label if len(label) <= longest else label[: longest - 1] + "…"
+
+
+def _label(answer: ChangedAnswer, label: str) -> str:
+    """One of the labels of an answer; one in words may be longer."""
+    return shown_label(label, longest=_ANSWER_CHARACTERS if answer.teacher_probability is None else _LABEL_CHARACTERS)
 
 
 def _texts(answer: ChangedAnswer) -> Iterable[str]:
@@ -135,10 +143,10 @@ def _shown(answer: ChangedAnswer, longest: int, *, names_pair: bool = False) -> 
     return ShownAnswer(
         tuple(shown_text(text, longest) for text in _texts(answer)),
         f"{shown_label(answer.teacher_label)} → {shown_label(answer.artifact_label)}" if names_pair else "",
-        "" if answer.label is None else shown_label(answer.label),
+        "" if answer.label is None else _label(answer, answer.label),
         _right(answer),
         *(
-            shown_label(label) if probability is None else wording.percent(probability)
+            _label(answer, label) if probability is None else wording.percent(probability)
             for label, probability in (
                 (answer.teacher_label, answer.teacher_probability),
                 (answer.artifact_label, answer.artifact_probability),

@@ -79,8 +79,9 @@ def alike(scores: Values, others: Values) -> float | None:
     return float((wanted * found).sum() / n_ordered + 1.0) / 2.0 if n_ordered else None
 
 
-def ranks(scores: Values) -> NDArray[np.int64]:
-    """(passages,) -> the rank of each, from 1; of equal scores the first comes first."""
-    found = np.empty(len(scores), np.int64)
-    found[np.argsort(-scores, kind="stable")] = np.arange(1, len(scores) + 1)
-    return found
+def ranks(scores: Values) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(passages,) -> the best and the worst rank, from 1, of each: equal scores leave their order open."""
+    ordered = np.sort(-scores)
+    best = np.searchsorted(ordered, -scores, side="left") + 1
+    worst = np.searchsorted(ordered, -scores, side="right")
+    return best.astype(np.int64), worst.astype(np.int64)

@@ -130,30 +130,25 @@ class Reranking(Task):
         if teacher_logits is None:
             return {}
         compared = [(own, wanted) for own, wanted in self._compared(logits, teacher_logits) if len(own) > 1]
-        return {FIRST: Share(np.array([own.argmax() == wanted.argmax() for own, wanted in compared]))}
+        return {FIRST: Share(np.array([wanted[own.argmax()] == wanted.max() for own, wanted in compared]))}
 
     def changes(self, logits: Logits, teacher_logits: Logits, label_names: Sequence[str]) -> list[Change]:  # noqa: ARG002
-        """The passages on another rank than the teacher's, those first whose move weighs most.
+        """The passages on a rank that the teacher's scores do not allow, those first whose move weighs most.
 
         That is the difference of 1 / log2(rank + 1), what a rank counts for in nDCG.
         """
         check_pairs(logits, teacher_logits, what="teacher logits")
-        own, wanted = np.empty(len(logits), np.int64), np.empty(len(logits), np.int64)
-        n_passages = np.empty(len(logits), np.int64)
         scores, teacher_scores = scores_of(logits), scores_of(teacher_logits)
-        for rows in self._queries(len(logits)):
-            own[rows], wanted[rows] = order.ranks(scores[rows]), order.ranks(teacher_scores[rows])
+        own, wanted = np.empty((len(scores), 2), np.int64), np.empty((len(scores), 2), np.int64)
+        n_passages = np.empty(len(scores), np.int64)
+        for rows in self._queries(len(scores)):
+            own[rows] = np.stack(order.ranks(scores[rows]), axis=1)
+            wanted[rows] = np.stack(order.ranks(teacher_scores[rows]), axis=1)
             n_passages[rows] = len(rows)
-        moved = np.abs(1 / np.log2(own + 1) - 1 / np.log2(wanted + 1))
-        changed = np.flatnonzero(own != wanted)
+        moved = np.abs(1 / np.log2(own[:, 0] + 1) - 1 / np.log2(wanted[:, 0] + 1))
+        changed = np.flatnonzero((own[:, 0] > wanted[:, 1]) | (own[:, 1] < wanted[:, 0]))
         return [
-            Change(
-                int(row),
-                f"rank {wanted[row]} of {n_passages[row]}",
-                f"rank {own[row]} of {n_passages[row]}",
-                None,
-                None,
-            )
+            Change(int(row), _place(wanted[row], n_passages[row]), _place(own[row], n_passages[row]), None, None)
             for row in changed[np.argsort(-moved[changed], kind="stable")]
         ]
 
@@ -174,6 +169,11 @@ class Reranking(Task):
                 hint="Measure with TASKS['reranking'].within(examples.groups).",
             )
         return list(order.queries(self._groups))
+
+
+def _place(ranks: Rows, n_passages: int) -> str:
+    best, worst = ranks.tolist()
+    return f"rank {best} of {n_passages}" if best == worst else f"rank {best} to {worst} of {n_passages}"
 
 
 def scores_of(logits: Logits) -> Values:
