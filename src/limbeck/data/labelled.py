@@ -11,8 +11,7 @@ from limbeck.data.tables import RawLabel, Table, Tables
 from limbeck.errors import LabelError
 from limbeck.examples import Examples, Labels
 from limbeck.progress import SILENT, Progress
-from limbeck.tasks import NAMELESS, LabelKind, Task
-from limbeck.tasks.regression import NUMBER
+from limbeck.tasks import LabelKind, Task, output_names
 from limbeck.units import Ragged
 from limbeck.windows import Reads
 
@@ -55,7 +54,7 @@ def to_examples(tables: Tables, label_names: Sequence[str] | None, *, progress: 
     for table in tables.parts.values():
         refuse_single_texts(table.text_pairs, task, source=tables.source)
     if task.label_kind in {LabelKind.NUMBER, LabelKind.ANSWERS}:
-        names: tuple[str, ...] = tuple(label_names or NAMELESS.get(task.name, (NUMBER,)))
+        names: tuple[str, ...] = tuple(label_names or output_names(task.name))
         indices: Mapping[RawLabel, int] = {}
     else:
         names = tuple(label_names) if label_names is not None else names_in_data(tables, progress=progress)

@@ -3,8 +3,9 @@
 from limbeck.tasks.classification import Classification
 from limbeck.tasks.embeddings import Embeddings
 from limbeck.tasks.multi_label import MultiLabel
-from limbeck.tasks.question_answering import ENDS, QuestionAnswering
-from limbeck.tasks.regression import NUMBER, Regression
+from limbeck.tasks.outputs import output_names
+from limbeck.tasks.question_answering import QuestionAnswering
+from limbeck.tasks.regression import Regression
 from limbeck.tasks.reranking import Reranking
 from limbeck.tasks.task import Answer, LabelKind, MeasureWords, Task
 from limbeck.tasks.token_classification import TokenClassification
@@ -17,6 +18,4 @@ TASKS: dict[str, Task] = {
     )
 }  # fmt: skip
 
-NAMELESS = {"regression": (NUMBER,), "question-answering": ENDS}
-"""What stands for the label names of tasks whose labels are no names."""
-__all__ = ["NAMELESS", "TASKS", "Answer", "LabelKind", "MeasureWords", "Task"]
+__all__ = ["TASKS", "Answer", "LabelKind", "MeasureWords", "Task", "output_names"]

@@ -30,7 +30,7 @@ from limbeck.examples import Examples
 from limbeck.progress import SILENT, Progress
 from limbeck.recipe import TeacherTable
 from limbeck.signals import SignalStore
-from limbeck.tasks import TASKS, LabelKind
+from limbeck.tasks import TASKS, LabelKind, output_names
 from limbeck.teacher import distributions, given
 from limbeck.teacher.answering import Labelled, MadeUpTexts, TimedAnswers, key_of_answers
 from limbeck.teacher.pieces import ask_in_pieces
@@ -173,9 +173,11 @@ def function_teacher(
     """
     named = name or f"{getattr(function, '__module__', '')}.{_qualified_name(function)}"
     told = tuple(labels) or tuple(str(one) for one in getattr(function, "label_names", ()))
-    told = given.names_of(task, size=_size(function, named, labels) if task == "embeddings" else None) or told
+    is_number = TASKS[task].label_kind is LabelKind.NUMBER
+    if is_number:
+        told = output_names(task, _size(function, named, labels) if task == "embeddings" else None)
     names = told or tuple(known_labels)
-    if len(names) < 2 and TASKS[task].label_kind is not LabelKind.NUMBER:
+    if len(names) < 2 and not is_number:
         raise LabelError(
             f"The function {named} and the data name no labels.",
             hint="Name them: my_function.label_names = ('first', 'second'), or --teacher.labels first,second.",

@@ -14,24 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limbeck.errors import TeacherError
-from limbeck.tasks import TASKS, LabelKind
-from limbeck.tasks.embeddings import dimensions
-from limbeck.tasks.regression import NUMBER
 from limbeck.teacher import distributions
 
 Logits = NDArray[np.float32]
-
-
-def names_of(task: str, *, size: int | None) -> tuple[str, ...]:
-    """What stands for the label names where answers are numbers; empty where they are about labels.
-
-    Args:
-        task: See `limbeck.tasks`.
-        size: Numbers of a vector; None for answers that are none.
-    """
-    if TASKS[task].label_kind is not LabelKind.NUMBER:
-        return ()
-    return (NUMBER,) if size is None else dimensions(size)
 
 
 def logits_of(answers: Any, task: str, label_names: Sequence[str], *, n_texts: int, source: str) -> Logits:  # noqa: ANN401
@@ -40,7 +25,7 @@ def logits_of(answers: Any, task: str, label_names: Sequence[str], *, n_texts: i
     Args:
         answers: One for each text, as the head of this file says; lists or arrays.
         task: See `limbeck.tasks`.
-        label_names: The labels, or what `names_of` gives.
+        label_names: The labels, or what `limbeck.tasks.output_names` gives.
         n_texts: How many answers are wanted.
         source: Who gave them, for messages.
 

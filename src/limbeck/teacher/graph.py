@@ -16,8 +16,7 @@ from limbeck.progress import SILENT, Progress
 from limbeck.recipe import AUTO, DataTable, TeacherTable
 from limbeck.runtime.engine import Engine
 from limbeck.signals import SignalStore
-from limbeck.tasks import NAMELESS
-from limbeck.tasks.regression import NUMBER
+from limbeck.tasks import output_names
 from limbeck.tasks.rules import reading_rules
 from limbeck.tasks.task import AnyLogits
 from limbeck.teacher import folder as folders
@@ -136,9 +135,9 @@ def graph_teacher(source: str | Path, *, labels: Sequence[str], data: DataTable,
         ) from None
     named = config.get("id2label")
     own = tuple(str(named[key]) for key in sorted(named, key=int)) if isinstance(named, dict) else ()
-    is_number = task == "regression" or (task == "reranking" and len(own) < 2)
-    names = (NUMBER,) if is_number else NAMELESS.get(task) or tuple(labels) or own
-    if (len(names) < 2 and not is_number) or n_classes not in {None, len(names)}:
+    told = output_names(task, len(own))
+    names = told or tuple(labels) or own
+    if (len(names) < 2 and not told) or n_classes not in {None, len(names)}:
         counted = "an unknown number of" if n_classes is None else n_classes
         raise LabelError(
             f"{path} answers with {counted} classes, and {len(names)} are named ({', '.join(names[:20]) or 'none'}).",

@@ -19,9 +19,7 @@ from limbeck.pooling import MODULES_FILE, Pooling, read_pooling, sequence_limit
 from limbeck.progress import SILENT, Progress
 from limbeck.recipe import AUTO, DataTable, TeacherTable
 from limbeck.signals import SignalStore
-from limbeck.tasks import NAMELESS
-from limbeck.tasks.embeddings import dimensions
-from limbeck.tasks.regression import NUMBER
+from limbeck.tasks import output_names
 from limbeck.tasks.rules import reading_rules
 from limbeck.tasks.task import AnyLogits
 from limbeck.teacher import folder as folders
@@ -220,12 +218,8 @@ def _pooling(folder: Path, settings: TeacherTable, *, name: str) -> Pooling:
 
 def _label_names(model: "PreTrainedModel", task: str) -> tuple[str, ...]:
     """What stands for the numbers of an answer, in their order."""
-    if task == "embeddings":
-        return dimensions(heads.n_outputs(model))
     names = {int(index): str(label) for index, label in (model.config.id2label or {}).items()}
-    if task == "reranking" and len(names) == 1:
-        return (NUMBER,)
-    return NAMELESS.get(task) or tuple(names[index] for index in range(len(names)))
+    return output_names(task, heads.n_outputs(model)) or tuple(names[index] for index in range(len(names)))
 
 
 def text_encoder(

@@ -15,7 +15,7 @@ from limbeck.data.parquet_rows import ParquetRows
 from limbeck.data.raw_labels import read_label
 from limbeck.errors import DataError, LabelError
 from limbeck.recipe import DataTable
-from limbeck.tasks import TASKS, LabelKind
+from limbeck.tasks import TASKS, LabelKind, output_names
 from limbeck.tasks.columns import Columns, find_columns
 from limbeck.teacher import distributions, given
 from limbeck.teacher.saved import SavedAnswers, saved_answers
@@ -121,7 +121,7 @@ def _values(rows: Sequence[Row], names: Sequence[str], path: Path, task: str) ->
     answers = [row.get(column) for row in rows]
     first = answers[0]
     size = len(first) if is_vector and isinstance(first, list | tuple) else 1
-    label_names = given.names_of(task, size=size if is_vector else None)
+    label_names = output_names(task, size if is_vector else None)
     return label_names, given.logits_of(answers, task, label_names, n_texts=len(rows), source=str(path))
 
 
