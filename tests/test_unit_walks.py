@@ -17,33 +17,11 @@ from limbeck.report import model_card
 from limbeck.runtime import predict_lines
 from limbeck.teaching import teach
 from limbeck.verification import verify
-from small_run import NEUTRAL, SETTINGS, write_rows
+from small_run import SETTINGS, write_rows
+from tagged_words import N_TEXTS, NAMES, PLAIN, tagged_rows
 from tiny import write_teacher
 
-NAMES = {"person": ["mum", "dad"], "time": ["seven", "eight", "nine"]}
-PLAIN = [word for word in NEUTRAL if word not in {*NAMES["person"], *NAMES["time"], "at"}]
-N_TEXTS = 240
 LONG = 40
-
-
-def tagged_rows() -> list[dict[str, Any]]:
-    """Words of which some are names: "mum" is one, and so is "at seven", of two words."""
-    draw = random.Random(2)
-    rows: dict[str, dict[str, Any]] = {}
-    while len(rows) < N_TEXTS:
-        words: list[tuple[str, str]] = [(word, "O") for word in draw.choices(PLAIN, k=draw.randint(2, 5))]
-        for kind, names in NAMES.items():
-            if draw.random() < 0.6:
-                name = [(draw.choice(names), f"B-{kind}")]
-                if kind == "time":
-                    name = [("at", "B-time"), (name[0][0], "I-time")]
-                at = draw.choice(
-                    [place for place in range(len(words) + 1) if place == len(words) or words[place][1][0] != "I"]
-                )
-                words[at:at] = name
-        row = {"tokens": [word for word, _ in words], "tags": [tag for _, tag in words]}
-        rows.setdefault(" ".join(row["tokens"]), row)
-    return list(rows.values())
 
 
 def question_rows() -> list[dict[str, Any]]:

@@ -176,6 +176,29 @@ class UnitLogits:
         """These columns, in this order."""
         return replace(self, values=self.values[:, list(order)])
 
+    def take(self, rows: Sequence[int] | Indices) -> "UnitLogits":
+        """Those of these texts, in this order."""
+        return replace(self, values=self.rows.take(rows).values, units=self.units.take(rows))
+
+    def at(self, units: Units) -> "UnitLogits | None":
+        """The rows of other units of the same texts, by their characters; None where these do not tell all of them.
+
+        Args:
+            units: Words, say, of which a shorter reading has fewer.
+        """
+        if self.units.are_those_of(units):
+            return self
+        entries: list[int] = []
+        for text, (own, wanted) in enumerate(zip(self.units.spans, units.spans, strict=True)):
+            begins = int(self.units.spans.starts[text])
+            places = {tuple(span): begins + index for index, span in enumerate(own.tolist())}
+            if len(places) < len(own):  # windows that overlap
+                return None
+            entries += [places.get(tuple(span), -1) for span in wanted.tolist()]
+        if -1 in entries:
+            return None
+        return replace(self, values=self.values[entries], units=units)
+
     def joined(self, others: "UnitLogits") -> "UnitLogits":
         """These texts, then others that were answered alike."""
         return replace(self, values=np.concatenate([self.values, others.values]), units=self.units.joined(others.units))

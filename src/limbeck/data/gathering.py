@@ -75,7 +75,7 @@ class Gatherer:
     def _text(self, values: Mapping[str, Any], place: str) -> str:
         column = self.columns.text or ""
         if self.task.reads is Reads.WORDS:
-            return _words(values, column, place, are_tagged=self.columns.label is not None)
+            return words_of_row(values, column, place, are_tagged=self.columns.label is not None)
         return _text(values, column, place)
 
     def _take_label(self, values: Mapping[str, Any], place: str) -> None:
@@ -112,8 +112,12 @@ class Gatherer:
             )
 
 
-def _words(values: Mapping[str, Any], column: str, place: str, *, are_tagged: bool) -> str:
-    """A text as its words: given as a list; or as plain text, parted at its blanks where each word has a tag."""
+def words_of_row(values: Mapping[str, Any], column: str, place: str, *, are_tagged: bool) -> str:
+    """A text as its words: given as a list; or as plain text, parted at its blanks where each word has a tag.
+
+    Raises:
+        DataError: A word, or the text, is blank or none at all.
+    """
     given = values.get(column, _MISSING)
     if isinstance(given, str) and given.lstrip().startswith("["):
         with suppress(ValueError):

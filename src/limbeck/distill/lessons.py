@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from limbeck.distill.inner import Inner
@@ -12,7 +14,7 @@ from limbeck.examples import Examples, Labels
 from limbeck.signals import Signals
 from limbeck.tasks import TASKS, Task
 from limbeck.tokens import EncodedTexts, TextEncoder
-from limbeck.units import UnitLogits, values_of
+from limbeck.units import UnitLogits, Units, values_of
 
 
 @dataclass(frozen=True)
@@ -130,17 +132,23 @@ def targets_of(
     labels = None if examples.labels is None else TASKS[task].targets(examples.labels, units)
     logits = hidden = None
     if signals is not None:
-        logits, hidden = values_of(signals.logits), signals.first_hidden
-        if units is not None and not (
-            isinstance(signals.logits, UnitLogits) and units.are_those_of(signals.logits.units)
-        ):
-            raise SignalsError(
-                "The teacher answered for other words or tokens than the student reads: their tokenizers part these "
-                "texts differently.",
-                hint="Keep the teacher's tokenizer and vocabulary, and the length limit that it answered with.",
-            )
+        logits, hidden = _answers_at(signals, units), signals.first_hidden
     tensors = [None if given is None else torch.from_numpy(given) for given in (logits, hidden, labels)]
     groups = None
     if examples.text_pairs is not None and TASKS[task].groups_rows:
         groups = torch.from_numpy(examples.groups)
     return Targets(tensors[0], tensors[1], tensors[2], groups)
+
+
+def _answers_at(signals: Signals, units: Units | None) -> NDArray[np.floating]:
+    """The teacher's answers for what the student reads, in its order."""
+    if units is None:
+        return values_of(signals.logits)
+    found = signals.logits.at(units) if isinstance(signals.logits, UnitLogits) else None
+    if found is None:
+        raise SignalsError(
+            "The teacher answered for other words or tokens than the student reads: their tokenizers part these texts "
+            "differently, or the teacher read less of them.",
+            hint="Keep the teacher's tokenizer and vocabulary, and a length limit that it can read.",
+        )
+    return found.values

@@ -172,7 +172,7 @@ class TokenClassification(Task):
                 hint="Score the logits of the very texts that the tags belong to.",
             )
         wanted = [
-            _places(tags.tolist(), _words_of(text, len(tags)), label_names)
+            _places(tags.tolist(), words_of(text, len(tags)), label_names)
             for text, tags in zip(logits.units.texts, labels, strict=True)
         ]
         return _f_score(_found(logits, label_names), wanted)
@@ -214,7 +214,7 @@ class TokenClassification(Task):
     def label_in_words(self, label: Any, label_names: Sequence[str], text: str = "") -> str:  # noqa: ANN401  (tags)
         """The spans with their types."""
         tags = np.asarray(label).tolist()
-        return _in_words(_places(tags, _words_of(text, len(tags)), label_names), text)
+        return _in_words(_places(tags, words_of(text, len(tags)), label_names), text)
 
     def targets(self, labels: Ragged, units: Units | None) -> Labels:
         """The tag of each word that is read: (units,) int64. Texts without tags have one `UNLABELLED` for all words."""
@@ -224,7 +224,7 @@ class TokenClassification(Task):
             if len(tags) == 1:
                 found.append(np.repeat(tags, len(spans)))
                 continue
-            number = {start: index for index, (start, _) in enumerate(_words_of(text, len(tags)))}
+            number = {start: index for index, (start, _) in enumerate(words_of(text, len(tags)))}
             found.append(tags[[number[start] for start in spans[:, 0].tolist()]])
         return np.concatenate(found).astype(np.int64) if found else np.empty(0, np.int64)
 
@@ -241,8 +241,12 @@ def _shares(logits: UnitLogits) -> Ragged:
     return logits.units.spans.with_values(probabilities(logits.values))
 
 
-def _words_of(text: str, n_tags: int) -> list[tuple[int, int]]:
-    """The characters of each word.
+def words_of(text: str, n_tags: int) -> list[tuple[int, int]]:
+    """The characters of each word of a text that has a tag for each.
+
+    Args:
+        text: Its words, with one blank between them.
+        n_tags: How many tags there are.
 
     Raises:
         ShapeError: There is not one tag a word.

@@ -18,6 +18,9 @@ LABEL_SHARE = 0.9
 _SUM_TOLERANCE = 1e-2
 """Of probabilities that were written with two or three decimals."""
 
+_ONE_CLASS = frozenset({"classification", "token-classification"})
+"""Tasks whose classes exclude one another."""
+
 Floats = NDArray[np.floating]
 
 
@@ -75,14 +78,14 @@ def logits_of_decisions(probabilities: Floats) -> NDArray[np.float32]:
     return logits
 
 
-def averaged_as(task: str, logits: NDArray[np.float32]) -> NDArray[np.float64]:
+def averaged_as(task: str, logits: NDArray[np.floating]) -> NDArray[np.float64]:
     """Logits -> what answers of several teachers are averaged as: probabilities, directions, or the numbers themselves.
 
     Args:
         task: See `limbeck.tasks`.
         logits: (n, classes).
     """
-    if task == "classification":
+    if task in _ONE_CLASS:
         return classification.probabilities(logits)
     if task == "embeddings":
         return embeddings.unit(logits)
@@ -98,7 +101,7 @@ def logits_of_average(task: str, averaged: NDArray[np.float64]) -> NDArray[np.fl
 
     Returns: (n, classes) float32.
     """
-    if task == "classification":
+    if task in _ONE_CLASS:
         return logits_of_probabilities(averaged, source="The ensemble")
     if task == "multi-label":
         return logits_of_decisions(averaged)

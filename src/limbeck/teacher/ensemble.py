@@ -29,11 +29,10 @@ from limbeck.progress import SILENT, Progress
 from limbeck.recipe import Recipe, TeacherTable
 from limbeck.records import LabellingRecord
 from limbeck.signals import Signals, SignalStore
-from limbeck.tasks import TASKS
-from limbeck.teacher import distributions
+from limbeck.tasks.task import AnyLogits
+from limbeck.teacher import distributions, given
 from limbeck.teacher.answering import Labelled, MadeUpTexts, Teacher, TimedAnswers, key_of_answers
-from limbeck.units import values_of
-from limbeck.windows import Reads
+from limbeck.units import UnitLogits
 
 _WORST_LAST: tuple[MadeUpTexts, ...] = ("answered", "paid", "impossible")
 
@@ -150,7 +149,9 @@ class Ensemble:
         unanswered = {position for labelled in found for position in labelled.store.unanswered(names)}
         fresh = [names[position] for position in store.missing(names) if position not in unanswered]
         if fresh:
-            answers = [values_of(labelled.store.read(fresh).logits) for labelled in found]
+            within = dict(zip(names, examples.within, strict=True))
+            texts = [within[name] for name in fresh]
+            answers = [labelled.store.read(fresh, within=texts).logits for labelled in found]
             store.append(fresh, Signals(self._averaged(answers)))
         n_asked = max(labelled.record.n_asked for labelled in found)
         record = LabellingRecord(
@@ -171,14 +172,30 @@ class Ensemble:
             sides = [stack.enter_context(member.timed(threads)) for member in self.members]
             here = [side for side in sides if side is not None]
 
-            def answer(texts: Sequence[str], text_pairs: Sequence[str] | None) -> NDArray[np.float32]:
+            def answer(texts: Sequence[str], text_pairs: Sequence[str] | None) -> AnyLogits:
                 return self._averaged([side.logits(texts, text_pairs) for side in here])
 
             engines = " + ".join(dict.fromkeys(side.engine for side in here))
             yield TimedAnswers(engines, answer) if len(here) == len(sides) else None
 
-    def _averaged(self, logits: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """The members' answers, (n, classes) each in its own order -> (n, classes) in the order of the first."""
+    def _averaged(self, answers: Sequence[AnyLogits]) -> AnyLogits:
+        """The members' answers, each to its own order of classes -> their average in the order of the first.
+
+        Of texts, (n, classes); or of those words of each text that all members have read.
+        """
+        if not isinstance(answers[0], UnitLogits):
+            return self._average(answers)
+        units = min((one.units for one in answers), key=lambda units: len(units.spans.values))
+        shared = [one.at(units) for one in answers]
+        rows = [one.values for one in shared if one is not None]
+        if len(rows) < len(answers):
+            raise TeacherError(
+                f"The members of {self.name} read other words of these texts than each other.",
+                hint="Give members whose length limits are alike.",
+            )
+        return UnitLogits(self._average(rows), units)
+
+    def _average(self, logits: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
         total = np.zeros((len(logits[0]), len(self.label_names)))
         for (member, weight), rows in zip(self._weighed(), logits, strict=True):
             order = [member.label_names.index(name) for name in self.label_names]
@@ -195,7 +212,7 @@ def ensemble_of(name: str, members: Sequence[Teacher], weights: Sequence[float])
     Raises:
         RecipeError: There is none, or a weight is not above zero.
         LabelError: Two of them know different classes.
-        TeacherError: Two of them have different tasks, or one that is not about whole texts.
+        TeacherError: Two of them have different tasks, or one whose answers cannot be averaged.
     """
     if not members or min(weights) <= 0:
         raise RecipeError(
@@ -204,11 +221,7 @@ def ensemble_of(name: str, members: Sequence[Teacher], weights: Sequence[float])
         )
     first = members[0]
     for other in members[1:]:
-        if TASKS[other.task].reads is not Reads.TEXT:
-            raise TeacherError(
-                f"{other.name} answers for words or tokens, and ensembles average answers to whole texts.",
-                hint="Give it as the only teacher.",
-            )
+        given.refuse_others(other.task, source=f"The ensemble of {first.name} and {other.name}")
         if other.task != first.task:
             raise TeacherError(
                 f"{first.name} and {other.name} cannot answer together: their tasks are {first.task!r} and "

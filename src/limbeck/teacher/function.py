@@ -3,7 +3,7 @@
     def my_function(texts: list[str], text_pairs: list[str] | None): ...
 
 It gives one row for each text: floats of shape (n, classes), which are probabilities where every row is 0 or more and
-sums to 1 and logits otherwise; or (n,) labels, by name or number. What it gives for other tasks: see `given`.
+sums to 1 and logits otherwise; or (n,) labels, by name or number. For other tasks: `given`, `given_tags`.
 Attributes of the function that count, where it has them:
 `task`, what it answers, where the recipe does not say; `label_names`, the classes in the order of the columns;
 `dimensions`, the numbers of a vector; and `fingerprint`, which names all that its answers depend on.
@@ -31,9 +31,12 @@ from limbeck.progress import SILENT, Progress
 from limbeck.recipe import TeacherTable
 from limbeck.signals import SignalStore
 from limbeck.tasks import TASKS, LabelKind, output_names
-from limbeck.teacher import distributions, given
+from limbeck.tasks.task import AnyLogits
+from limbeck.teacher import distributions, given, given_tags
 from limbeck.teacher.answering import Labelled, MadeUpTexts, TimedAnswers, key_of_answers
 from limbeck.teacher.pieces import ask_in_pieces
+from limbeck.units import UnitLogits
+from limbeck.windows import Reads
 
 Function = Callable[[list[str], list[str] | None], Any]
 
@@ -69,8 +72,8 @@ class FunctionTeacher:
         """By its qualified name."""
         return {"name": self.name, "fingerprint": self.fingerprint}
 
-    def logits(self, texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> NDArray[np.float32]:
-        """Its answers as logits.
+    def logits(self, texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> AnyLogits:
+        """Its answers as logits, of texts or of their words.
 
         Raises:
             TeacherError: It failed, or gave something else than one row for each text.
@@ -83,6 +86,8 @@ class FunctionTeacher:
                 f"{type(error).__name__}: {error}",
                 hint="Call it with these texts yourself; the answers before them are kept.",
             ) from error
+        if TASKS[self.task].reads is Reads.WORDS:
+            return self._of_words(answers, texts)
         return self._as_logits(answers, n_texts=len(texts))
 
     def prepare(self, wanted: Mapping[str, Examples], root: Path, *, progress: Progress = SILENT) -> None:
@@ -106,6 +111,14 @@ class FunctionTeacher:
     def timed(self, threads: int) -> Iterator[TimedAnswers | None]:  # noqa: ARG002
         """Nothing: where it computes, and with how many threads, is its own affair."""
         yield None
+
+    def _of_words(self, answers: Any, texts: Sequence[str]) -> UnitLogits:  # noqa: ANN401
+        source = f"The function {self.name}"
+        given.check_count(answers, n_texts=len(texts), source=source)
+        found = given_tags.logits_of_tags(answers, texts, self.label_names, source)
+        if not given_tags.are_named(answers):
+            self._need_names()
+        return found
 
     def _as_logits(self, answers: object, *, n_texts: int) -> NDArray[np.float32]:
         source = f"The function {self.name}"
@@ -169,9 +182,10 @@ def function_teacher(
 
     Raises:
         LabelError: Nobody names the classes, or nobody tells the size of a vector.
-        TeacherError: Its source cannot be read, and it has no `fingerprint`.
+        TeacherError: Functions do not answer this task; or its source cannot be read, and it has no `fingerprint`.
     """
     named = name or f"{getattr(function, '__module__', '')}.{_qualified_name(function)}"
+    given.refuse_others(task, source=f"The function {named}")
     told = tuple(labels) or tuple(str(one) for one in getattr(function, "label_names", ()))
     is_number = TASKS[task].label_kind is LabelKind.NUMBER
     if is_number:

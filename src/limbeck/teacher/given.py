@@ -5,6 +5,8 @@ multi-label      a probability for each label, from 0 to 1 and each by itself; o
 regression       a number
 reranking        a number, the score of query and passage
 embeddings       a vector, of one size for all texts
+
+Answers for the words of a text: see `given_tags`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +36,16 @@ def logits_of(answers: Any, task: str, label_names: Sequence[str], *, n_texts: i
     Raises:
         TeacherError: Another number of answers, or some that are none of this task.
     """
+    check_count(answers, n_texts=n_texts, source=source)
+    return _READERS[task](answers, label_names, source)
+
+
+def check_count(answers: Any, *, n_texts: int, source: str) -> None:  # noqa: ANN401
+    """Refuse what is not one answer for each text.
+
+    Raises:
+        TeacherError: As it says.
+    """
     try:
         n_given = len(answers)
     except TypeError:
@@ -43,7 +55,24 @@ def logits_of(answers: Any, task: str, label_names: Sequence[str], *, n_texts: i
         raise TeacherError(
             f"{source} gave {told} for {n_texts} texts.", hint="Give one answer for each text, in order."
         )
-    return _READERS[task](answers, label_names, source)
+
+
+def refuse_others(task: str, *, source: str) -> None:
+    """Refuse tasks whose answers cannot be given from outside: they hang on how a student's tokenizer parts the texts.
+
+    Args:
+        task: See `limbeck.tasks`.
+        source: What was to answer.
+
+    Raises:
+        TeacherError: It is one of these.
+    """
+    known = ("classification", *_READERS, "token-classification")
+    if task not in known:
+        raise TeacherError(
+            f"{source} cannot be asked for the task {task!r}, whose answers are about tokens of one tokenizer.",
+            hint="Give a Hugging Face model, an ONNX graph or an artifact.",
+        )
 
 
 def is_named(answers: Any) -> bool:  # noqa: ANN401

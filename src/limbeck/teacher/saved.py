@@ -13,7 +13,8 @@ Where labels do not exclude one another, probabilities are each from 0 to 1. For
     value, score    one number, for regression and reranking
     embedding       the numbers of a vector, as many in all rows
 
-So what `limbeck predict --json-lines --probabilities` prints is such a file.
+Where each word has a tag, a row holds `tokens` and `tags`, or `logits` or `probabilities` with one entry a word.
+So what `limbeck predict --json-lines --probabilities` prints for whole texts is such a file.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +23,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from limbeck import fingerprint, wording
 from limbeck.errors import DataError
@@ -31,7 +31,9 @@ from limbeck.progress import SILENT, Progress
 from limbeck.recipe import TeacherTable
 from limbeck.records import LabellingRecord
 from limbeck.signals import Signals, SignalStore
+from limbeck.tasks.task import AnyLogits
 from limbeck.teacher.answering import Labelled, MadeUpTexts, TimedAnswers, key_of_answers
+from limbeck.units import UnitLogits, values_of
 
 
 @dataclass(frozen=True)
@@ -43,14 +45,14 @@ class SavedAnswers:
         fingerprint: Of the file and the order of its labels.
         label_names: The classes in the order of the logits.
         rows: Text fingerprint -> row of `values`.
-        values: (answers, classes) float32 logits.
+        values: (answers, classes) float32 logits; or those of the texts' words.
     """
 
     name: str
     fingerprint: str
     label_names: tuple[str, ...]
     rows: Mapping[str, int]
-    values: NDArray[np.float32]
+    values: AnyLogits
     made_up: MadeUpTexts = "impossible"
     size_bytes: int | None = None
     n_parameters: int | None = None
@@ -106,7 +108,7 @@ class SavedAnswers:
             )
         known = [position for position in store.missing(names) if names[position] in self.rows]
         if known:
-            found = self.values[[self.rows[names[position]] for position in known]]
+            found = _at(self.values, [self.rows[names[position]] for position in known])
             store.append([names[position] for position in known], Signals(found))
         note = ""
         if absent:
@@ -142,7 +144,7 @@ class SavedAnswers:
 def saved_answers(
     name: str,
     texts: Sequence[tuple[str, str | None]],
-    values: NDArray[np.float32],
+    values: AnyLogits,
     *,
     label_names: Sequence[str],
     file: str,
@@ -153,7 +155,7 @@ def saved_answers(
     Args:
         name: The file as it was given.
         texts: (n,) texts with their second texts.
-        values: (n, classes) logits.
+        values: (n, classes) logits; or those of the texts' words.
         label_names: (classes,) names.
         file: Fingerprint of the file.
         task: What is answered.
@@ -164,7 +166,7 @@ def saved_answers(
     rows: dict[str, int] = {}
     for row, (text, text_pair) in enumerate(texts):
         first = rows.setdefault(fingerprint.of_text(text, text_pair), row)
-        if first != row and not np.array_equal(values[first], values[row]):
+        if first != row and not np.array_equal(values_of(_at(values, [first])), values_of(_at(values, [row]))):
             raise DataError(
                 f"{name} has two answers that differ to the text {text[:60]!r}, as answers number {first + 1} and "
                 f"{row + 1}.",
@@ -172,6 +174,10 @@ def saved_answers(
             )
     named = fingerprint.of_many([file, *label_names, *(() if task == "classification" else (task,))])
     return SavedAnswers(name, named, tuple(label_names), rows, values, task=task)
+
+
+def _at(values: AnyLogits, rows: list[int]) -> AnyLogits:
+    return values.take(rows) if isinstance(values, UnitLogits) else values[rows]
 
 
 def _shown(examples: Examples, position: int) -> str:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from limbeck import fingerprint
 from limbeck.data import opening, sources
+from limbeck.data.gathering import words_of_row
 from limbeck.data.json_rows import read_json_lines
 from limbeck.data.labels import natural_order
 from limbeck.data.parquet_rows import ParquetRows
@@ -17,8 +18,11 @@ from limbeck.errors import DataError, LabelError
 from limbeck.recipe import DataTable
 from limbeck.tasks import TASKS, LabelKind, output_names
 from limbeck.tasks.columns import Columns, find_columns
-from limbeck.teacher import distributions, given
+from limbeck.tasks.task import AnyLogits
+from limbeck.teacher import distributions, given, given_tags
 from limbeck.teacher.saved import SavedAnswers, saved_answers
+from limbeck.units import UnitLogits
+from limbeck.windows import Reads
 
 ENDINGS = (".jsonl", ".ndjson", ".parquet")
 _WHOLE = ("logits", "probabilities")
@@ -64,8 +68,13 @@ def read_answers(
     if not rows:
         raise DataError(f"{path} holds no answers.", hint="Give a file with a row for each text.")
     names = list(dict.fromkeys(name for row in rows[:100] for name in row))
-    texts = _texts(rows, _text_columns(names, columns, path, task), path)
-    if TASKS[task].label_kind is LabelKind.NUMBER:
+    given.refuse_others(task, source=str(path))
+    logits: AnyLogits
+    texts = _texts(rows, _text_columns(names, columns, path, task), path, task)
+    if TASKS[task].reads is Reads.WORDS:
+        kind, answers = _answers(rows, names, path, task)
+        label_names, logits = _tags(kind, answers, texts, labels, known_labels, path=path)
+    elif TASKS[task].label_kind is LabelKind.NUMBER:
         label_names, logits = _values(rows, names, path, task)
     else:
         kind, answers = _answers(rows, names, path, task)
@@ -92,7 +101,12 @@ def _text_columns(names: Sequence[str], columns: DataTable, path: Path, task: st
     return find_columns(free, TASKS[task].columns, given=Columns(text, text_pair, None), source=str(path))
 
 
-def _texts(rows: Sequence[Row], columns: Columns, path: Path) -> list[tuple[str, str | None]]:
+def _texts(rows: Sequence[Row], columns: Columns, path: Path, task: str) -> list[tuple[str, str | None]]:
+    if TASKS[task].reads is Reads.WORDS and columns.text is not None:
+        return [
+            (words_of_row(row, columns.text, f"{path}, answer {number}", are_tagged=True), None)
+            for number, row in enumerate(rows, start=1)
+        ]
     wanted = [name for name in (columns.text, columns.text_pair) if name is not None]
     for number, row in enumerate(rows, start=1):
         for name in wanted:
@@ -197,6 +211,29 @@ def _logits(kind: str, answers: Sequence[Any], label_names: Sequence[str], path:
     if kind == "probabilities":
         return distributions.logits_of_probabilities(values, source=str(path))
     return values.astype(np.float32)
+
+
+def _tags(
+    kind: str,
+    answers: Sequence[Any],
+    texts: Sequence[tuple[str, str | None]],
+    labels: Sequence[str],
+    known_labels: Sequence[str],
+    *,
+    path: Path,
+) -> tuple[tuple[str, ...], UnitLogits]:
+    """The names of the tags, and a row for each word: tags by name, or numbers as an object or a list."""
+    for number, answer in enumerate(answers, start=1):
+        if not isinstance(answer, list | tuple) or not answer:
+            raise DataError(
+                f"{path}, answer {number}: expected a list with a tag for each word, got {answer!r:.60}.",
+                hint="Give as many tags, or lists of numbers, as there are words.",
+            )
+    of_words = [one for answer in answers for one in answer]
+    names = _label_names(kind, of_words, labels, known_labels, path)
+    if kind != "label":
+        answers = [[_numbers(one, names, number, path) for one in told] for number, told in enumerate(answers, 1)]
+    return names, given_tags.logits_of_tags(answers, [text for text, _ in texts], names, str(path))
 
 
 def _numbers(answer: Any, label_names: Sequence[str], number: int, path: Path) -> list[float]:  # noqa: ANN401
