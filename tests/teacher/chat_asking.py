@@ -19,9 +19,9 @@ EXAMPLES = Examples(TEXTS, None, None, LABELS)
 WANTED = [chances(text) for text in TEXTS]
 
 
-def teacher(server: ChatServer, *, labels: Any = LABELS, **chat: Any) -> ChatTeacher:
+def teacher(server: ChatServer, *, labels: Any = LABELS, task: str = "auto", **chat: Any) -> ChatTeacher:
     """The teacher behind a server, with these keys of `teacher.chat`."""
-    table = {"teacher": {"labels": labels, "chat": {"model": "some-model", **chat}}}
+    table = {"task": task, "teacher": {"labels": labels, "chat": {"model": "some-model", **chat}}}
     found = open_teacher(server.url, recipe=Recipe.from_dict(table), work=Path())
     assert isinstance(found, ChatTeacher)
     return found
@@ -32,6 +32,11 @@ def label(master: ChatTeacher, root: Path, examples: Examples = EXAMPLES, **give
     return master.label(examples, root, settings=TeacherTable(), part_name="texts", judges=True, **given)
 
 
+def logits(labelled: Labelled, examples: Examples = EXAMPLES) -> Any:
+    """Its answers."""
+    return labelled.store.read(examples.text_fingerprints).logits
+
+
 def shares(labelled: Labelled, examples: Examples = EXAMPLES) -> Any:
-    """Its answers as probabilities."""
-    return probabilities(labelled.store.read(examples.text_fingerprints).logits)
+    """Its answers as probabilities of labels that exclude one another."""
+    return probabilities(logits(labelled, examples))

@@ -14,6 +14,9 @@ from typing import Any
 
 from other_teachers import chances
 
+Piece = tuple[str, dict[str, float]]
+"""A token, and what could stand in its place with its probability, itself among it."""
+
 
 @dataclass
 class Failure:
@@ -37,18 +40,22 @@ class ChatServer:
     """What a server does, and what it was asked.
 
     Args:
-        takes_schema: It knows response_format; else such a call is a 400.
+        takes_schema: It knows a response_format that is a JSON schema; else such a call is a 400.
+        takes_object: It knows one that is a JSON object.
         takes_logprobs: It knows logprobs; else such a call is a 400.
         fail: Text and number of the call about it, from 1 -> what to fail with, or None.
-        say: Text, codes and number of the call -> the content of the answer; None says the likeliest code.
+        say: Text, codes and number of the call -> the content of the answer; None says what is likeliest.
+        believe: Text -> the probability of each label. Of a scale, that of its last digit; all the rest has its first.
         wait_seconds: Before each answer.
         usage: What is told about tokens.
     """
 
     takes_schema: bool = True
+    takes_object: bool = True
     takes_logprobs: bool = True
     fail: Callable[[str, int], Failure | None] = lambda _text, _number: None
     say: Callable[[str, list[str], int], str | None] | None = None
+    believe: Callable[[str], list[float]] = chances
     wait_seconds: float = 0.0
     usage: dict[str, int] | None = field(default_factory=lambda: {"prompt_tokens": 50, "completion_tokens": 5})
     requests: list[dict[str, Any]] = field(default_factory=list)
@@ -66,9 +73,10 @@ class ChatServer:
         with self._lock:
             self.requests.append(body)
             self.headers.append(headers)
-            for key, takes in (("response_format", self.takes_schema), ("logprobs", self.takes_logprobs)):
-                if key in body and not takes:
-                    return 400, json.dumps({"error": {"message": f"unknown field {key}"}}), {}
+            kind = body.get("response_format", {}).get("type")
+            takes = {"json_schema": self.takes_schema, "json_object": self.takes_object, None: True}[kind]
+            if not takes or ("logprobs" in body and not self.takes_logprobs):
+                return 400, json.dumps({"error": {"message": "unknown field"}}), {}
             self._calls[text] += 1
             number = self._calls[text]
             self._now += 1
@@ -88,25 +96,48 @@ class ChatServer:
 
     def _completion(self, body: dict[str, Any], text: str, number: int) -> dict[str, Any]:
         codes = re.findall(r"^(\w+): ", body["messages"][0]["content"], re.MULTILINE)
-        shares = chances(text)
         said = None if self.say is None else self.say(text, codes, number)
-        code = codes[shares.index(max(shares))]
-        content = said if said is not None else f'{{"label": "{code}"}}' if "response_format" in body else code
+        pieces = self._pieces(body, text, codes)
+        content = said if said is not None else "".join(piece for piece, _ in pieces)
         choice: dict[str, Any] = {"index": 0, "message": {"role": "assistant", "content": content}}
         if "logprobs" in body and said is None:
-            pieces = ['{"', "label", '": "', code, '"}'] if "response_format" in body else [code]
-            others = [{"token": c, "logprob": math.log(p)} for c, p in zip(codes, shares, strict=False)]
             choice["logprobs"] = {
                 "content": [
                     {
                         "token": piece,
-                        "logprob": math.log(max(shares)) if piece == code else 0.0,
-                        "top_logprobs": others if piece == code else [{"token": piece, "logprob": 0.0}],
+                        "logprob": math.log(shares[piece]),
+                        "top_logprobs": [{"token": other, "logprob": math.log(p)} for other, p in shares.items()],
                     }
-                    for piece in pieces
+                    for piece, shares in pieces
                 ]
             }
         return {"id": "1", "object": "chat.completion", "choices": [choice], "usage": self.usage}
+
+    def _pieces(self, body: dict[str, Any], text: str, codes: list[str]) -> list[Piece]:
+        """The tokens of the likeliest answer in the form that the last line of the prompt asks for."""
+        closing, believed = body["messages"][0]["content"].splitlines()[-1], self.believe(text)
+        if "every label" in closing:
+            found: list[Piece] = []
+            for code, share in zip(codes, believed, strict=True):
+                opening = [_sure(', "' if found else '{"'), _sure(code), _sure('":')]
+                found += [*opening, _likeliest({" true": share, " false": 1 - share})]
+            return [*found, _sure("}")]
+        key = "label"
+        if "one digit" in closing:
+            key, (first, last) = "number", re.findall(r"from (\d).* to (\d)", closing)[0]
+            codes, believed = [first, last], [1 - believed[-1], believed[-1]]
+        named = _likeliest(dict(zip(codes, believed, strict=False)))
+        if "response_format" not in body:
+            return [named]
+        return [_sure('{"'), _sure(key), _sure('": "'), named, _sure('"}')]
+
+
+def _sure(piece: str) -> Piece:
+    return piece, {piece: 1.0}
+
+
+def _likeliest(shares: dict[str, float]) -> Piece:
+    return max(shares, key=shares.__getitem__), shares
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from limbeck.errors import LabelError, RecipeError, TeacherError
 from limbeck.examples import Examples
 from limbeck.recipe import Recipe
 from limbeck.teacher import http_calls, journal
-from limbeck.teacher.chat_prompt import WAYS
 from limbeck.teacher.opening import open_teacher
 from small_run import LABELS
 from watching import Events
@@ -83,7 +82,7 @@ def test_the_cost_is_told_before_the_first_call(server: ChatServer, tmp_path: Pa
     master = teacher(server, **PRICES)
     master.prepare({"a": EXAMPLES.take(range(20)), "b": EXAMPLES.take(range(4, 24))}, tmp_path, progress=events)
     assert server.requests == []
-    around = len(str(master.question.body("", None, way=WAYS[0])["messages"]).encode())
+    around = len(str(master.question.body("", None, way=master.question.ways[0])["messages"]).encode())
     tokens = (sum(len(text.encode()) for text in TEXTS) + 24 * around) / 4
     cost = (tokens * 1.0 + 24 * 8 * 10.0) / 1e6
     assert events.sentences == [

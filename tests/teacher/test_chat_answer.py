@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 
 from limbeck.tasks.classification import probabilities
-from limbeck.teacher.chat_answer import chosen, logits
-from limbeck.teacher.chat_prompt import WAYS, Question
+from limbeck.teacher.chat_answer import chosen
+from limbeck.teacher.chat_one_label import OneLabel
+from limbeck.teacher.chat_prompt import SHORT_WAYS
 
 MANY = tuple(f"intent {number}" for number in range(1, 78))
 
 
-def _question(*labels: str) -> Question:
-    return Question("some-model", "Decide.", labels, {}, {})
+def _question(*labels: str) -> OneLabel:
+    return OneLabel("some-model", "Decide.", labels, {}, {})
 
 
 THREE = _question("refund", "delivery", "other")
@@ -37,11 +38,10 @@ def _choice(content: str, tokens: list[tuple[str, dict[str, float]]]) -> dict[st
     }
 
 
-def _shares(question: Question, content: str, tokens: list[tuple[str, dict[str, float]]]) -> Any:
-    found = chosen(content, question)
-    assert found is not None
-    rows = logits(_choice(content, tokens), found, n_classes=len(question.label_names))
-    return probabilities(rows[None, :])[0]
+def _shares(question: OneLabel, content: str, tokens: list[tuple[str, dict[str, float]]]) -> Any:
+    row = question.read(content, _choice(content, tokens))
+    assert row is not None
+    return probabilities(row[None, :])[0]
 
 
 @pytest.mark.parametrize(
@@ -55,17 +55,17 @@ def _shares(question: Question, content: str, tokens: list[tuple[str, dict[str, 
 )  # fmt: skip
 def test_an_answer_is_a_label_or_it_is_none(content: str, label: int | None) -> None:
     """A failure would take talk for a label, and teach it."""
-    found = chosen(content, THREE)
-    assert (None if found is None else found.label) == label
+    found = chosen(content, THREE, key="label")
+    assert (None if found is None else found.index) == label
 
 
 def test_names_that_are_codes_are_not_taken() -> None:
     """Labels B and A have the codes A and B: an answer A is then the code, whatever else it could be."""
     question = _question("B", "A")
-    assert chosen("A", question).label == 0  # type: ignore[union-attr]
+    assert chosen("A", question, key="label").index == 0  # type: ignore[union-attr]
     numbered = _question(*map(str, range(40)))
-    assert chosen("05", numbered).label == 4  # type: ignore[union-attr]
-    assert chosen("5", numbered) is None  # a name, and nearly a code: nobody knows which was meant
+    assert chosen("05", numbered, key="label").index == 4  # type: ignore[union-attr]
+    assert chosen("5", numbered, key="label") is None  # a name, and nearly a code: nobody knows which was meant
 
 
 def test_codes_are_short_and_none_begins_another() -> None:
@@ -119,16 +119,15 @@ def test_names_are_read_by_their_first_differing_token() -> None:
 )
 def test_without_probabilities_the_answer_is_a_peak(logprobs: Any) -> None:
     """By hand: 0.9, and 0.05 for each of the two others."""
-    found = chosen("A", THREE)
-    assert found is not None
-    rows = logits({"message": {"content": "A"}, "logprobs": logprobs}, found, n_classes=3)
-    assert np.allclose(probabilities(rows[None, :])[0], [0.9, 0.05, 0.05], atol=1e-6)
+    row = THREE.read("A", {"message": {"content": "A"}, "logprobs": logprobs})
+    assert row is not None
+    assert np.allclose(probabilities(row[None, :])[0], [0.9, 0.05, 0.05], atol=1e-6)
 
 
 def test_what_is_asked() -> None:
     """A failure would keep labels or descriptions from the model, or ask for a form that the address does not know."""
-    question = Question("m", "Decide.", ("refund", "other"), {"refund": "money back"}, {"temperature": 0})
-    body = question.body("where is it?", None, way=WAYS[0])
+    question = OneLabel("m", "Decide.", ("refund", "other"), {"refund": "money back"}, {"temperature": 0})
+    body = question.body("where is it?", None, way=SHORT_WAYS[0])
     assert body["messages"][0]["content"].splitlines() == [
         "Decide.",
         "",
@@ -142,7 +141,7 @@ def test_what_is_asked() -> None:
     schema = body["response_format"]["json_schema"]["schema"]
     assert schema["properties"]["label"]["enum"] == ["A", "B"]
     assert (body["model"], body["temperature"], body["logprobs"], body["top_logprobs"]) == ("m", 0, True, 20)
-    plain = question.body("one", "two", way=WAYS[3], rejected=["perhaps"])
+    plain = question.body("one", "two", way=SHORT_WAYS[3], rejected=["perhaps"])
     assert not {"response_format", "logprobs", "top_logprobs"} & set(plain)
     assert plain["messages"][1]["content"] == "First text:\none\n\nSecond text:\ntwo"
     assert [message["role"] for message in plain["messages"]] == ["system", "user", "assistant", "user"]

@@ -178,7 +178,7 @@ def test_a_torn_journal_is_read_as_far_as_it_goes(server: ChatServer, tmp_path: 
     names = EXAMPLES.text_fingerprints
     with journal.opened(store) as opened:
         opened.answered(names[0], np.array([1.0, 2.0], np.float32))
-        opened.named_no_label(names[1], "hm")
+        opened.reject(names[1], "hm")
         whole = opened.path.read_bytes()
         opened.path.write_bytes(whole + b'{"text": "' + names[2].encode()[:5])
         again = SignalStore(tmp_path, store.key)

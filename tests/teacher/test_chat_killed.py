@@ -9,18 +9,20 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from chat_server import ChatServer, Failure, serving
 
 from limbeck.teacher.journal import JOURNAL_FILE
-from other_teachers import data, encoder
-from small_run import FLAGS
+from other_teachers import encoder
+from small_run import FLAGS, labelled_rows, write_rows
 
 N_ANSWERED = 37
 RUN = "from limbeck.cli.main import run\nrun()\n"
 LONGEST_WAIT_SECONDS = 120.0
 
 
-def test_a_killed_run_repeats_no_answered_call(tmp_path: Path) -> None:
+@pytest.mark.parametrize("task", ["classification", "multi-label"])
+def test_a_killed_run_repeats_no_answered_call(task: str, tmp_path: Path) -> None:
     """A failure would have the user pay twice. The server counts: it answers 37 texts, then calls hang; then the kill.
 
     A call whose answer had not arrived may be made again; there were such calls, and they were.
@@ -36,9 +38,13 @@ def test_a_killed_run_repeats_no_answered_call(tmp_path: Path) -> None:
 
     held: set[str] = set()
     server.fail = hang
+    rows = labelled_rows(160)
+    if task == "multi-label":
+        rows = [{"text": row["text"], "labels": [row["label"]]} for row in rows]
+    data = write_rows(tmp_path / "texts.jsonl", rows)
     with serving(server):
         command = [
-            sys.executable, "-c", RUN, "compress", "--teacher", server.url, "--data", str(data(tmp_path)),
+            sys.executable, "-c", RUN, "compress", "--teacher", server.url, "--data", str(data), "--task", task,
             "--out", str(tmp_path / "run"), "--signals", str(tmp_path / "signals"), *FLAGS,
             "--distill.augment", "0", "--distill.epochs", "2", "--distill.baseline", "false",
             "--teacher.chat.model", "some-model", "--teacher.chat.concurrency", "3",

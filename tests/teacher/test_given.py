@@ -184,12 +184,6 @@ def test_other_files_are_refused(task: str, answers: Any, error: type[LimbeckErr
     assert told in str(caught.value)
 
 
-def test_a_language_model_is_asked_for_one_label_only(tmp_path: Path) -> None:
-    """A failure would ask it for a letter and take that for a score."""
-    with pytest.raises(TeacherError, match="can be asked for one label a text, and the recipe's task is 'reranking'"):
-        _opened("http://localhost:1/v1", "reranking", tmp_path)
-
-
 def _recipe(root: Path, task: str, **tables: Any) -> Recipe:
     given = {
         **SETTINGS,

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from limbeck.errors import TeacherError
 from limbeck.examples import Examples
 from limbeck.progress import SILENT, Progress
-from limbeck.recipe import AUTO, TeacherTable
+from limbeck.recipe import TeacherTable
 from limbeck.records import LabellingRecord
 from limbeck.signals import SignalsKey, SignalStore
 from limbeck.tasks.task import AnyLogits
@@ -120,24 +119,6 @@ class Teacher(Protocol):
 
     def timed(self, threads: int) -> AbstractContextManager[TimedAnswers | None]:
         """A context manager: within, its answers as they can be timed, or None where it does not run here."""
-
-
-def only_classes(asked: str, *, name: str) -> str:
-    """The task of teachers that name one label a text.
-
-    Args:
-        asked: The recipe's task.
-        name: What the teacher is called.
-
-    Raises:
-        TeacherError: It is another one.
-    """
-    if asked not in {AUTO, "classification"}:
-        raise TeacherError(
-            f"{name} can be asked for one label a text, and the recipe's task is {asked!r}.",
-            hint="For other tasks give a model, an artifact, a Python function or a file of answers.",
-        )
-    return "classification"
 
 
 def key_of_answers(fingerprint: str, *, n_classes: int) -> SignalsKey:

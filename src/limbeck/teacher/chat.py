@@ -1,8 +1,8 @@
 """A teacher that is a large language model behind an OpenAI-compatible address: each text is a call, and calls cost.
 
 So nothing is called twice: every answer is on the disk before the next call is made (see `journal`). What a run will
-cost is told before its first call, and a limit is kept. How a label is asked for: `chat_prompt`; how an answer is read:
-`chat_answer`; how a call is made: `http_calls`.
+cost is told before its first call, and a limit is kept. What is asked, by the task: `chat_tasks`; how a call is made:
+`http_calls`.
 """
 
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from limbeck import fingerprint, wording
 from limbeck.chat_table import ChatTable
-from limbeck.errors import LabelError, RecipeError, TeacherError
+from limbeck.errors import RecipeError, TeacherError
 from limbeck.examples import Examples
 from limbeck.progress import SILENT, Progress
 from limbeck.recipe import TeacherTable
@@ -22,13 +22,12 @@ from limbeck.records import LabellingRecord
 from limbeck.signals import SignalStore
 from limbeck.teacher import chat_calls, journal
 from limbeck.teacher.answering import Labelled, MadeUpTexts, TimedAnswers, key_of_answers
-from limbeck.teacher.chat_prompt import FORMAT, WAYS, Question
+from limbeck.teacher.chat_prompt import FORMAT, Question
+from limbeck.teacher.chat_tasks import question_of
 from limbeck.teacher.http_calls import Caller
 
 _ENDPOINT = "/chat/completions"
 _BYTES_A_TOKEN = 4
-_ANSWER_TOKENS = 8
-"""What an estimate counts for an answer: the JSON around a code, and the code."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,6 @@ class ChatTeacher:
     made_up: MadeUpTexts = "paid"
     size_bytes: int | None = None
     n_parameters: int | None = None
-    task: str = "classification"
 
     @property
     def name(self) -> str:
@@ -59,8 +57,13 @@ class ChatTeacher:
         return f"{self.question.model} at {urllib.parse.urlsplit(self.url).netloc}"
 
     @property
+    def task(self) -> str:
+        """What it is asked."""
+        return self.question.task
+
+    @property
     def label_names(self) -> tuple[str, ...]:
-        """The labels, in the order of their codes."""
+        """The labels, in the order of their codes; or what stands for a number."""
         return self.question.label_names
 
     @property
@@ -85,14 +88,15 @@ class ChatTeacher:
         if not asked:
             return
         _key(self.table)
-        around = len(str(self.question.body("", None, way=WAYS[0])["messages"]).encode())
+        around = len(str(self.question.body("", None, way=self.question.ways[0])["messages"]).encode())
         input_tokens = (sum(asked.values()) + around * len(asked)) / _BYTES_A_TOKEN
-        output_tokens = _ANSWER_TOKENS * len(asked)
+        output_tokens = self.question.n_answer_tokens * len(asked)
         cost = self.table.cost(input_tokens=input_tokens, output_tokens=output_tokens)
         told = (
             f"{wording.counted(len(asked), 'call')} to {self.name}: about {wording.count(input_tokens)} tokens in and "
-            f"{wording.count(output_tokens)} out, at {_BYTES_A_TOKEN} bytes a token in and {_ANSWER_TOKENS} tokens an "
-            f"answer{'' if cost is None else f'; {cost:.2f} at the given prices'}."
+            f"{wording.count(output_tokens)} out, at {_BYTES_A_TOKEN} bytes a token in and "
+            f"{self.question.n_answer_tokens} tokens an answer"
+            f"{'' if cost is None else f'; {cost:.2f} at the given prices'}."
         )
         progress.say(told)
         if self.table.max_cost is not None and cost is not None and cost > self.table.max_cost:
@@ -111,10 +115,10 @@ class ChatTeacher:
         judges: bool,  # noqa: ARG002
         progress: Progress = SILENT,
     ) -> Labelled:
-        """See `Teacher.label`; texts for which it names no label are left out, up to `teacher.chat.max_unanswered`.
+        """See `Teacher.label`; texts that it does not answer are left out, up to `teacher.chat.max_unanswered`.
 
         Raises:
-            TeacherError: It is refused or cannot be reached, too many texts are without a label, or the limit of cost
+            TeacherError: It is refused or cannot be reached, too many texts are without an answer, or the limit of cost
                 is reached. Every answer so far is kept.
             OutputError: The disk is full, or another process asks this teacher.
         """
@@ -169,9 +173,10 @@ class ChatTeacher:
                 f"{'' if cost is None else f', {cost:.2f} at the given prices'}."
             )
         if n_unanswered:
+            left_out = f"{'it is' if n_unanswered == 1 else 'they are'} left out"
             notes.append(
-                f"{part_name}: {self.question.model} names no label for {wording.counted(n_unanswered, 'text')} of "
-                f"{n_texts}; {'it is' if n_unanswered == 1 else 'they are'} left out."
+                f"{part_name}: {self.question.model} {self.question.fault} for "
+                f"{wording.counted(n_unanswered, 'text')} of {n_texts}; {left_out}."
             )
         return tuple(notes)
 
@@ -181,7 +186,14 @@ def is_address(source: str) -> bool:
     return source.startswith(("http://", "https://"))
 
 
-def chat_teacher(source: str, table: ChatTable, *, labels: Sequence[str], known_labels: Sequence[str]) -> ChatTeacher:
+def chat_teacher(
+    source: str,
+    table: ChatTable,
+    *,
+    labels: Sequence[str],
+    known_labels: Sequence[str],
+    task: str = "classification",
+) -> ChatTeacher:
     """A model behind an address as a teacher; nothing is called yet.
 
     Args:
@@ -189,9 +201,10 @@ def chat_teacher(source: str, table: ChatTable, *, labels: Sequence[str], known_
         table: The recipe's `teacher.chat`.
         labels: The recipe's `teacher.labels`; empty takes the data's.
         known_labels: The classes of the data; empty where it has none.
+        task: What it is asked; one that `chat_tasks.askable` lets through.
 
     Raises:
-        RecipeError: No model is named, the address holds a password, or a description is of no label.
+        RecipeError: The address holds a password; or see `chat_tasks.question_of`.
         LabelError: Nobody names the labels.
     """
     parts = urllib.parse.urlsplit(source)
@@ -200,28 +213,10 @@ def chat_teacher(source: str, table: ChatTable, *, labels: Sequence[str], known_
             f"The address of the teacher, on the host {parts.hostname}, must be a plain one, without a password.",
             hint="Put the key into an environment variable and name it: --teacher.chat.api_key_env MY_KEY.",
         )
-    if table.model is None:
-        raise RecipeError(
-            f"teacher.chat.model is not given, and {source} may serve several models.",
-            hint="Name one: --teacher.chat.model NAME.",
-        )
-    names = tuple(labels) or tuple(known_labels)
-    if len(names) < 2:
-        raise LabelError(
-            f"The labels that {table.model} is to choose from are not known, as the data has none.",
-            hint="Name them: --teacher.labels first,second.",
-        )
-    strangers = [name for name in table.descriptions if name not in names]
-    if strangers:
-        raise RecipeError(
-            f"teacher.chat.descriptions describes {', '.join(map(repr, strangers))}; the labels are "
-            f"{', '.join(names[:20])}.",
-            hint="Describe labels by their names, letter by letter.",
-        )
+    question = question_of(table, source=source, task=task, labels=labels, known_labels=known_labels)
     path = parts.path.rstrip("/")
     path = path if path.endswith(_ENDPOINT) else path + _ENDPOINT
     url = urllib.parse.urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
-    question = Question(table.model, table.instructions, names, dict(table.descriptions), dict(table.parameters))
     named = fingerprint.of_settings({"chat": FORMAT, "url": url, **question.as_json()})
     return ChatTeacher(url, table, question, named)
 

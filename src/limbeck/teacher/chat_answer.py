@@ -1,154 +1,162 @@
-"""What a large language model answered -> which label, and how probable each is."""
+"""What a large language model answered -> which choice it names, and how probable its tokens make each."""
 
 import json
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck.teacher import distributions
 from limbeck.teacher.chat_prompt import Question
 
-_IN_JSON = re.compile(r'\{\s*"label"\s*:\s*"')
 _AROUND = " \t\r\n\"'`*.:"
+_CLOSING = _AROUND + "},"
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """A label that an answer names.
+    """A choice that an answer names.
 
     Args:
-        label: Its index.
-        spellings: (classes,) how the answer would have named each label: by code, or by name.
+        index: Its index.
+        spellings: (choices,) how the answer would have named each: by code, by name, by true and false.
         start: Where the name begins in the answer.
     """
 
-    label: int
+    index: int
     spellings: tuple[str, ...]
     start: int
 
 
-def chosen(content: str, question: Question) -> Chosen | None:
-    """The label that an answer names, and nothing but it; by its code, or by its name where no code is such a name.
+class Token(NamedTuple):
+    """A token of an answer.
 
     Args:
-        content: The whole answer: the JSON that was asked for, or a bare label.
-        question: What was asked.
-
-    Returns: The label, or None where the answer is none.
+        text: Itself.
+        probability: Of it.
+        alternatives: What could stand in its place, itself among it -> probability.
     """
-    start, named = _named(content)
-    by_code = {code: index for index, code in enumerate(question.codes)}
-    if named.upper() in by_code:
-        return Chosen(by_code[named.upper()], question.codes, start)
-    names = [name.casefold() for name in question.label_names]
+
+    text: str
+    probability: float
+    alternatives: Mapping[str, float]
+
+
+def chosen(content: str, question: Question, *, key: str) -> Chosen | None:
+    """What an answer names, and nothing but it.
+
+    Args:
+        content: The whole answer: the JSON that was asked for, or a bare code or name.
+        question: What was asked.
+        key: Of the JSON.
+
+    Returns: The choice, or None where the answer is none.
+    """
+    start, named = _named(content, key)
+    index = index_of(named, question)
+    if index is None:
+        return None
+    by_code = named.upper() in question.codes
+    return Chosen(index, question.codes if by_code else question.choices, start)
+
+
+def index_of(named: str, question: Question) -> int | None:
+    """The choice of this code, or of this name where no code is such a name; None where there is none."""
+    if named.upper() in question.codes:
+        return question.codes.index(named.upper())
+    names = [name.casefold() for name in question.choices]
     if {code.casefold() for code in question.codes} & set(names) or names.count(named.casefold()) != 1:
         return None
-    return Chosen(names.index(named.casefold()), question.label_names, start)
+    return names.index(named.casefold())
 
 
-def logits(choice: Mapping[str, Any], found: Chosen, *, n_classes: int) -> NDArray[np.float32]:
-    """The answer as logits: by the probabilities of its tokens where they are told, else as a bare label.
-
-    Args:
-        choice: One of the `choices` of an answer.
-        found: What it names.
-        n_classes: Classes.
-
-    Returns: (classes,) float32.
-    """
-    shares = _shares(choice, found)
-    if shares is None:
-        rows = distributions.logits_of_labels(np.array([found.label]), n_classes=n_classes)
-    else:
-        rows = distributions.logits_of_probabilities(shares[None, :], source="The probabilities of tokens")
-    return rows.reshape(n_classes)
-
-
-def _named(content: str) -> tuple[int, str]:
-    """Where the label's name begins in an answer, and the name."""
-    opening = _IN_JSON.search(content)
-    if opening is not None:
-        try:
-            parsed = json.loads(content)
-        except ValueError:
-            parsed = None
-        if isinstance(parsed, dict) and isinstance(parsed.get("label"), str):
-            return opening.end(), parsed["label"]
-    named = content.strip(_AROUND)
-    return content.find(named), named
-
-
-def _shares(choice: Mapping[str, Any], found: Chosen) -> NDArray[np.float64] | None:
-    """The probability of each label, read off token by token; None where nothing is told, or it does not fit.
-
-    At each token of the name, every alternative stands for the labels that begin so, in equal parts; what was said goes
-    on to the next token until one label is left. What probability is left over goes to the labels that no alternative
-    stands for, in equal parts.
-    """
-    tokens = _tokens(choice)
-    content = choice["message"]["content"]
-    if tokens is None or "".join(token for token, _, _ in tokens) != content:
-        return None
-    spellings = [spelling.casefold() for spelling in found.spellings]
-    shares = np.zeros(len(spellings))
-    reached, said, at = 1.0, "", 0
-    for token, probability, alternatives in tokens:
-        begins, at = at, at + len(token)
-        if at <= found.start:
-            continue
-        lead = content[begins : found.start] if begins < found.start else ""
-        for other, share in alternatives.items():
-            if other != token:
-                _add(shares, spellings, said + _without(other, lead, is_first=not said), reached * share)
-        said += token[len(lead) :].casefold()
-        reached *= probability
-        alike = [index for index, spelling in enumerate(spellings) if _fits(spelling, said)]
-        if alike == [found.label]:
-            shares[found.label] += reached
-            break
-    left = 1.0 - shares.sum()
-    unseen = shares == 0
-    if left > 0 and unseen.any():
-        shares[unseen] = left / unseen.sum()
-    total = float(shares.sum())
-    return shares / total if shares[found.label] > 0 and math.isfinite(total) else None
-
-
-def _add(shares: NDArray[np.float64], spellings: Sequence[str], said: str, share: float) -> None:
-    alike = [index for index, spelling in enumerate(spellings) if _fits(spelling, said)]
-    if said and alike:
-        shares[alike] += share / len(alike)
-
-
-def _fits(spelling: str, said: str) -> bool:
-    """Whether what was said is the beginning of a label's name, or the whole of it with what closes it."""
-    if spelling.startswith(said):
-        return True
-    return said.startswith(spelling) and not said[len(spelling) :].strip(_AROUND + "}")
-
-
-def _without(token: str, lead: str, *, is_first: bool) -> str:
-    """A token without what stands before the label's name."""
-    if lead and token.startswith(lead):
-        return token[len(lead) :].casefold()
-    return (token.lstrip(_AROUND) if is_first else token).casefold()
-
-
-def _tokens(choice: Mapping[str, Any]) -> list[tuple[str, float, dict[str, float]]] | None:
-    """(token, its probability, alternative -> probability) of an answer, or None where they are not told."""
+def tokens_of(content: str, choice: Mapping[str, Any]) -> list[Token]:
+    """The tokens of what was said, see `Question.read`; none where they are not told, or are others."""
     try:
-        return [
-            (
+        tokens = [
+            Token(
                 str(one["token"]),
                 math.exp(one["logprob"]),
                 {str(other["token"]): math.exp(other["logprob"]) for other in one["top_logprobs"]},
             )
             for one in choice["logprobs"]["content"]
-        ] or None
+        ]
     except (KeyError, TypeError, ValueError, OverflowError):
-        return None
+        return []
+    return tokens if "".join(token.text for token in tokens) == content else []
+
+
+def shares(tokens: Sequence[Token], found: Chosen) -> NDArray[np.float64] | None:
+    """The probability of each choice, read off token by token; None where nothing is told, or it does not fit.
+
+    At each token of the name, every alternative stands for the choices that begin so, in equal parts; what was said
+    goes on to the next token until one choice is left. What probability is left over goes to the choices that no
+    alternative stands for, in equal parts.
+
+    Args:
+        tokens: As `tokens_of` gives them.
+        found: What the answer names.
+
+    Returns: (choices,) float64, of sum 1.
+    """
+    spellings = [spelling.casefold() for spelling in found.spellings]
+    found_shares = np.zeros(len(spellings))
+    reached, said, at = 1.0, "", 0
+    for text, probability, alternatives in tokens:
+        begins, at = at, at + len(text)
+        if at <= found.start:
+            continue
+        lead = text[: max(0, found.start - begins)]
+        for other, share in alternatives.items():
+            if other != text:
+                _add(found_shares, spellings, said + _without(other, lead, is_first=not said), reached * share)
+        said += text[len(lead) :].casefold()
+        reached *= probability
+        alike = [index for index, spelling in enumerate(spellings) if _fits(spelling, said)]
+        if alike == [found.index]:
+            found_shares[found.index] += reached
+            break
+    left = 1.0 - found_shares.sum()
+    unseen = found_shares == 0
+    if left > 0 and unseen.any():
+        found_shares[unseen] = left / unseen.sum()
+    total = float(found_shares.sum())
+    return found_shares / total if tokens and found_shares[found.index] > 0 and math.isfinite(total) else None
+
+
+def _named(content: str, key: str) -> tuple[int, str]:
+    """Where the name begins in an answer, and the name."""
+    opening = re.search(rf'\{{\s*"{key}"\s*:\s*"?', content)
+    if opening is not None:
+        try:
+            parsed = json.loads(content)
+        except ValueError:
+            parsed = None
+        value = parsed.get(key) if isinstance(parsed, dict) else None
+        if isinstance(value, str | int) and not isinstance(value, bool):
+            return opening.end(), str(value)
+    named = content.strip(_AROUND)
+    return content.find(named), named
+
+
+def _add(found: NDArray[np.float64], spellings: Sequence[str], said: str, share: float) -> None:
+    alike = [index for index, spelling in enumerate(spellings) if _fits(spelling, said)]
+    if said and alike:
+        found[alike] += share / len(alike)
+
+
+def _fits(spelling: str, said: str) -> bool:
+    """Whether what was said is the beginning of a choice's name, or the whole of it with what closes it."""
+    if spelling.startswith(said):
+        return True
+    return said.startswith(spelling) and not said[len(spelling) :].strip(_CLOSING)
+
+
+def _without(token: str, lead: str, *, is_first: bool) -> str:
+    """A token without what stands before the name."""
+    if lead and token.startswith(lead):
+        return token[len(lead) :].casefold()
+    return (token.lstrip(_AROUND) if is_first else token).casefold()

@@ -13,13 +13,12 @@ from limbeck.errors import TeacherError
 from limbeck.examples import Examples
 from limbeck.progress import SILENT, Bar, Progress
 from limbeck.signals import SignalStore
-from limbeck.teacher import chat_answer
-from limbeck.teacher.chat_prompt import WAYS, Question, Way
+from limbeck.teacher.chat_prompt import Question, Way
 from limbeck.teacher.http_calls import Caller, Refused, Stopped
 from limbeck.teacher.journal import Journal
 
 ATTEMPTS = 3
-"""How often a text is asked about before it counts as one without a label."""
+"""How often a text is asked about before it counts as one without an answer."""
 _NOT_UNDERSTOOD = frozenset({400, 422, 501})
 _SHOWN_CHARACTERS = 200
 
@@ -116,9 +115,9 @@ class Asking:
         Source: no server tells what it takes; those that do not know a field answer 400 or 422.
         """
         refusals = []
-        for way in WAYS:
+        for way in self.question.ways:
             try:
-                self._ask_until_labelled(examples, position, way)
+                self._ask_until_answered(examples, position, way)
             except Refused as refused:
                 if refused.status not in _NOT_UNDERSTOOD:
                     raise self._refused(refused) from None
@@ -137,16 +136,16 @@ class Asking:
 
     def _ask_about(self, examples: Examples, position: int, way: Way) -> None:
         try:
-            self._ask_until_labelled(examples, position, way)
+            self._ask_until_answered(examples, position, way)
         except Refused as refused:
             if refused.status not in _NOT_UNDERSTOOD:
                 raise self._refused(refused) from None
             # It understood others: it is this text that it will not take, as too long or against its rules.
             name = examples.text_fingerprints[position]
             for _ in range(ATTEMPTS - len(self.journal.rejected.get(name, ()))):
-                self.journal.named_no_label(name, str(refused)[:_SHOWN_CHARACTERS])
+                self.journal.reject(name, str(refused)[:_SHOWN_CHARACTERS])
 
-    def _ask_until_labelled(self, examples: Examples, position: int, way: Way) -> None:
+    def _ask_until_answered(self, examples: Examples, position: int, way: Way) -> None:
         name = examples.text_fingerprints[position]
         text_pair = None if examples.text_pairs is None else examples.text_pairs[position]
         while len(rejected := self.journal.rejected.get(name, [])) < ATTEMPTS:
@@ -155,12 +154,11 @@ class Asking:
             choice = self._choice(self.caller.call(body))
             content = choice["message"].get("content")
             content = content if isinstance(content, str) else ""
-            found = chat_answer.chosen(content, self.question)
-            if found is not None:
-                logits = chat_answer.logits(choice, found, n_classes=len(self.question.label_names))
+            logits = self.question.read(content, choice)
+            if logits is not None:
                 self.journal.answered(name, logits)
                 return
-            self.journal.named_no_label(name, content[:_SHOWN_CHARACTERS])
+            self.journal.reject(name, content[:_SHOWN_CHARACTERS])
 
     def _choice(self, answer: dict[str, Any]) -> dict[str, Any]:
         self.ledger.count(answer.get("usage"))
@@ -193,8 +191,8 @@ class Asking:
         n_texts, share = len(names), self.table.max_unanswered
         if len(given_up) > (max(1, math.floor(share * n_texts)) if share > 0 else 0):
             raise TeacherError(
-                f"{self.name} names no label for {len(given_up)} of {n_texts} texts; the last answer was "
-                f"{given_up[-1][-1]!r}, and the labels are {', '.join(self.question.label_names[:20])}.",
+                f"{self.name} {self.question.fault} for {len(given_up)} of {n_texts} texts; the last answer was "
+                f"{given_up[-1][-1]!r}, and {self.question.choices_told}.",
                 hint="Say more in teacher.chat.instructions and teacher.chat.descriptions; a model that thinks first "
                 "needs a higher max_tokens in teacher.chat.parameters. teacher.chat.max_unanswered accepts more.",
             )

@@ -2,7 +2,7 @@
 
 The journal is one JSON object a line beside the parts of the signals, flushed to the disk line by line; a last line
 that a kill tore in two is passed over. Its answers are folded into a part when a labelling ends or the next one begins.
-What named no label stays in it, so that the same question is not paid for again and again.
+What was no answer to what was asked stays in it, so that the same question is not paid for again and again.
 """
 
 import json
@@ -50,8 +50,8 @@ class Journal:
         """
         self._write({"text": text, "logits": [float(one) for one in logits]})
 
-    def named_no_label(self, text: str, answer: str) -> None:
-        """Keep that an answer named no label."""
+    def reject(self, text: str, answer: str) -> None:
+        """Keep that an answer was none to what was asked."""
         with self._writing:
             self.rejected.setdefault(text, []).append(answer)
         self._write({"text": text, "rejected": answer})

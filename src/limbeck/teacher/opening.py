@@ -22,7 +22,8 @@ from limbeck.recipe import AUTO, Recipe
 from limbeck.tasks import TASKS, LabelKind
 from limbeck.teacher import chat, graph
 from limbeck.teacher import function as functions
-from limbeck.teacher.answering import Teacher, only_classes
+from limbeck.teacher.answering import Teacher
+from limbeck.teacher.chat_tasks import askable
 from limbeck.teacher.ensemble import ensemble_of, read_ensemble
 from limbeck.teacher.saved_file import is_saved_answers, read_answers
 
@@ -77,7 +78,8 @@ class _Opening:
         """A teacher that is told by how its source is written or ends; None where that tells nothing."""
         settings, path = self.recipe.teacher, Path(name).expanduser()
         if chat.is_address(name):
-            return chat.chat_teacher(name, settings.chat, **self.labels(only_classes(self.recipe.task, name=name)))
+            task = askable(self.task(), name=name)
+            return chat.chat_teacher(name, settings.chat, task=task, **self.labels(task))
         if is_saved_answers(path):
             task = self.task()
             return read_answers(path, columns=self.recipe.data, task=task, **self.labels(task))
