@@ -78,7 +78,7 @@ def time_sides(
     latencies: list[list[float]] = [[] for _ in sides]
     throughputs: list[list[float]] = [[] for _ in sides]
     had = [0.0 for _ in sides]
-    with progress.bar("timing", total=2 * rounds * len(sides), unit="passes") as bar:
+    with progress.bar("latency and throughput", total=2 * rounds * len(sides), unit="passes") as bar:
         for round_index in range(rounds):
             order = range(len(sides)) if round_index % 2 == 0 else reversed(range(len(sides)))
             for at in order:
