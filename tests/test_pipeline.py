@@ -151,7 +151,7 @@ STAGES = [
     ("baseline", 20),
     ("Quantizing", 0),
     ("Verifying", 0),
-    ("timing", 0),
+    ("latency and throughput", 0),
 ]
 
 

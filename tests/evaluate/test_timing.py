@@ -127,7 +127,7 @@ def test_progress_is_told() -> None:
 
     class Told(type(SILENT)):
         def bar(self, what: str, *, total: int, unit: str, done: int = 0) -> Bar:
-            assert (what, total, unit, done) == ("timing", 4, "passes", 0)
+            assert (what, total, unit, done) == ("latency and throughput", 4, "passes", 0)
             return Bar()
 
     clock, log = Clock(), []
