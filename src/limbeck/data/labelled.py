@@ -54,7 +54,7 @@ def to_examples(tables: Tables, label_names: Sequence[str] | None, *, progress: 
     task = tables.task
     for table in tables.parts.values():
         refuse_single_texts(table.text_pairs, task, source=tables.source)
-    if task.label_kind in {LabelKind.NUMBER, LabelKind.ANSWERS}:
+    if task.label_kind in {LabelKind.NUMBER, LabelKind.ANSWERS, LabelKind.HIDDEN}:
         names: tuple[str, ...] = tuple(label_names or NAMELESS.get(task.name, (NUMBER,)))
         indices: Mapping[RawLabel, int] = {}
     else:
@@ -78,6 +78,8 @@ def to_examples(tables: Tables, label_names: Sequence[str] | None, *, progress: 
 
 def _labels(table: Table, indices: Mapping[RawLabel, int], task: Task, *, n_labels: int) -> Labels | None:
     """What `Examples.labels` holds; None where the part has no labels."""
+    if task.label_kind is LabelKind.HIDDEN:
+        return Ragged.nothing(len(table))
     if table.labels is None:
         return None
     if task.label_kind is LabelKind.NUMBER:

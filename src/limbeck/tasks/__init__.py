@@ -1,7 +1,9 @@
 """What a task is: one file a task, each with the columns of a row, what an answer is, and which metric scores it."""
 
+from limbeck.kept_tokens import COLUMNS
 from limbeck.tasks.classification import Classification
 from limbeck.tasks.embeddings import Embeddings
+from limbeck.tasks.fill_mask import FillMask
 from limbeck.tasks.multi_label import MultiLabel
 from limbeck.tasks.question_answering import ENDS, QuestionAnswering
 from limbeck.tasks.regression import NUMBER, Regression
@@ -13,10 +15,10 @@ TASKS: dict[str, Task] = {
     task.name: task
     for task in (
         Classification(), MultiLabel(), Regression(), Reranking(), Embeddings(), TokenClassification(),
-        QuestionAnswering(),
+        QuestionAnswering(), FillMask(),
     )
 }  # fmt: skip
 
-NAMELESS = {"regression": (NUMBER,), "question-answering": ENDS}
+NAMELESS = {"regression": (NUMBER,), "question-answering": ENDS, "fill-mask": COLUMNS}
 """What stands for the label names of tasks whose labels are no names."""
 __all__ = ["NAMELESS", "TASKS", "Answer", "LabelKind", "MeasureWords", "Task"]
