@@ -209,6 +209,7 @@ def walk(
         machine=machine.describe(),
         vocabulary=student.vocabulary_of(origin, parts.held_out),
         pooling=heads.pooling_of(learned.model.config),
+        mask_token=origin.encoder.masking.mask_token if heads.fills_masks(learned.model) else None,
     )
     with folder_written_whole(folder.artifact) as temporary:
         record = package(

@@ -81,9 +81,9 @@ class Ragged:
         return Ragged(np.concatenate([self.values, others.values]), starts)
 
     @classmethod
-    def nothing(cls, n: int, *, width: tuple[int, ...] = (2,)) -> "Ragged":
-        """n rows without an entry."""
-        return cls(np.empty((0, *width), np.int64), np.zeros(n + 1, np.int64))
+    def nothing(cls, n: int) -> "Ragged":
+        """So many rows without an entry, and with no room for any: what was to be said, others say."""
+        return cls(np.empty((0, 0), np.int64), np.zeros(n + 1, np.int64))
 
     def with_values(self, values: NDArray[Any]) -> "Ragged":
         """Rows of the same lengths with other entries.
