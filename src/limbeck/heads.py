@@ -101,9 +101,9 @@ def shared_table_of(model: "PreTrainedModel") -> str | None:
         return None
     table: Any = model.get_input_embeddings()
     last = gives_logits(model)
-    if last is not None and model.get_submodule(last).weight is not table.weight:
-        return None
-    return next(f"{name}.weight" for name, module in model.named_modules() if module is table)
+    names: list[str] = [f"{name}.weight" for name, module in model.named_modules() if module is table]
+    is_shared = last is None or model.get_submodule(last).weight is table.weight
+    return names[0] if is_shared else None
 
 
 def n_outputs(model: "PreTrainedModel") -> int:

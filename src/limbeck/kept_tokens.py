@@ -1,9 +1,9 @@
 """What is kept of a distribution over a vocabulary: the likeliest tokens, and how likely the token is that stood there.
 
 A row of 30,000 logits for each hidden token would fill gigabytes. Kept are `KEPT` tokens with the logarithms of their
-probabilities; these are exact, as they were taken from the whole row, and what they lack to 1 is the share of all others.
-A divergence between what is kept compares `KEPT` + 1 outcomes, and so never exceeds that of the whole distributions (the
-data processing inequality; Cover and Thomas 2006, Elements of Information Theory, section 2.8).
+probabilities; these are exact, as they were taken from the whole row, and what they lack to 1 is the share of all
+others. A divergence between what is kept compares `KEPT` + 1 outcomes, and so never exceeds that of the whole
+distributions (the data processing inequality; Cover and Thomas 2006, Elements of Information Theory, section 2.8).
 """
 
 import numpy as np

@@ -301,8 +301,8 @@ def planned_objective(origin: Origin, train: Examples, recipe: Recipe) -> Object
         )
     if fills_masks(origin.model) and recipe.student.embedding_size is not None:
         raise RecipeError(
-            f"student.embedding_size = {recipe.student.embedding_size}, but the head of a masked language model multiplies "
-            "with the table of embeddings, and would have to be another one.",
+            f"student.embedding_size = {recipe.student.embedding_size}, but the head of a masked language model "
+            "multiplies with the table of embeddings, and would have to be another one.",
             hint="Leave student.embedding_size out for this task.",
         )
     if heads.pooling_of(config) is not None and planned.hidden_size != config.hidden_size:

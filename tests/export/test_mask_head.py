@@ -54,7 +54,7 @@ def test_every_token_gets_the_logits_that_torch_gives_it(tmp_path: Path, kind: s
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("kind", ["bert", "distilbert", "electra", "modernbert"])
 def test_few_bits_answer_as_their_codes_say(tmp_path: Path, kind: str, scheme: str) -> None:
-    """Rows that are looked up and rows that are multiplied with are the same codes; else logits would be of two models."""
+    """Rows that are looked up and rows that are multiplied with are the same codes; else two models would answer."""
     model = _model(kind)
     quantized = quantize_student(model, scheme=scheme)
     write_onnx(model, tmp_path / "model.onnx", packed=quantized.weights)
@@ -77,7 +77,11 @@ def test_the_file_holds_one_table(tmp_path: Path, kind: str, scheme: str | None,
     write_onnx(model, tmp_path / "model.onnx", packed=packed)
     graph = onnx.load(tmp_path / "model.onnx").graph
     n_rows, n_columns = model.get_input_embeddings().weight.shape
-    large = [one for one in graph.initializer if n_rows in one.dims and len(one.raw_data) * 4 >= n_rows * n_columns and one.dims[-1] > 1]
+    large = [
+        one
+        for one in graph.initializer
+        if n_rows in one.dims and len(one.raw_data) * 4 >= n_rows * n_columns and one.dims[-1] > 1
+    ]
     assert [len(one.raw_data) for one in large] == [n_rows * n_columns * bits // 8]
     assert len([name for node in graph.node for name in node.input if name == large[0].name]) == 2
 

@@ -78,10 +78,8 @@ def to_examples(tables: Tables, label_names: Sequence[str] | None, *, progress: 
 
 def _labels(table: Table, indices: Mapping[RawLabel, int], task: Task, *, n_labels: int) -> Labels | None:
     """What `Examples.labels` holds; None where the part has no labels."""
-    if task.label_kind is LabelKind.HIDDEN:
-        return Ragged.nothing(len(table))
-    if table.labels is None:
-        return None
+    if table.labels is None or task.label_kind is LabelKind.HIDDEN:
+        return Ragged.nothing(len(table)) if task.label_kind is LabelKind.HIDDEN else None
     if task.label_kind is LabelKind.NUMBER:
         return np.array(table.labels, np.float64)
     if task.label_kind is LabelKind.ANSWERS:

@@ -152,8 +152,8 @@ def _kept(objective: Objective, n_texts: int, sample: EncodedTexts, *, n_outputs
     if objective.hides_tokens:
         size = wording.size(round(1000 * n_answers * _FLOAT_BYTES * n_outputs))
         return (
-            f"Kept: of each hidden token of the texts that judge, the {KEPT} likeliest tokens and the probability of the "
-            f"one that stood there, {size} for 1,000 texts; training texts have other tokens hidden in each pass."
+            f"Kept: of each hidden token of the texts that judge, the {KEPT} likeliest tokens and the probability of "
+            f"the one that stood there, {size} for 1,000 texts; training texts have other tokens hidden in each pass."
         )
     keeps_hidden = hidden > 0 and not objective.reads_units
     what = "logits and the first token's last state" if keeps_hidden else "logits"

@@ -147,9 +147,9 @@ def targets_of(
         SignalsError: As `lessons_of`.
     """
     reading = None if encoded is None else encoded.reading
-    units, hidden = (None, None) if reading is None else (reading.units, reading.hidden)
+    units = None if reading is None else reading.units
     if TASKS[task].taught_live:
-        labels = None if hidden is None else hidden.values
+        labels = None if reading is None or reading.hidden is None else reading.hidden.values
     else:
         labels = None if examples.labels is None else TASKS[task].targets(examples.labels, units)
     logits = hidden = None

@@ -1,8 +1,8 @@
-"""The head of a masked language model: one hidden layer, a norm, and a product with the very table that tokens come from.
+"""The head of a masked language model: a hidden layer, a norm, and a product with the table that tokens come from.
 
 Where that table is the model's table of embeddings, the file holds it once: rows are looked up from it, and an engine
-multiplies with the same numbers. The product is one of floats whatever the scheme, as with all last layers here: a table
-of few bits is turned to floats once, when an engine loads the file, which takes memory and no room on disk.
+multiplies with the same numbers. The product is one of floats whatever the scheme, as with all last layers here: a
+table of few bits is turned to floats once, when an engine loads the file, which takes memory and no room on disk.
 
 Sources: the hidden layer of Devlin et al. 2019, "BERT", arXiv:1810.04805; one table for both ends of a model, Press and
 Wolf 2017, arXiv:1608.05859.

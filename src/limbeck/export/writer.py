@@ -60,8 +60,9 @@ def write_onnx(model: PreTrainedModel, path: Path, *, packed: PackedWeights | No
 
     Inputs are `input_ids`, `attention_mask` and, where the family reads them, `token_type_ids`: int64 (batch,
     sequence), both free. The output is `logits`: float32 (batch, classes), or (batch, sequence, classes) where the head
-    answers for every token, of a masked language model all tokens of the vocabulary; of a model that gives vectors, `sentence_embedding` (batch, size) and `last_hidden_state`
-    (batch, sequence, size). The same model gives the same bytes.
+    answers for every token (of a masked language model, classes are the vocabulary); of a model that gives vectors,
+    `sentence_embedding` (batch, size) and `last_hidden_state` (batch, sequence, size). The same model gives the same
+    bytes.
 
     Args:
         model: A student (or teacher) with a head; see `limbeck.heads`.

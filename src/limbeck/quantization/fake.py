@@ -153,6 +153,10 @@ class FakeEmbedding(nn.Embedding, FakeLayer):
         step = self.log_step[ids]
         return _rounded(rows, step, torch.zeros_like(step), self.bounds)
 
+    def rounded(self) -> Tensor:
+        """The whole table, (rows, columns)."""
+        return _rounded(self._grouped(self.weight), self.log_step, self.zero_point, self.bounds)
+
 
 class FakeLinear(nn.Linear, FakeLayer):
     """A linear layer that rounds its weight and its inputs.
@@ -246,9 +250,7 @@ class FakeDecoder(nn.Linear):
     def forward(self, inputs: Tensor) -> Tensor:
         """(..., inputs) -> (..., outputs)."""
         (table,) = self._table
-        step = table.log_step
-        weight = _rounded(table._grouped(table.weight), step, torch.zeros_like(step), table.bounds)
-        return functional.linear(inputs, weight, self.bias)
+        return functional.linear(inputs, table.rounded(), self.bias)
 
 
 def fake_quantized(

@@ -141,6 +141,7 @@ class Model:
             return self._answer_words([texts] if isinstance(texts, str) else list(texts))
         if self.task.reads is Reads.MASKS:
             texts, _ = _as_lists(texts, text_pairs)  # type: ignore[arg-type]  # refused there
+            check_texts(texts)
             for index, text in enumerate(texts):
                 self.refuse_without_mask(text, f"texts[{index}]")
         logits = self.logits(texts, text_pairs)  # type: ignore[arg-type]
@@ -153,7 +154,7 @@ class Model:
             DataError: It does not hold the mask, as it is written for this model.
         """
         mask = self.encoder.masking.mask_token
-        if isinstance(text, str) and mask not in text:
+        if mask not in text:
             shown = text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
             raise DataError(
                 f"{place} holds no {mask}, so there is nothing to fill: {shown!r}.",

@@ -53,8 +53,8 @@ def write_config(model: "PreTrainedModel", folder: Path) -> None:
 def load_weights(model: "PreTrainedModel", folder: Path) -> "PreTrainedModel":
     """Read what `save_model` wrote into a model of the same modules; gives the model back."""
     found = model.load_state_dict(load((folder / WEIGHTS_FILE).read_bytes()), strict=False)
-    missing = _named_once(model).keys() & set(found.missing_keys)
-    assert not (missing or found.unexpected_keys), (missing, found.unexpected_keys)
+    assert not found.unexpected_keys, found.unexpected_keys
+    assert _named_once(model).keys().isdisjoint(found.missing_keys), found.missing_keys
     return model
 
 

@@ -173,7 +173,7 @@ def task_of(
     if asked == EMBEDDINGS or (asked == AUTO and is_listed and (fills_masks or not has_head)):
         return EMBEDDINGS
     wants_masks = asked == FILL_MASK
-    if not has_head or (fills_masks and not wants_masks and asked != AUTO):
+    if not has_head or (asked != AUTO and fills_masks != wants_masks):
         head = "head of a masked language model" if wants_masks else "classification head"
         task = f" --task {asked}" if asked not in {AUTO, "classification"} else ""
         raise TeacherError(

@@ -98,8 +98,8 @@ class _Opening:
         task = otherwise if self.recipe.task == AUTO else self.recipe.task
         if TASKS[task].taught_live:
             raise TeacherError(
-                f"The task {task!r} asks other things of a teacher in each pass over the texts, and only a Hugging Face "
-                "model can answer as training goes.",
+                f"The task {task!r} asks other things of a teacher in each pass over the texts, and only a Hugging "
+                "Face model can answer as training goes.",
                 hint="Give a folder or hub id of a masked language model.",
             )
         return task

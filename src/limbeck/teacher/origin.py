@@ -42,8 +42,8 @@ def origin_of(master: Teacher, recipe: Recipe, *, work: Path) -> Origin:
         )
     if TASKS[master.task].taught_live:
         raise RecipeError(
-            f"student.encoder = {str(source)!r}, but a student of the task {master.task!r} starts from its teacher, which "
-            "answers beside it as training goes.",
+            f"student.encoder = {str(source)!r}, but a student of the task {master.task!r} starts from its teacher, "
+            "which answers beside it as training goes.",
             hint="Leave student.encoder out, and give the teacher as a folder or hub id.",
         )
     settings = recipe.teacher.model_copy(update={"revision": None})  # it names a version of the teacher
