@@ -36,6 +36,7 @@ from limbeck.student_table import StudentTable
 from limbeck.tasks.question_answering import ends_by_window
 from limbeck.tasks.task import AnyLogits
 from limbeck.teacher.folder import token_limit
+from limbeck.teacher.load import log_shares_among
 from limbeck.units import values_of
 
 if TYPE_CHECKING:
@@ -256,7 +257,7 @@ class _Asking:
             return _distributed(teacher.float32_logits(model, encoder, texts.texts, texts.text_pairs), model)
         if self._tokens is None:
             self._tokens = tokens_of(teacher.float32_logits(model, encoder, texts.texts).values)
-        return teacher.log_shares_among(model, encoder, texts.texts, self._tokens)
+        return log_shares_among(model, encoder, texts.texts, self._tokens)
 
 
 def _distributed(logits: AnyLogits, model: "PreTrainedModel") -> NDArray[np.float32]:
