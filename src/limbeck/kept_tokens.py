@@ -21,6 +21,8 @@ COLUMNS = (
 )
 """What stands in a row, all of it float32, in which ids below 2^24 are exact."""
 _LARGEST_ID = 1 << 24
+_PIECE_VALUES = 1 << 22
+"""Looked at together: places of the likeliest take twice the room of the logits themselves."""
 
 Rows = NDArray[np.float32]
 
@@ -37,16 +39,23 @@ def kept_rows(logits: NDArray[np.floating], hidden: NDArray[np.int64]) -> Rows:
     """
     n_tokens = logits.shape[1]
     assert KEPT <= n_tokens < _LARGEST_ID, n_tokens
-    found = np.empty((len(logits), len(COLUMNS)), np.float32)
-    if not len(logits):
-        return found
-    values = logits.astype(np.float32, copy=False)
+    n_rows = max(1, _PIECE_VALUES // n_tokens)
+    pieces = [
+        _kept(logits[start : start + n_rows].astype(np.float32, copy=False), hidden[start : start + n_rows])
+        for start in range(0, len(logits), n_rows)
+    ]
+    return np.concatenate([np.empty((0, len(COLUMNS)), np.float32), *pieces])
+
+
+def _kept(values: Rows, hidden: NDArray[np.int64]) -> Rows:
+    first = values.shape[1] - KEPT
     tops = values.max(axis=1, keepdims=True)
     totals = tops + np.log(np.exp(values - tops).sum(axis=1, keepdims=True, dtype=np.float64))
-    likeliest = np.sort(np.argpartition(values, n_tokens - KEPT, axis=1)[:, n_tokens - KEPT :], axis=1)
+    likeliest = np.sort(np.argpartition(values, first, axis=1)[:, first:], axis=1)
     order = np.argsort(-np.take_along_axis(values, likeliest, axis=1), axis=1, kind="stable")
     likeliest = np.take_along_axis(likeliest, order, axis=1)
     there = np.take_along_axis(values, np.maximum(hidden, 0)[:, None], axis=1)
+    found = np.empty((len(values), len(COLUMNS)), np.float32)
     found[:, 0] = hidden
     found[:, 1] = np.where(hidden == UNKNOWN, 0.0, (there - totals)[:, 0])
     found[:, 2 : 2 + KEPT] = likeliest
