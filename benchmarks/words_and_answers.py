@@ -1,4 +1,4 @@
-"""Tags and answers on real data: a teacher fine-tuned here, a student of half its layers, several seeds, one table.
+"""Tags, answers and masks on real data: a teacher taught here, a student of half its layers, several seeds, one table.
 
     python benchmarks/words_and_answers.py --task token-classification --encoder ENCODER --data DATA --out RUNS \
         --result FILE [--recipe RECIPE]
@@ -24,7 +24,7 @@ from limbeck.teaching import teach
 def main() -> None:
     """Run what is not finished, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--task", required=True, choices=["token-classification", "question-answering"])
+    parser.add_argument("--task", required=True, choices=["token-classification", "question-answering", "fill-mask"])
     parser.add_argument("--encoder", required=True)
     parser.add_argument("--data", required=True)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])

@@ -14,10 +14,16 @@ from limbeck.signals import Signals
 from limbeck.tasks import TASKS
 from limbeck.tasks.rules import reading_rules
 from limbeck.teacher.answering import Teacher
+from limbeck.windows import Reads
 
 TAUGHT_BY = "training texts"
 MakeTexts = Callable[[int, Collection[str]], Examples]
 _USUAL_TEXTS, _FEWEST_MADE_UP, _MOST_MADE_UP = 10_000, 3.0, 8.0
+_NO_SENSE = {
+    Reads.CONTEXT: "a question put together of other questions asks for nothing",
+    Reads.MASKS: "a language is not learned from texts put together of other texts",
+}
+"""Why no texts are made up."""
 _COUNTED = ("n_texts", "n_found", "n_asked", "n_truncated", "n_unanswered")
 
 
@@ -53,8 +59,7 @@ def made_up(
     if not TASKS[master.task].takes_made_up:
         if recipe.distill.augment:
             raise RecipeError(
-                f"distill.augment = {recipe.distill.augment}, but a question put together of other questions asks for "
-                "nothing.",
+                f"distill.augment = {recipe.distill.augment}, but {_NO_SENSE[TASKS[master.task].reads]}.",
                 hint="Set distill.augment = 0 for this task.",
             )
         return replace(parts.train.take(()), labels=None)
@@ -89,7 +94,8 @@ def ask(
         root: Folder of all signals.
         progress: Told how far it is.
 
-    Returns: Part -> the texts that it answers; part -> its answers; and what asking took.
+    Returns: Part -> the texts that it answers; part -> its answers; and what asking took. A task whose training texts
+        are answered as training goes has no answers to them.
 
     Raises:
         TeacherError: It answers no text of a part.
@@ -99,8 +105,11 @@ def ask(
     found: dict[str, Signals] = {}
     told: list[LabellingRecord] = []
     rules = reading_rules(master.task, recipe.data.model_dump())
-    master.prepare(wanted, root, progress=progress)
-    for name, examples in wanted.items():
+    if TASKS[master.task].taught_live:
+        answered[TAUGHT_BY] = wanted[TAUGHT_BY]
+    judging = {name: examples for name, examples in wanted.items() if name not in answered}
+    master.prepare(judging, root, progress=progress)
+    for name, examples in judging.items():
         labelled = master.label(
             examples, root, settings=recipe.teacher, part_name=name, judges=name != TAUGHT_BY, progress=progress
         )

@@ -18,6 +18,7 @@ from limbeck.distill import Objective, TrainingPlan, lessons_of, train
 from limbeck.evaluate.timing import Answer
 from limbeck.examples import Examples
 from limbeck.export import write_onnx
+from limbeck.kept_tokens import KEPT, kept_rows
 from limbeck.progress import SILENT, Progress
 from limbeck.recipe import Recipe, TeacherTable
 from limbeck.records import Timing
@@ -129,7 +130,7 @@ def time_training(
         watch, some = Stopwatch(progress), validation.take(compared)
         lessons = lessons_of(
             encoder,
-            (texts, _stand_ins(trial, texts) if trial.has_answers else None),
+            (texts, _stand_ins(trial, texts) if trial.has_answers and not trial.objective.hides_tokens else None),
             (some, _stand_ins(trial, some)),
             task=recipe.task,
             live_teacher=live,
@@ -165,6 +166,10 @@ def _stand_ins(trial: Trial, texts: Examples) -> Signals:
     generator, origin = np.random.default_rng(0), trial.shaped.origin
     read = origin.encoder.encode(texts.texts, texts.text_pairs)
     logits = generator.standard_normal((read.n_answers, heads.n_outputs(origin.model)), np.float32)
+    if read.reading is not None and read.reading.hidden is not None:
+        logits = kept_rows(
+            generator.standard_normal((read.n_answers, KEPT), np.float32), read.reading.hidden.values % KEPT
+        )
     states = generator.standard_normal((len(texts), origin.hidden_size), np.float32).astype(np.float16)
     keeps_states = origin.is_teacher and read.reading is None
     return Signals(read.as_logits(logits), states if keeps_states else None)

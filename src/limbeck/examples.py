@@ -26,7 +26,8 @@ class Examples:
         text_pairs: (n,) the second text of each pair, or None for single texts.
         labels: What people say of each text, by the kind of the task: (n,) int64 indices into `label_names`;
             (n, labels) int8 of 0 and 1; (n,) float64 numbers; rows of one index a word; rows of answers, the characters
-            [start, end) in the second text. `UNLABELLED` where nobody labelled a text (in rows: one for the whole
+            [start, end) in the second text; rows without an entry where the text itself says what is right.
+            `UNLABELLED` where nobody labelled a text (in rows: one for the whole
             text); None where nobody labelled any.
         label_names: The classes in the order of the teacher's logits.
     """

@@ -25,6 +25,8 @@ class Family:
         last_query: In the exported graph, the last layer's module that reads first tokens only.
         last_keys: In the exported graph, the last layer's modules that are multiplied as floats (see
             `export.attention.attend_from_first`).
+        mask_heads: The first module of a masked language model's head, which reads the last states; of DeBERTa also
+            the one that stands there where its config says `legacy = false`.
     """
 
     model_type: str
@@ -36,13 +38,18 @@ class Family:
     last_norm: str | None = None
     last_query: str | None = None
     last_keys: tuple[str, ...] = ()
+    mask_heads: tuple[str, ...] = ("cls",)
+
+    def mask_head(self, config: "PreTrainedConfig") -> str:
+        """The one of `mask_heads` that a model with this config has."""
+        return self.mask_heads[0] if getattr(config, "legacy", True) else self.mask_heads[-1]
 
 
 STATIC = "static"
 """Students without layers (`student.static`)."""
 
 
-def _like_bert(model_type: str, layers_prefix: str) -> Family:
+def _like_bert(model_type: str, layers_prefix: str, mask_head: str) -> Family:
     query, key, value = names = ("attention.self.query", "attention.self.key", "attention.self.value")
     return Family(
         model_type,
@@ -51,23 +58,25 @@ def _like_bert(model_type: str, layers_prefix: str) -> Family:
         queries_keys_values=names,
         last_query=query,
         last_keys=(key, value),
+        mask_heads=(mask_head,),
     )
 
 
 FAMILIES: Mapping[str, Family] = {
     family.model_type: family
     for family in (
-        _like_bert("bert", "bert.encoder.layer."),
-        _like_bert("roberta", "roberta.encoder.layer."),
-        _like_bert("xlm-roberta", "roberta.encoder.layer."),
-        _like_bert("camembert", "roberta.encoder.layer."),
-        _like_bert("electra", "electra.encoder.layer."),
+        _like_bert("bert", "bert.encoder.layer.", "cls"),
+        _like_bert("roberta", "roberta.encoder.layer.", "lm_head"),
+        _like_bert("xlm-roberta", "roberta.encoder.layer.", "lm_head"),
+        _like_bert("camembert", "roberta.encoder.layer.", "lm_head"),
+        _like_bert("electra", "electra.encoder.layer.", "generator_predictions"),
         Family(
             "distilbert",
             "distilbert.transformer.layer.",
             count_field="n_layers",
             behind_attention="sa_layer_norm",
             queries_keys_values=("attention.q_lin", "attention.k_lin", "attention.v_lin"),
+            mask_heads=("vocab_transform",),
             last_query="attention.q_lin",
             last_keys=("attention.k_lin", "attention.v_lin"),
         ),
@@ -76,16 +85,18 @@ FAMILIES: Mapping[str, Family] = {
             "mpnet.encoder.layer.",
             behind_attention="attention.LayerNorm",
             queries_keys_values=("attention.attn.q", "attention.attn.k", "attention.attn.v"),
+            mask_heads=("lm_head",),
             last_query="attention.attn.q",
             last_keys=("attention.attn.k", "attention.attn.v"),
         ),
-        Family("albert", None),
+        Family("albert", None, mask_heads=("predictions",)),
         Family(STATIC, None),
         Family(
             "deberta-v2",
             "deberta.encoder.layer.",
             behind_attention="attention.output",
             queries_keys_values=tuple(f"attention.self.{name}_proj" for name in ("query", "key", "value")),
+            mask_heads=("cls", "lm_predictions"),
             last_query="attention.self.query_proj",
         ),
         Family(
@@ -93,6 +104,7 @@ FAMILIES: Mapping[str, Family] = {
             "model.layers.",
             keeps_first=True,
             queries_keys_values=("attn.Wqkv",),
+            mask_heads=("head",),
             last_norm="model.final_norm",
         ),
     )

@@ -5,6 +5,8 @@ one vector a text as sentence-transformers makes it, under the names that the en
 """
 
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,8 @@ import torch
 from torch import Tensor
 
 from limbeck import cross_encoder
+from limbeck.families import FAMILIES
+from limbeck.kept_tokens import COLUMNS, kept_rows
 from limbeck.pooling import Pooling
 from limbeck.tasks import TASKS
 from limbeck.tokens import TokenBatch
@@ -24,6 +28,7 @@ CLASSES = TASKS["classification"].head
 VECTOR = TASKS["embeddings"].head
 ENDS = TASKS["question-answering"].head
 TAGS = TASKS["token-classification"].head
+MASKS = TASKS["fill-mask"].head
 _END_COLUMNS = ("start_logits", "end_logits")
 PROBLEM_TYPES = {
     "classification": "single_label_classification",
@@ -33,6 +38,8 @@ PROBLEM_TYPES = {
 }
 """As transformers writes tasks into config.json."""
 _POOLING_FIELD = "sentence_pooling"
+_LEAST_SHARE = 1e-7
+"""Of all other tokens: float32 cannot tell it from nothing."""
 
 
 def head_of(model: "PreTrainedModel") -> str:
@@ -66,7 +73,12 @@ def reads_first_token(model: "PreTrainedModel") -> bool:
 
 def answers_by_token(model: "PreTrainedModel") -> bool:
     """Whether the head gives logits for every token."""
-    return head_of(model) in {TAGS, ENDS}
+    return head_of(model) in {TAGS, ENDS, MASKS}
+
+
+def fills_masks(model: "PreTrainedModel") -> bool:
+    """Whether these logits are of all tokens of the vocabulary."""
+    return head_of(model) == MASKS
 
 
 def answers_with_ends(model: "PreTrainedModel") -> bool:
@@ -74,9 +86,32 @@ def answers_with_ends(model: "PreTrainedModel") -> bool:
     return head_of(model) == ENDS
 
 
+def gives_logits(model: "PreTrainedModel") -> str | None:
+    """The linear layer that gives the logits; None where they are a product with the table of embeddings alone."""
+    modules = model.named_modules()
+    layers: dict[str, torch.nn.Linear] = {name: one for name, one in modules if isinstance(one, torch.nn.Linear)}
+    if not fills_masks(model):
+        return next(reversed(layers))
+    n_tokens = int(model.config.vocab_size)
+    return next((name for name, layer in layers.items() if layer.out_features == n_tokens), None)
+
+
+def shared_table_of(model: "PreTrainedModel") -> str | None:
+    """The parameter that tokens come from and go to, where a masked language model has one for both; else None."""
+    if not fills_masks(model):
+        return None
+    table: Any = model.get_input_embeddings()
+    last = gives_logits(model)
+    names: list[str] = [f"{name}.weight" for name, module in model.named_modules() if module is table]
+    is_shared = last is None or model.get_submodule(last).weight is table.weight
+    return names[0] if is_shared else None
+
+
 def n_outputs(model: "PreTrainedModel") -> int:
-    """Numbers of an answer: (n, outputs) are the logits."""
+    """Numbers of an answer: (n, outputs) are the logits, or what is kept of them (`limbeck.kept_tokens`)."""
     config = model.config
+    if fills_masks(model):
+        return len(COLUMNS)
     return int(config.hidden_size or 0) if head_of(model) == VECTOR else len(config.id2label or {})
 
 
@@ -213,6 +248,56 @@ def answers_in(output: Any, batch: TokenBatch) -> Tensor:  # noqa: ANN401  (what
         logits = output.logits
     found: Tensor = batch.read(logits)
     return found
+
+
+def told_in(output: Any, batch: TokenBatch) -> Tensor:  # noqa: ANN401  (what a model's forward gives)
+    """The logits that count, on the processor in float32; or what is kept of them, where tokens are hidden.
+
+    Args:
+        output: As for `answers_in`.
+        batch: What was answered.
+    """
+    found = answers_in(output, batch).float().cpu()
+    return found if batch.hidden is None else torch.from_numpy(kept_rows(found.numpy(), batch.hidden))
+
+
+@contextmanager
+def asked_about(model: "PreTrainedModel", batch: TokenBatch) -> Iterator[None]:
+    """Within, the head of a masked language model reads the hidden tokens of a batch and no others.
+
+    Its logits are (hidden, vocabulary) then. Nothing changes where no tokens are hidden.
+
+    Args:
+        model: Of a known family.
+        batch: What it is about to be asked.
+    """
+    if batch.hidden is None or not fills_masks(model):
+        yield
+        return
+    first = model.get_submodule(FAMILIES[model.config.model_type].mask_head(model.config))
+    places = torch.from_numpy(np.ascontiguousarray(batch.answering)).to(model.device)
+    hook = first.register_forward_pre_hook(
+        lambda _module, given: (given[0].reshape(-1, given[0].shape[-1])[places], *given[1:])
+    )
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def among(logits: Tensor, tokens: Tensor) -> Tensor:
+    """Logarithms of the probabilities of some tokens, and of that of all others together, as the last column.
+
+    Args:
+        logits: (hidden, vocabulary).
+        tokens: (hidden, some) different ids in each row.
+
+    Returns: (hidden, some + 1) float32; its softmax is what it stands for.
+    """
+    shares = torch.log_softmax(logits.float(), dim=-1)
+    chosen = shares.gather(1, tokens)
+    others = (-torch.expm1(torch.logsumexp(chosen, dim=1, keepdim=True))).clamp(min=_LEAST_SHARE).log()
+    return torch.cat([chosen, others], dim=1)
 
 
 def rows_of(batch: TokenBatch, *, device: torch.device) -> Tensor | None:

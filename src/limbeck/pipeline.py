@@ -138,13 +138,14 @@ def walk(
         shaped = shaping.shape(origin, inputs.given, recipe, work=students, progress=progress)
         lessons = lessons_of(
             origin.encoder,
-            (taught_by, answers[TAUGHT_BY]),
+            (taught_by, answers.get(TAUGHT_BY)),
             (parts.validation, answers["validation"]),
             task=recipe.task,
             live_teacher=shaped.live_teacher(objective, recipe),
         )
         plan = shaped.plan(recipe, n_texts=len(lessons.train.ids))
-        objective = replace(objective, spread=spread_of(values_of(answers[TAUGHT_BY].logits)))
+        if TAUGHT_BY in answers:
+            objective = replace(objective, spread=spread_of(values_of(answers[TAUGHT_BY].logits)))
         learned = learn(
             shaped.build,
             lessons,
@@ -208,6 +209,7 @@ def walk(
         machine=machine.describe(),
         vocabulary=student.vocabulary_of(origin, parts.held_out),
         pooling=heads.pooling_of(learned.model.config),
+        mask_token=origin.encoder.masking.mask_token if heads.fills_masks(learned.model) else None,
     )
     with folder_written_whole(folder.artifact) as temporary:
         record = package(

@@ -26,7 +26,9 @@ from limbeck.shaping import Shaped  # noqa: E402
 from limbeck.signals import SignalStore, mirrored  # noqa: E402
 from limbeck.starting import Inputs, Start, read_inputs, recipe_told, start  # noqa: E402
 from limbeck.stopwatch import NO_TIME, Rounds  # noqa: E402
+from limbeck.tasks import TASKS  # noqa: E402
 from limbeck.teacher import TeacherSource  # noqa: E402
+from limbeck.tokens import EncodedTexts  # noqa: E402
 from limbeck.weighing import median_of, weigh  # noqa: E402
 
 LABELLING, DISTILLATION, BASELINE, VERIFICATION = (
@@ -37,7 +39,7 @@ LABELLING, DISTILLATION, BASELINE, VERIFICATION = (
 )
 """Those that are timed, as a run calls them."""
 _JUDGING = ("validation", "held_out")
-_FLOAT_BYTES, _HALF_BYTES, _NAME_BYTES = 4, 2, 36
+_FLOAT_BYTES, _HALF_BYTES, _NAME_BYTES, _SPAN_BYTES = 4, 2, 36, 8
 _COPIES = 4
 """Of each trained weight in a checkpoint: itself, the best so far, and two moments of the optimizer."""
 
@@ -87,7 +89,9 @@ def plan(
         shapes = weigh(inputs.master, origin, recipe, layers=layers, lengths=given, progress=progress)
         trainings = planning.trainings()
         own = next(shape for shape in shapes if shape.is_recipes)
-        disk = {"signals": sum(_signal_bytes(stores[name], part) for name, part in parts.items())}
+        disk = {
+            "signals": sum(planning.signal_bytes(name, stores[name], parts[name]) for name in planning.asked_before)
+        }
         return Plan(
             limbeck_version=machine.installed_version("limbeck") or "unknown",
             teacher=inputs.master.told,
@@ -116,10 +120,20 @@ class _Planning:
     progress: Progress
 
     @cached_property
+    def encoded(self) -> Mapping[str, EncodedTexts]:
+        """Part -> its texts as tokens."""
+        encoder = self.ready.origin.encoder
+        return {name: encoder.encode(one.texts, one.text_pairs) for name, one in self.ready.wanted.items()}
+
+    @cached_property
     def lengths(self) -> Mapping[str, list[int]]:
         """Part -> tokens of each of its texts."""
-        encoder = self.ready.origin.encoder
-        return {name: encoder.encode(one.texts, one.text_pairs).text_lengths for name, one in self.ready.wanted.items()}
+        return {name: encoded.text_lengths for name, encoded in self.encoded.items()}
+
+    @property
+    def asked_before(self) -> tuple[str, ...]:
+        """The parts that are answered before a student learns; the others are as it does."""
+        return _JUDGING if TASKS[self.recipe.task].taught_live else (TAUGHT_BY, *_JUDGING)
 
     @cached_property
     def n_taught_rows(self) -> int:
@@ -195,7 +209,8 @@ class _Planning:
         """Texts to learn from may be answered in another precision than those to judge by, so each kind is timed."""
         total = NO_TIME
         for kind, names in ((TAUGHT_BY, (TAUGHT_BY,)), ("validation", _JUDGING)):
-            n_asked = sum(parts[name].n_texts - parts[name].n_answered for name in names)
+            asked = [parts[name] for name in names if name in self.asked_before]
+            n_asked = sum(part.n_texts - part.n_answered for part in asked)
             if n_asked and self.inputs.master.made_up == "paid":
                 return None
             if n_asked:
@@ -231,6 +246,13 @@ class _Planning:
             "artifact": weights + own.float_bytes + own.scheme_bytes.most - beside,
         }
 
+    def signal_bytes(self, name: str, store: SignalStore, part: PlannedPart) -> int:
+        """What answers to a part that are still to be given will weigh: logits, states, places, the texts' names."""
+        key, encoded = store.key, self.encoded[name]
+        answer = _FLOAT_BYTES * key.n_classes + (0 if encoded.reading is None else _SPAN_BYTES)
+        each = answer * encoded.n_answers / encoded.n_texts + _HALF_BYTES * key.hidden_size + _NAME_BYTES
+        return round((part.n_texts - part.n_answered) * each)
+
     def notes(self, parts: Mapping[str, PlannedPart]) -> tuple[str, ...]:
         """What the estimates leave out."""
         master, table = self.inputs.master, self.recipe.student
@@ -256,13 +278,6 @@ def _told(trial: Trial) -> PlannedTraining:
     plan = trial.plan
     steps_per_epoch = -(-len(trial.texts) // plan.batch_size)
     return PlannedTraining(plan.steps, -(-plan.steps // steps_per_epoch), plan.batch_size)
-
-
-def _signal_bytes(store: SignalStore, part: PlannedPart) -> int:
-    """What answers that are still to be given will weigh: logits, half-precision states, the text's name."""
-    key = store.key
-    each = _FLOAT_BYTES * key.n_classes + _HALF_BYTES * key.hidden_size + _NAME_BYTES
-    return (part.n_texts - part.n_answered) * each
 
 
 class _Hearing:

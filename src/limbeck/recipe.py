@@ -219,7 +219,7 @@ class Recipe(Table):
     seed: int = Field(0, ge=0, lt=2**31)
     task: Literal[
         "auto", "classification", "multi-label", "regression", "reranking", "embeddings", "token-classification",
-        "question-answering",
+        "question-answering", "fill-mask",
     ] = Field("auto", description="What texts are asked. auto: what the teacher was made for.")  # fmt: skip
     data: DataTable = DataTable()
     teach: TeachTable = TeachTable()

@@ -325,6 +325,7 @@ class RunRecord:
         cut: How the student was cut from the teacher.
         vocabulary: What trimming left of the teacher's; None where the student has all of it.
         pooling: How tokens become a vector; None where answers are no vectors.
+        mask_token: What stands in a text for a token that is wanted; None where none are.
     """
 
     limbeck_version: str
@@ -343,6 +344,7 @@ class RunRecord:
     cut: Cut | None = None
     vocabulary: VocabularyRecord | None = None
     pooling: Pooling | None = None
+    mask_token: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""

@@ -26,7 +26,8 @@ from limbeck.examples import Examples
 from limbeck.export import refuse_unsupported
 from limbeck.families import layer_count
 from limbeck.files import write_json
-from limbeck.heads import answers_with_ends
+from limbeck.heads import answers_with_ends, fills_masks
+from limbeck.kept_tokens import tokens_of
 from limbeck.origin import Origin
 from limbeck.progress import SILENT, Progress
 from limbeck.recipe import Recipe
@@ -35,6 +36,7 @@ from limbeck.student_table import StudentTable
 from limbeck.tasks.question_answering import ends_by_window
 from limbeck.tasks.task import AnyLogits
 from limbeck.teacher.folder import token_limit
+from limbeck.teacher.load import log_shares_among
 from limbeck.units import values_of
 
 if TYPE_CHECKING:
@@ -236,12 +238,26 @@ def _removals(
     return student.remove_layers(
         origin.model,
         student.count_layers(origin.model.config, wanted),
-        ask=lambda model: _distributed(
-            teacher.float32_logits(model, origin.encoder, texts.texts, texts.text_pairs), model
-        ),
+        ask=_Asking(origin, texts),
         memory=work / REMOVALS_FILE,
         progress=progress,
     )
+
+
+class _Asking:
+    """Asks models about some texts; of hidden tokens, how likely they hold what the first one asked holds likeliest."""
+
+    def __init__(self, origin: Origin, texts: Examples) -> None:
+        self._origin, self._texts = origin, texts
+        self._tokens: NDArray[np.int64] | None = None
+
+    def __call__(self, model: "PreTrainedModel") -> NDArray[np.float32]:
+        encoder, texts = self._origin.encoder, self._texts
+        if not fills_masks(model):
+            return _distributed(teacher.float32_logits(model, encoder, texts.texts, texts.text_pairs), model)
+        if self._tokens is None:
+            self._tokens = tokens_of(teacher.float32_logits(model, encoder, texts.texts).values)
+        return log_shares_among(model, encoder, texts.texts, self._tokens)
 
 
 def _distributed(logits: AnyLogits, model: "PreTrainedModel") -> NDArray[np.float32]:
@@ -283,6 +299,12 @@ def planned_objective(origin: Origin, train: Examples, recipe: Recipe) -> Object
         raise RecipeError(
             f"The student has places for {places} tokens, but texts may have {origin.encoder.max_tokens}.",
             hint=f"Raise max_position_embeddings in {recipe.student.config}, or lower data.max_tokens.",
+        )
+    if fills_masks(origin.model) and recipe.student.embedding_size is not None:
+        raise RecipeError(
+            f"student.embedding_size = {recipe.student.embedding_size}, but the head of a masked language model "
+            "multiplies with the table of embeddings, and would have to be another one.",
+            hint="Leave student.embedding_size out for this task.",
         )
     if heads.pooling_of(config) is not None and planned.hidden_size != config.hidden_size:
         raise RecipeError(

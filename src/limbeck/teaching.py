@@ -1,4 +1,4 @@
-"""From a pretrained encoder and labelled texts to a fine-tuned teacher, for those who have only these."""
+"""From a pretrained encoder and texts to a fine-tuned teacher, for those who have only these."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -62,11 +62,14 @@ def teach(
 ) -> Taught:
     """Fine-tune a pretrained encoder on labelled texts, stopping early on the validation part.
 
+    For the task "fill-mask" texts without labels are enough: an encoder goes on learning to fill masks, or gets a head
+    for it.
+
     The parts are those that `compress` makes of the same data, so that held-out texts stay unread here too.
 
     Args:
         encoder_source: A local folder or hub id of an encoder of a known family; a head that it has is replaced.
-        data_source: As for `compress`, with labels.
+        data_source: As for `compress`, with labels where the task has any.
         out: Folder of the run: new, empty, or of this same run. The teacher is its subfolder `teacher`.
         recipe: Its tables data, teacher and teach, and the seed.
         progress: Told what goes on.

@@ -1,9 +1,8 @@
 """Texts -> token ids and mask, by the tokenizer file that ships; the same code in labelling, training and serving."""
 
 import json
-import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,9 @@ from tokenizers import Encoding, Tokenizer
 
 from limbeck import fingerprint
 from limbeck.errors import ArtifactError, DataError
+from limbeck.forking import fork_quietly
 from limbeck.known_words import KnownWords
+from limbeck.masking import Masking, masking_of, windows_on_masks
 from limbeck.units import UnitLogits
 from limbeck.windows import (
     WHOLE_TEXTS,
@@ -28,9 +29,9 @@ from limbeck.windows import (
 TOKENIZER_FILE = "tokenizer.json"
 TOKENIZER_CONFIG_FILE = "tokenizer_config.json"
 
-_PARALLELISM = "TOKENIZERS_PARALLELISM"
-
 Ids = NDArray[np.int64]
+
+fork_quietly()
 
 
 @dataclass(frozen=True)
@@ -104,12 +105,14 @@ class TokenBatch:
         attention_mask: (texts, tokens) int64, 1 for tokens and 0 for padding.
         token_type_ids: (texts, tokens) int64.
         answering: (answers,) tokens whose logits count, numbered through all rows; None where each row has its own.
+        hidden: (answers,) what stood in the place of hidden tokens; None where none are hidden.
     """
 
     input_ids: Ids
     attention_mask: Ids
     token_type_ids: Ids
     answering: Ids | None = None
+    hidden: Ids | None = None
 
     @property
     def rows(self) -> Ids | None:
@@ -117,8 +120,17 @@ class TokenBatch:
         return None if self.answering is None else self.answering // self.input_ids.shape[1]
 
     def read(self, logits: Any) -> Any:  # noqa: ANN401  (an array of numpy's or torch's)
-        """The logits that count: (answers, classes), of (texts, classes) or of (texts, tokens, classes)."""
-        return logits if self.answering is None else logits.reshape(-1, logits.shape[-1])[self.answering]
+        """The logits that count: (answers, classes), of (texts, classes) or of (texts, tokens, classes).
+
+        Where tokens are hidden, logits with two axes are those that count already.
+        """
+        is_read = self.answering is None or (self.hidden is not None and logits.ndim == 2)
+        return logits if is_read else logits.reshape(-1, logits.shape[-1])[self.answering]
+
+    def with_hidden(self, masking: Masking, generator: np.random.Generator) -> "TokenBatch":
+        """The same batch with tokens hidden to learn from; see `Masking.drawn`."""
+        drawn = masking.drawn(self.input_ids, self.attention_mask, generator)
+        return replace(self, input_ids=drawn.input_ids, answering=drawn.answering, hidden=drawn.hidden)
 
 
 class TextEncoder:
@@ -158,6 +170,9 @@ class TextEncoder:
         self._words = KnownWords.of(self._tokenizer)
         self._cuts_left = cut_side == "left"
         self._tokenizer.no_padding()
+        self._masking: Masking | None = None
+        if reads is Reads.MASKS:
+            self._masking = masking_of(self._tokenizer, mask_token_of(folder), pad_id=self.pad_id, where=str(folder))
         if reads is Reads.CONTEXT:
             self._tokenizer.enable_truncation(max_tokens, stride=overlap, strategy="only_second")
         else:
@@ -181,7 +196,12 @@ class TextEncoder:
             return self._windows(texts, text_pairs)
         if text_pairs is None and self._words is not None:
             return self._of_known_words(self._words, texts, parallel=parallel)
-        given = list(texts) if text_pairs is None else list(zip(texts, text_pairs, strict=True))
+        return self._whole(
+            list(texts) if text_pairs is None else list(zip(texts, text_pairs, strict=True)), parallel=parallel
+        )
+
+    def _whole(self, given: list[Any], *, parallel: bool) -> EncodedTexts:
+        """Texts, or pairs of them, each in a row of its own."""
         if parallel:
             encodings = self._tokenizer.encode_batch_fast(given)
         else:
@@ -217,15 +237,32 @@ class TextEncoder:
         input_ids[is_token] = _flat(chosen, n_tokens)
         token_type_ids = np.zeros((len(chosen), width), dtype=np.int64)
         token_type_ids[is_token] = _flat((encoded.type_ids[index] for index in indices), n_tokens)
-        answering = None
+        answering = hidden = None
         if encoded.reading is not None:
             tokens = encoded.reading.tokens.take(indices)
             answering = tokens.values + np.repeat(np.arange(len(chosen)) * width, tokens.lengths)
-        return TokenBatch(input_ids, is_token.astype(np.int64), token_type_ids, answering)
+            hidden = None if encoded.reading.hidden is None else encoded.reading.hidden.take(indices).values
+        return TokenBatch(input_ids, is_token.astype(np.int64), token_type_ids, answering, hidden)
+
+    @property
+    def masking(self) -> Masking:
+        """How tokens are hidden; of an encoder that reads hidden tokens."""
+        assert self._masking is not None
+        return self._masking
+
+    def to_learn_from(self, texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> EncodedTexts:
+        """Texts as a training reads them: as `encode`, but with no token hidden, as each pass hides others."""
+        if self.rules.reads is not Reads.MASKS:
+            return self.encode(texts, text_pairs)
+        check_texts(texts)
+        return self._whole(list(texts), parallel=True)
 
     def _windows(self, texts: Sequence[str], text_pairs: Sequence[str] | None) -> EncodedTexts:
-        """Texts of words, or questions with their contexts, as windows."""
-        if self.rules.reads is Reads.WORDS:
+        """Texts of words, or with hidden tokens, or questions with their contexts, as windows."""
+        if self._masking is not None:
+            within = texts
+            parted = windows_on_masks(self._tokenizer, texts, self._masking, segments=self._segments)
+        elif self.rules.reads is Reads.WORDS:
             within = texts
             parted = windows_on_words(self._tokenizer, texts, segments=self._segments)
         else:
@@ -243,7 +280,12 @@ class TextEncoder:
             ids=[window.ids for window in rows],
             type_ids=[window.type_ids for window in rows],
             truncated=parted.cut,
-            reading=Reading.of(parted.windows, within, threshold=self.rules.threshold),
+            reading=Reading.of(
+                parted.windows,
+                within,
+                threshold=self.rules.threshold,
+                name_of=None if self._masking is None else self._name_of,
+            ),
         )
 
     def _segments(self, encoding: Encoding) -> list[int]:
@@ -264,15 +306,28 @@ class TextEncoder:
         # What was cut off is built as Python objects when looked at, so only full-length texts are asked for it.
         return len(encoding) >= self.max_tokens and bool(encoding.overflowing)
 
+    def _name_of(self, token: int) -> str:
+        """How a token is written."""
+        return str(self._tokenizer.decode([token], skip_special_tokens=False)).strip()
+
     def _find_pad_id(self, named: object) -> int:
-        if isinstance(named, dict):
-            named = named.get("content")
-        for token in (named, "[PAD]", "<pad>"):
+        for token in (_written(named), "[PAD]", "<pad>"):
             found = self._tokenizer.token_to_id(token) if isinstance(token, str) else None
             if found is not None:
                 return int(found)
         padding = self._tokenizer.padding
         return int(padding["pad_id"]) if padding else 0
+
+
+def mask_token_of(folder: Path) -> str | None:
+    """The mask of a tokenizer's folder, as it is written; None where its settings name none."""
+    return _written(_read_settings(folder / TOKENIZER_CONFIG_FILE).get("mask_token"))
+
+
+def _written(named: object) -> str | None:
+    """A token of the settings, which may be an object."""
+    found = named.get("content") if isinstance(named, dict) else named
+    return found if isinstance(found, str) else None
 
 
 def check_texts(texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> None:
@@ -327,30 +382,3 @@ def _read_settings(path: Path) -> dict[str, object]:
             f"{path} is not JSON ({error}).", hint=f"Copy {TOKENIZER_CONFIG_FILE} from the model's own folder."
         ) from None
     return settings if isinstance(settings, dict) else {}
-
-
-def _fork_quietly() -> None:
-    """Keep a forked child away from the tokenizer's threads, which do not live on in it.
-
-    The tokenizers library does so itself, unless its variable says that threads are wanted: then the child waits for
-    them for ever. Older versions also warn on stderr. So while forking the variable says no, and afterwards, in the
-    parent, what it said before.
-    """
-    before: list[str | None] = []
-
-    def switch_off() -> None:
-        before.append(os.environ.get(_PARALLELISM))
-        os.environ[_PARALLELISM] = "false"
-
-    def put_back() -> None:
-        value = before.pop()
-        if value is None:
-            del os.environ[_PARALLELISM]
-        else:
-            os.environ[_PARALLELISM] = value
-
-    if hasattr(os, "register_at_fork"):  # Windows does not fork
-        os.register_at_fork(before=switch_off, after_in_parent=put_back)
-
-
-_fork_quietly()

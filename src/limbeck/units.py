@@ -4,7 +4,7 @@ A classifier answers once a text. Where a model answers for each word or token, 
 unit: batches, targets, signals and losses stay what they are, and only what belongs to which text is kept beside.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from limbeck.errors import ShapeError
 
 Indices = NDArray[np.int64]
+NameOf = Callable[[int], str]
+"""A token's id -> how it is written."""
 
 NOWHERE = -1
 """In place of both characters of a unit that stands nowhere in its text: a window's first token, for "no answer"."""
@@ -77,6 +79,11 @@ class Ragged:
         """These rows, then others of the same width."""
         starts = np.concatenate([self.starts, others.starts[1:] + self.starts[-1]])
         return Ragged(np.concatenate([self.values, others.values]), starts)
+
+    @classmethod
+    def nothing(cls, n: int) -> "Ragged":
+        """So many rows without an entry, and with no room for any: what was to be said, others say."""
+        return cls(np.empty((0, 0), np.int64), np.zeros(n + 1, np.int64))
 
     def with_values(self, values: NDArray[Any]) -> "Ragged":
         """Rows of the same lengths with other entries.
@@ -145,11 +152,13 @@ class UnitLogits:
         units: Where they stand.
         threshold: What the score of "no answer" must exceed the best answer's by, where there is such a score;
             infinite where every question has an answer.
+        name_of: Where answers are tokens, how these are written, if that is known.
     """
 
     values: NDArray[np.floating]
     units: Units
     threshold: float = 0.0
+    name_of: NameOf | None = None
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or len(self.values) != len(self.units.spans.values):

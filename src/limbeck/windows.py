@@ -6,14 +6,14 @@ through several that overlap, so that no answer is lost at an edge.
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
-from limbeck.units import NOWHERE, Ragged, UnitLogits, Units, starts_of
+from limbeck.units import NOWHERE, NameOf, Ragged, UnitLogits, Units, starts_of
 
 WORD_BREAK = " "
 """Between the words of a text whose words were given; a word that holds one gets `HARD_BLANK` in its place."""
@@ -32,6 +32,7 @@ class Reads(StrEnum):
     TEXT = "the text"
     WORDS = "its words"
     CONTEXT = "the tokens of the second text"
+    MASKS = "its hidden tokens"
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,14 @@ class Window:
         type_ids: Segments.
         tokens: Positions of the tokens that answer, one for each unit.
         spans: The characters that each unit covers; see `Units`.
+        hidden: Of hidden tokens, what stood there; else empty.
     """
 
     ids: list[int]
     type_ids: list[int]
     tokens: list[int]
     spans: list[tuple[int, int]]
+    hidden: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -78,12 +81,16 @@ class Reading:
         owners: (windows,) number of each window's text; a text's windows stand in a row.
         units: Where the units stand in the texts; those of a text's windows one after the other.
         threshold: See `UnitLogits`.
+        hidden: For each window what stood in the place of its hidden tokens; None where no tokens are hidden.
+        name_of: See `UnitLogits`.
     """
 
     tokens: Ragged
     owners: NDArray[np.int64]
     units: Units
     threshold: float = 0.0
+    hidden: Ragged | None = None
+    name_of: NameOf | None = None
 
     @property
     def rows(self) -> NDArray[np.int64]:
@@ -91,13 +98,21 @@ class Reading:
         return np.repeat(np.arange(len(self.tokens)), self.tokens.lengths)
 
     @classmethod
-    def of(cls, windows: Sequence[Sequence[Window]], texts: Sequence[str], *, threshold: float = 0.0) -> "Reading":
+    def of(
+        cls,
+        windows: Sequence[Sequence[Window]],
+        texts: Sequence[str],
+        *,
+        threshold: float = 0.0,
+        name_of: NameOf | None = None,
+    ) -> "Reading":
         """From the windows of each text.
 
         Args:
             windows: Of each text, at least one.
             texts: What the units' characters are counted in.
             threshold: See `UnitLogits`.
+            name_of: See `UnitLogits`; given where tokens are hidden.
         """
         flat = [window for of_text in windows for window in of_text]
         spans = [span for window in flat for span in window.spans]
@@ -107,11 +122,13 @@ class Reading:
             owners=np.repeat(np.arange(len(windows)), [len(of_text) for of_text in windows]),
             units=Units(Ragged(np.array(spans, np.int64).reshape(-1, 2), starts_of(lengths)), tuple(texts)),
             threshold=threshold,
+            hidden=None if name_of is None else Ragged.of([window.hidden for window in flat], dtype=np.int64),
+            name_of=name_of,
         )
 
     def logits(self, values: NDArray[np.floating]) -> UnitLogits:
         """What a model computed for all units, in their order."""
-        return UnitLogits(values, self.units, self.threshold)
+        return UnitLogits(values, self.units, self.threshold, self.name_of)
 
 
 def window_of_words(encoding: Encoding, text: str, type_ids: list[int]) -> Window:
@@ -129,7 +146,7 @@ def window_of_words(encoding: Encoding, text: str, type_ids: list[int]) -> Windo
     spans: list[tuple[int, int]] = []
     last_word = -1
     for token, (source, offsets) in enumerate(zip(encoding.sequence_ids, encoding.offsets, strict=True)):
-        start, end = _without_blanks(text, *offsets)
+        start, end = without_blanks(text, *offsets)
         if source is None or start >= end or word_of_character[start] in {-1, last_word}:
             continue
         last_word = int(word_of_character[start])
@@ -146,7 +163,7 @@ def window_of_context(encoding: Encoding, context: str, type_ids: list[int]) -> 
     tokens, spans = [0], [(NOWHERE, NOWHERE)]
     for token, (source, offsets) in enumerate(zip(encoding.sequence_ids, encoding.offsets, strict=True)):
         if source == 1:
-            start, end = _without_blanks(context, *offsets)
+            start, end = without_blanks(context, *offsets)
             if start < end:
                 tokens.append(token)
                 spans.append((start, end))
@@ -231,8 +248,8 @@ def words_within(text: str) -> list[tuple[int, int]]:
     return [found.span() for found in _PLAIN_WORD.finditer(text)]
 
 
-def _without_blanks(text: str, start: int, end: int) -> tuple[int, int]:
-    """Tokenizers that mark the beginning of words count the blank before it in."""
+def without_blanks(text: str, start: int, end: int) -> tuple[int, int]:
+    """A token's characters without the blank before it, which tokenizers that mark the beginning of words count in."""
     while start < end and text[start].isspace():
         start += 1
     return start, end

@@ -7,6 +7,7 @@ import onnxruntime
 import torch
 from transformers import (
     AutoConfig,
+    AutoModelForMaskedLM,
     AutoModelForQuestionAnswering,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
@@ -21,12 +22,13 @@ HEADS = {
     "classes": AutoModelForSequenceClassification,
     "tags": AutoModelForTokenClassification,
     "answers": AutoModelForQuestionAnswering,
+    "masks": AutoModelForMaskedLM,
 }
 READS_SEGMENTS = ("albert", "bert", "electra")
 
 
 def model_of(family: str, *, head: str = "classes", **changes: object) -> PreTrainedModel:
-    """A tiny random model with three classes or tags, or with two ends of answers, kept in memory."""
+    """A tiny random model with three classes or tags, two ends of answers or all tokens, kept in memory."""
     settings = {"vocab_size": N_TOKENS, "max_position_embeddings": 80, "pad_token_id": 0, **FAMILIES.get(family, {})}
     config = AutoConfig.for_model(family, **{**settings, **changes}, num_labels=2 if head == "answers" else 3)
     torch.manual_seed(0)

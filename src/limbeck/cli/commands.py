@@ -58,7 +58,8 @@ def teach(
 ) -> None:
     """Fine-tune a pretrained encoder on labelled texts, for those who have no teacher yet.
 
-    Any recipe key is an option too, as in --teach.epochs 5. The teacher is the folder OUT/teacher.
+    Any recipe key is an option too, as in --teach.epochs 5. With --task fill-mask it learns to fill masks, from texts
+    without labels. The teacher is the folder OUT/teacher.
 
     [bold]Example:[/bold] limbeck teach --encoder my-encoder --data texts.jsonl --out runs/t
     ...

@@ -6,6 +6,7 @@ import numpy as np
 
 from limbeck import fingerprint
 from limbeck.examples import UNLABELLED, Examples, LeakReport, Parts
+from limbeck.units import Ragged
 from limbeck.wording import counted
 
 
@@ -40,13 +41,15 @@ def one_by_one(examples: Examples) -> Examples:
     """
     if examples.text_pairs is None:
         return examples
-    if examples.labels is not None:
+    if isinstance(examples.labels, np.ndarray):
         examples = examples.take(np.flatnonzero(examples.labels != UNLABELLED))
     assert examples.text_pairs is not None
     texts = [text for pair in zip(examples.texts, examples.text_pairs, strict=True) for text in pair]
     singles = Examples(tuple(texts), None, None, examples.label_names)
     scores = examples.labels
-    return replace(singles, labels=scores.repeat(2)) if isinstance(scores, np.ndarray) else singles
+    if isinstance(scores, Ragged):  # texts that say themselves what is right
+        return replace(singles, labels=Ragged.nothing(len(texts)))
+    return singles if scores is None else replace(singles, labels=scores.repeat(2))
 
 
 def singles_of(examples: Examples) -> Examples:

@@ -53,7 +53,7 @@ def to_examples(tables: Tables, label_names: Sequence[str] | None, *, progress: 
     task = tables.task
     for table in tables.parts.values():
         refuse_single_texts(table.text_pairs, task, source=tables.source)
-    if task.label_kind in {LabelKind.NUMBER, LabelKind.ANSWERS}:
+    if task.label_kind in {LabelKind.NUMBER, LabelKind.ANSWERS, LabelKind.HIDDEN}:
         names: tuple[str, ...] = tuple(label_names or output_names(task.name))
         indices: Mapping[RawLabel, int] = {}
     else:
@@ -77,8 +77,8 @@ def to_examples(tables: Tables, label_names: Sequence[str] | None, *, progress: 
 
 def _labels(table: Table, indices: Mapping[RawLabel, int], task: Task, *, n_labels: int) -> Labels | None:
     """What `Examples.labels` holds; None where the part has no labels."""
-    if table.labels is None:
-        return None
+    if table.labels is None or task.label_kind is LabelKind.HIDDEN:
+        return Ragged.nothing(len(table)) if task.label_kind is LabelKind.HIDDEN else None
     if task.label_kind is LabelKind.NUMBER:
         return np.array(table.labels, np.float64)
     if task.label_kind is LabelKind.ANSWERS:

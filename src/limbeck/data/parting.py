@@ -22,6 +22,8 @@ from limbeck.units import Ragged
 from limbeck.wording import counted
 
 _SHOWN_LABELS = 10
+_ENDS = (2,)
+"""Shape of an answer, which is two characters."""
 _ATTEMPTS = 8
 
 
@@ -132,7 +134,7 @@ def refuse_unanswerable(parts: Parts, settings: DataTable) -> None:
         return
     for name, examples in (("training", parts.train), ("held-out", parts.held_out)):
         labels = examples.labels
-        if isinstance(labels, Ragged) and labels.values.ndim > 1 and (n := int((labels.lengths == 0).sum())):
+        if isinstance(labels, Ragged) and labels.values.shape[1:] == _ENDS and (n := int((labels.lengths == 0).sum())):
             raise DataError(
                 f"{counted(n, f'{name} question has', f'{name} questions have')} no answer, and the recipe says that "
                 "every question has one.",

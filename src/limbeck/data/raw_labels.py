@@ -33,6 +33,8 @@ def read_label(value: object, kind: LabelKind, *, place: str, column: str | None
     """
     if kind is LabelKind.ANSWERS:
         return read_answers(value, text, place=place, column=column)
+    if kind is LabelKind.HIDDEN:
+        return None
     label = _READERS[kind](value, place, column)
     if kind is LabelKind.TAGS and isinstance(label, tuple):
         n_words = text.count(WORD_BREAK) + 1

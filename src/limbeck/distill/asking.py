@@ -11,6 +11,7 @@ from limbeck.distill.inner import refuse_without_relations
 from limbeck.distill.objective import Objective, settled_weights
 from limbeck.errors import RecipeError
 from limbeck.families import layer_count
+from limbeck.kept_tokens import KEPT
 from limbeck.recipe import Recipe
 from limbeck.tasks import TASKS
 from limbeck.tokens import EncodedTexts
@@ -19,8 +20,8 @@ from limbeck.windows import Reads
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
-_BYTES = 2
-"""Of a number, were it kept: hidden states on disk are float16."""
+_BYTES, _FLOAT_BYTES = 2, 4
+"""Of a number, were it kept: hidden states on disk are float16; and of a logit."""
 
 
 def objective_of(
@@ -121,11 +122,7 @@ def kept_and_computed(
     Returns: A sentence for each.
     """
     hidden = int(teacher.hidden_size or 0)
-    keeps_hidden = has_states and not objective.reads_units
-    what = "logits and the first token's last state" if keeps_hidden else "logits"
-    n_answers = n_texts * sample.n_answers / sample.n_texts
-    size = wording.size(round(n_answers * (4 * n_outputs + _BYTES * hidden * keeps_hidden)))
-    told = [f"Kept: {what} of {wording.counted(n_texts, 'text')}, {size}; every later run reads them."]
+    told = [_kept(objective, n_texts, sample, n_outputs=n_outputs, hidden=hidden if has_states else 0)]
     lengths = np.asarray(sample.lengths, np.float64)
     n_rows = n_texts * len(lengths) / sample.n_texts
     tokens, squares = n_rows * lengths.mean(), n_rows * np.square(lengths).mean()
@@ -136,10 +133,29 @@ def kept_and_computed(
         * (objective.needs_states * (n_layers - 1) + objective.needs_last),
         "attention maps": objective.needs_maps * _BYTES * squares * int(teacher.num_attention_heads) * n_layers,
         "queries, keys and values of a layer": objective.needs_relations * _BYTES * tokens * 3 * hidden,
+        f"logits of {wording.count(int(teacher.vocab_size))} tokens for each hidden one, others in each pass": (
+            objective.needs_logits * _BYTES * n_texts * sample.n_answers / sample.n_texts * int(teacher.vocab_size)
+        ),
     }
     told += [
-        f"Computed as training goes: {what}, which would take {wording.size(round(n_bytes))} on disk."
+        f"Computed as training goes: {what}, which would take {wording.size(round(n_bytes))} on disk"
+        f"{' for each pass' if objective.hides_tokens else ''}."
         for what, n_bytes in asked.items()
         if n_bytes > 0
     ]
     return tuple(told)
+
+
+def _kept(objective: Objective, n_texts: int, sample: EncodedTexts, *, n_outputs: int, hidden: int) -> str:
+    """What is kept of the training texts, or, where these are answered as training goes, of those that judge."""
+    n_answers = sample.n_answers / sample.n_texts
+    if objective.hides_tokens:
+        size = wording.size(round(1000 * n_answers * _FLOAT_BYTES * n_outputs))
+        return (
+            f"Kept: of each hidden token of the texts that judge, the {KEPT} likeliest tokens and the probability of "
+            f"the one that stood there, {size} for 1,000 texts; training texts have other tokens hidden in each pass."
+        )
+    keeps_hidden = hidden > 0 and not objective.reads_units
+    what = "logits and the first token's last state" if keeps_hidden else "logits"
+    size = wording.size(round(n_texts * n_answers * (_FLOAT_BYTES * n_outputs + _BYTES * hidden * keeps_hidden)))
+    return f"Kept: {what} of {wording.counted(n_texts, 'text')}, {size}; every later run reads them."

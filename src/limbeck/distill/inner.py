@@ -27,12 +27,14 @@ class Inner:
         maps: Where each student layer should look, (batch, heads, tokens, tokens) float32 each, rows that sum to 1.
         relations: Queries, keys and values of one layer, (batch, tokens, hidden) float32 each.
         last: The states behind the last layer, (batch, tokens, hidden) float32, where the head reads all of them.
+        logits: (hidden, vocabulary) float32, of hidden tokens.
     """
 
     states: tuple[Tensor, ...] = ()
     maps: tuple[Tensor, ...] = ()
     relations: tuple[Tensor, ...] = ()
     last: Tensor | None = None
+    logits: Tensor | None = None
 
 
 @contextmanager

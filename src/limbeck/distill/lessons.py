@@ -1,5 +1,6 @@
 """What a training reads: tokens of texts, and what is wanted for each."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +14,12 @@ from limbeck.errors import SignalsError
 from limbeck.examples import Examples, Labels
 from limbeck.signals import Signals
 from limbeck.tasks import TASKS, Task
-from limbeck.tokens import EncodedTexts, TextEncoder
+from limbeck.tokens import EncodedTexts, Ids, TextEncoder, TokenBatch
 from limbeck.units import UnitLogits, Units, values_of
+from limbeck.windows import Reads
+
+_HIDING = 0x4D41
+"""Parts this chance from that of a training's order, which comes from the same seed."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,8 @@ class Targets:
         labels: (n,) int64 of classes, (n, labels) int8 of 0 and 1, (n,) float64 numbers, or (n, 2) float32 shares of an
             answer's ends; `UNLABELLED` where nobody labelled a text.
         groups: (n,) int64, the query that each pair belongs to, where rows are grouped by one.
-        inner: What the teacher computed on the way, made batch by batch.
+        inner: What the teacher computed on the way, made batch by batch. Where tokens are hidden anew in each pass,
+            its logits and what stood there are made so too.
         mask: (n, tokens) of the batch, where `inner` is.
         rows: (n,) the window of the batch that each unit is in; None where each text has one answer.
     """
@@ -77,6 +83,18 @@ class Lessons:
     live_teacher: LiveTeacher | None = None
     validation_labels: Labels | None = None
 
+    def batch(self, rows: Sequence[int] | Ids, *, chance: Sequence[int]) -> TokenBatch:
+        """Training texts as one batch; where tokens are to be guessed, some are hidden.
+
+        Args:
+            rows: Which.
+            chance: Whole numbers that which tokens are hidden depends on.
+        """
+        padded = self.encoder.pad(self.train, rows)
+        if self.encoder.rules.reads is not Reads.MASKS:
+            return padded
+        return padded.with_hidden(self.encoder.masking, np.random.default_rng([*chance, _HIDING]))
+
 
 Answered = tuple[Examples, Signals | None]
 """Texts, and what the teacher said about them, where it was asked."""
@@ -102,7 +120,8 @@ def lessons_of(
     Raises:
         SignalsError: The teacher answered for other units of the texts than the student does.
     """
-    read, chosen_by = (encoder.encode(examples.texts, examples.text_pairs) for examples, _ in (train, validation))
+    read = encoder.to_learn_from(train[0].texts, train[0].text_pairs)
+    chosen_by = encoder.encode(validation[0].texts, validation[0].text_pairs)
     return Lessons(
         encoder,
         read,
@@ -128,8 +147,12 @@ def targets_of(
     Raises:
         SignalsError: As `lessons_of`.
     """
-    units = None if encoded is None or encoded.reading is None else encoded.reading.units
-    labels = None if examples.labels is None else TASKS[task].targets(examples.labels, units)
+    reading = None if encoded is None else encoded.reading
+    units = None if reading is None else reading.units
+    if TASKS[task].taught_live:
+        labels = None if reading is None or reading.hidden is None else reading.hidden.values
+    else:
+        labels = None if examples.labels is None else TASKS[task].targets(examples.labels, units)
     logits = hidden = None
     if signals is not None:
         logits, hidden = _answers_at(signals, units), signals.first_hidden

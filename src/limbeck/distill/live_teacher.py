@@ -10,9 +10,11 @@ from torch import Tensor
 from limbeck import machine
 from limbeck.distill.inner import Inner, queries_keys_values
 from limbeck.families import FAMILIES, layer_count
+from limbeck.heads import asked_about
 from limbeck.student import initialise
 from limbeck.student_table import StudentTable
 from limbeck.teacher.quick import bfloat16_copy
+from limbeck.tokens import TokenBatch
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LiveTeacher:
-    """A teacher that is asked for what it computes on the way; its logits stand on disk.
+    """A teacher that is asked for what it computes on the way; its logits stand on disk, but those of hidden tokens.
 
     Args:
         model: Frozen, in evaluation mode, its matrices in bfloat16 where this machine has it in hardware; it ends with
@@ -32,6 +34,7 @@ class LiveTeacher:
         gives_maps: Whether attention maps are.
         relation_layer: The layer whose queries, keys and values are asked for; None for none.
         gives_last: Whether the states behind the last layer are asked for, which a head for tokens reads.
+        gives_logits: Whether the logits of hidden tokens are.
     """
 
     model: "PreTrainedModel"
@@ -40,8 +43,9 @@ class LiveTeacher:
     gives_maps: bool = False
     relation_layer: int | None = None
     gives_last: bool = False
+    gives_logits: bool = False
 
-    def inner(self, inputs: dict[str, Tensor]) -> Inner:
+    def inner(self, inputs: dict[str, Tensor], batch: TokenBatch) -> Inner:
         """What student layers should compute: hidden states behind, and attention in, the layers that they stand for.
 
         States of the last layer are left out where the head reads its first token only, which stands on disk: a student
@@ -49,12 +53,14 @@ class LiveTeacher:
 
         Args:
             inputs: A batch as the model's forward takes it.
+            batch: The same, with the tokens that are hidden in it.
         """
         half = machine.has_fast_bfloat16()
         device = inputs["input_ids"].device.type
         wanted = {"output_attentions": True} if self.gives_maps else {}
         with (
             queries_keys_values(self.model, self.relation_layer) as relations,
+            asked_about(self.model, batch),
             torch.inference_mode(),
             torch.autocast(device, torch.bfloat16, enabled=half),
         ):
@@ -64,6 +70,7 @@ class LiveTeacher:
             maps=_own(found.attentions[layer] for layer in self.taken) if self.gives_maps else (),
             relations=_own(relations),
             last=_own(found.hidden_states[-1:])[0] if self.gives_last else None,
+            logits=_own([found.logits])[0] if self.gives_logits else None,
         )
 
 
@@ -92,11 +99,13 @@ def live_teacher(
         *(taken[:-1] if objective.needs_states else ()),
         *(taken if objective.needs_maps else ()),
         *(() if relations_at is None else (relations_at,)),
-        *((last,) if objective.needs_last else ()),
+        *((last,) if objective.needs_last or objective.needs_logits else ()),
     ]
     lower = initialise(teacher, StudentTable(take_layers=tuple(range(max(asked, default=0) + 1)))).eval()
     last_norm = FAMILIES[teacher.config.model_type].last_norm
-    if last_norm is not None and not objective.needs_last:  # it would change what the deepest layer left behind
+    if last_norm is not None and not (
+        objective.needs_last or objective.needs_logits
+    ):  # it would change what the deepest layer left behind
         lower.set_submodule(last_norm, torch.nn.Identity())
     return LiveTeacher(
         bfloat16_copy(lower) if machine.has_fast_bfloat16() else lower,
@@ -105,4 +114,5 @@ def live_teacher(
         gives_maps=objective.needs_maps,
         relation_layer=relations_at,
         gives_last=objective.needs_last,
+        gives_logits=objective.needs_logits,
     )

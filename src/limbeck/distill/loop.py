@@ -20,7 +20,8 @@ from limbeck.distill.lessons import Lessons
 from limbeck.distill.objective import Objective
 from limbeck.distill.projections import PREFIX, fitted_projections
 from limbeck.families import FAMILIES, layer_count
-from limbeck.heads import answers_in, rows_of
+from limbeck.heads import answers_in, asked_about, rows_of, told_in
+from limbeck.kept_tokens import hidden_log_probabilities
 from limbeck.progress import SILENT, Bar, Progress
 from limbeck.records import CurvePoint, TrainingRecord
 from limbeck.tasks import TASKS
@@ -178,17 +179,21 @@ class _Training:
             group["lr"] = plan.learning_rate * _rate_share(state.step, plan.steps, plan.warmup_share)
         torch.manual_seed(plan.seed * 1_000_003 + state.step)
         self.model.train()
-        padded = self.lessons.encoder.pad(self.lessons.train, batch)
+        padded = self.lessons.batch(batch, chance=[plan.seed, state.step])
         inputs, device = model_inputs(self.plain, padded), self.accelerator.device
-        with queries_keys_values(self.plain, self.relation_layer) as relations:
+        with queries_keys_values(self.plain, self.relation_layer) as relations, asked_about(self.plain, padded):
             output = self.model(**inputs, **self.objective.asked_outputs)
         again = answers_in(self.model(**inputs), padded) if self.objective.needs_another_view else None
         wanted = torch.from_numpy(self.lessons.train.answers_of(batch))
         targets = replace(self.lessons.train_targets.take(wanted, device=device), rows=rows_of(padded, device=device))
         if self.objective.needs_live_teacher:
             assert self.lessons.live_teacher is not None
-            inner = self.lessons.live_teacher.inner(inputs)
+            inner = self.lessons.live_teacher.inner(inputs, padded)
             targets = replace(targets, inner=inner, mask=inputs["attention_mask"])
+            if inner.logits is not None:
+                targets = replace(targets, teacher_logits=inner.logits)
+        if padded.hidden is not None:
+            targets = replace(targets, labels=torch.from_numpy(padded.hidden).to(device))
         losses = self.objective.losses(
             output,
             targets,
@@ -239,6 +244,8 @@ class _Training:
         wanted, objective = self.lessons.validation_targets, self.objective
         reading = self.lessons.validation.reading
         rows = None if reading is None else torch.from_numpy(reading.rows)
+        if objective.hides_tokens:
+            return -float(hidden_log_probabilities(logits.numpy()).mean())
         if self.plan.choose_by == "agreement":
             assert wanted.teacher_logits is not None
             return float(objective.towards_teacher(logits, wanted.teacher_logits, temperature=1.0, rows=rows))
@@ -253,8 +260,9 @@ class _Training:
         with torch.inference_mode():
             for batch in batches:
                 padded = self.lessons.encoder.pad(encoded, batch)
-                answers = answers_in(self.model(**model_inputs(self.plain, padded)), padded)
-                logits[torch.from_numpy(encoded.answers_of(batch))] = answers.float().cpu()
+                with asked_about(self.plain, padded):
+                    answers = told_in(self.model(**model_inputs(self.plain, padded)), padded)
+                logits[torch.from_numpy(encoded.answers_of(batch))] = answers
         return logits
 
     def _add_point(self, *, agreement: float | None = None, score: float | None = None) -> None:

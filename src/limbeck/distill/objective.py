@@ -264,9 +264,19 @@ class Objective:
         return self.reads_units and self.has("last_hidden")
 
     @property
+    def hides_tokens(self) -> bool:
+        """Whether each pass hides other tokens, so that no answer about training texts can stand on disk."""
+        return TASKS[self.task].taught_live
+
+    @property
+    def needs_logits(self) -> bool:
+        """Whether the teacher's logits are wanted of tokens that each pass hides anew."""
+        return self.hides_tokens and self.has("soft_labels")
+
+    @property
     def needs_live_teacher(self) -> bool:
         """Whether something is wanted of the teacher that is too large to keep, and computed as training goes."""
-        return self.needs_states or self.needs_maps or self.needs_relations or self.needs_last
+        return self.needs_states or self.needs_maps or self.needs_relations or self.needs_last or self.needs_logits
 
     @property
     def asked_outputs(self) -> dict[str, Any]:
@@ -286,7 +296,8 @@ class Objective:
             RecipeError: For example `true_labels` on texts without labels.
         """
         for name, weight in self.weights.items():
-            if name == "last_hidden" and self.needs_last:
+            is_live = self.hides_tokens and name in {"soft_labels", "true_labels"}
+            if is_live or (name == "last_hidden" and self.needs_last):
                 continue
             need = "teacher_logits" if self.task == EMBEDDINGS and name == "similarities" else _NEEDS.get(name)
             if need is not None and weight > 0 and getattr(targets, need) is None:

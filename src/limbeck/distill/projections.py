@@ -100,7 +100,8 @@ def _pairs(
     lengths = [lessons.train.lengths[row] for row in rows.tolist()]
     for batch in batching.by_length(lengths, max_tokens=_BATCH_TOKENS, max_texts=_FITTED_TEXTS):
         chosen = rows[torch.from_numpy(batch)]
-        inputs = model_inputs(student, lessons.encoder.pad(lessons.train, chosen.numpy()))
+        padded = lessons.batch(chosen.numpy(), chance=[0])
+        inputs = model_inputs(student, padded)
         with torch.inference_mode():
             states = student(**inputs, output_hidden_states=True).hidden_states
         found: dict[str, tuple[Tensor, Tensor]] = {}
@@ -108,7 +109,7 @@ def _pairs(
             found["last_hidden"] = states[-1][:, 0], lessons.train_targets.teacher_hidden[chosen]
         if sizes.keys() - found.keys():
             assert lessons.live_teacher is not None
-            is_token, inner = inputs["attention_mask"].bool(), lessons.live_teacher.inner(inputs)
+            is_token, inner = inputs["attention_mask"].bool(), lessons.live_teacher.inner(inputs, padded)
             for number, wanted in enumerate(inner.states):
                 found[f"layer_hidden_{number}"] = states[number + 1][is_token], wanted[is_token]
             if inner.last is not None:

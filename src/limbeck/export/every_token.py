@@ -22,7 +22,7 @@ def vector_outputs(graph: Graph, hidden: Value, pooling: Pooling, *, size: int) 
         pooling: How they become one.
         size: Numbers of a state.
     """
-    texts = _by_text(graph, hidden, size)
+    texts = by_text(graph, hidden, size)
     if pooling.mode == "cls":
         found = graph.node("Gather", texts, graph.integers(0), axis=1)
     elif pooling.mode == "max":
@@ -63,7 +63,7 @@ def token_outputs(graph: Graph, hidden: Value, weights: Weights, *, ends: bool) 
             tools look for in models that answer questions: `start_logits`, `end_logits`.
     """
     assert weights.token_head is not None
-    logits = _by_text(graph, linear(graph, hidden, weights, [Part(weights.token_head)]), weights.n_outputs)
+    logits = by_text(graph, linear(graph, hidden, weights, [Part(weights.token_head)]), weights.n_outputs)
     found: dict[str, tuple[Value, Sequence[str | int]]] = {"logits": (logits, ("batch", "sequence", weights.n_outputs))}
     for column, name in enumerate(("start_logits", "end_logits") if ends else ()):
         found[name] = (graph.node("Gather", logits, graph.integers(column), axis=2), ("batch", "sequence"))
@@ -77,7 +77,7 @@ def mean_of_tokens(graph: Graph, texts: Value) -> Value:
     return graph.node("Div", total, graph.node("ReduceSum", mask, graph.integers([1]), keepdims=0))
 
 
-def _by_text(graph: Graph, tokens: Value, size: int) -> Value:
+def by_text(graph: Graph, tokens: Value, size: int) -> Value:
     """(B * S, size) -> (B, S, size)."""
     shape = graph.node("Concat", graph.node("Shape", "input_ids"), graph.integers([size]), axis=0)
     return graph.node("Reshape", tokens, shape)

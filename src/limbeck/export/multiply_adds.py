@@ -130,11 +130,18 @@ def _head(model: "PreTrainedModel") -> int:
     if heads.head_of(model) == heads.VECTOR:
         return 0
     inner = {id(module) for layer in _layers(model) for module in layer.modules()}
-    return sum(
+    return _beside_layers(model) + sum(
         module.weight.numel()
         for name, module in model.named_modules()
         if isinstance(module, nn.Linear) and id(module) not in inner and not name.endswith(_WIDENING)
     )
+
+
+def _beside_layers(model: "PreTrainedModel") -> int:
+    """The table of embeddings, where a head multiplies with it and has no layer of its own for that."""
+    if not heads.fills_masks(model) or heads.gives_logits(model) is not None:
+        return 0
+    return sum(parameter.numel() for parameter in model.get_input_embeddings().parameters())
 
 
 def _layers(model: "PreTrainedModel") -> Iterator[nn.Module]:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from limbeck.export.graph import Graph, Value
-from limbeck.export.stored import by_row, constant_floats, constant_scale, gathered_codes
+from limbeck.export.stored import by_row, constant_codes, constant_floats, constant_scale, gathered_codes
 from limbeck.export.weights import Weights
 from limbeck.packing import Floats, pack
 
@@ -26,6 +26,20 @@ def look_up(graph: Graph, ids: Value, weights: Weights, name: str) -> Value:
     scales = constant_scale(graph, name, by_row(packed, packed.scale)[:, None], bits=packed.bits)
     scale = graph.node("Gather", scales, ids, axis=0)
     return graph.node("Mul", codes, scale)
+
+
+def whole_table(graph: Graph, weights: Weights, name: str) -> Value:
+    """A table that `look_up` takes rows from, as (rows, columns) floats to multiply with: from the same constants.
+
+    Few bits on disk, turned to float once by the engine when it loads.
+    """
+    packed = weights.packed.get(name)
+    if packed is None:
+        return graph.constant(name, weights.array(name))
+    codes = constant_codes(graph, name, packed.codes, bits=packed.bits, signed=True)
+    return graph.node(
+        "Mul", codes, constant_scale(graph, name, by_row(packed, packed.scale)[:, None], bits=packed.bits)
+    )
 
 
 def small_table(graph: Graph, weights: Weights, name: str) -> Value:

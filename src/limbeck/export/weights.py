@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from limbeck.errors import SchemeError
-from limbeck.heads import answers_by_token
+from limbeck.heads import answers_by_token, fills_masks, shared_table_of
 from limbeck.packing import Floats, PackedTensor, PackedWeights
 
 
@@ -21,12 +21,15 @@ class Weights:
     Args:
         floats: Parameter name -> float32 values; of buffers that count something, their integers.
         quantized: Codes by parameter name, for those that are stored so; a float32 graph has none.
-        token_head: The layer that gives each token its logits; None where the head reads the first token.
+        token_head: The layer that gives each token its logits; None where the head reads the first token, or gives
+            logits of the vocabulary.
+        shared_table: The table of embeddings where such a head multiplies with it; else None.
     """
 
     floats: Mapping[str, Floats]
     quantized: PackedWeights
     token_head: str | None = None
+    shared_table: str | None = None
 
     @classmethod
     def of(cls, model: PreTrainedModel, quantized: PackedWeights | None) -> "Weights":
@@ -44,7 +47,7 @@ class Weights:
                     f"The packed weight '{name}' of shape {tensor.codes.shape} does not fit the model: {came}.",
                     hint="Quantize the very model that is written.",
                 )
-        return cls(floats, quantized, _token_head(model, floats))
+        return cls(floats, quantized, _token_head(model, floats), shared_table_of(model))
 
     @property
     def n_outputs(self) -> int:
@@ -74,7 +77,7 @@ class Weights:
 
 
 def _token_head(model: PreTrainedModel, names: Collection[str]) -> str | None:
-    if not answers_by_token(model):
+    if not answers_by_token(model) or fills_masks(model):
         return None
     return "qa_outputs" if "qa_outputs.weight" in names else "classifier"
 

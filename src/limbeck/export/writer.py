@@ -15,6 +15,7 @@ from limbeck.export.every_token import sentence_output, token_outputs, vector_ou
 from limbeck.export.families import albert, bert, deberta_v2, distilbert, electra, modernbert, mpnet, roberta, static
 from limbeck.export.graph import Graph, Outputs, Value
 from limbeck.export.layers import ACTIVATIONS
+from limbeck.export.mask_head import mask_outputs
 from limbeck.export.weights import Weights
 from limbeck.packing import PackedWeights
 
@@ -59,8 +60,9 @@ def write_onnx(model: PreTrainedModel, path: Path, *, packed: PackedWeights | No
 
     Inputs are `input_ids`, `attention_mask` and, where the family reads them, `token_type_ids`: int64 (batch,
     sequence), both free. The output is `logits`: float32 (batch, classes), or (batch, sequence, classes) where the head
-    answers for every token; of a model that gives vectors, `sentence_embedding` (batch, size) and `last_hidden_state`
-    (batch, sequence, size). The same model gives the same bytes.
+    answers for every token (of a masked language model, classes are the vocabulary); of a model that gives vectors,
+    `sentence_embedding` (batch, size) and `last_hidden_state` (batch, sequence, size). The same model gives the same
+    bytes.
 
     Args:
         model: A student (or teacher) with a head; see `limbeck.heads`.
@@ -100,6 +102,8 @@ def _content(model: PreTrainedModel, *, packed: PackedWeights | None) -> tuple[t
         outputs = sentence_output(graph, found, pooling, size=heads.n_outputs(model))
     elif pooling is not None:
         outputs = vector_outputs(graph, found, pooling, size=heads.n_outputs(model))
+    elif heads.fills_masks(model):
+        outputs = mask_outputs(graph, found, weights, model.config)
     elif weights.token_head is not None:
         outputs = token_outputs(graph, found, weights, ends=heads.answers_with_ends(model))
     return inputs, graph.model(inputs=inputs, outputs=outputs)

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from limbeck import heads
 from limbeck.bits import LayerBits, QuantizationRecord
 from limbeck.errors import SchemeError
 from limbeck.packing import Floats, PackedTensor, PackedWeights
@@ -45,7 +46,8 @@ def quantize_student(
 ) -> QuantizedStudent:
     """Quantize a classifier's linear layers and embedding tables.
 
-    The last layer, which gives the logits, stays float: it is small, and its errors reach the answer undamped.
+    The last layer, which gives the logits, stays float: it is small, and its errors reach the answer undamped. Of a
+    masked language model it is the table of embeddings, and has the bits of that.
     Biases and norms stay float too. A matrix that several layers share is packed once.
 
     Args:
@@ -127,14 +129,16 @@ def _refuse_wild(name: str, weight: Floats) -> None:
 
 def weights_of(model: PreTrainedModel) -> Iterator[tuple[str, Kind, Floats]]:
     """Every weight matrix once: its name, what becomes of it, its float32 values."""
-    linears = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    last, fills_masks = heads.gives_logits(model), heads.fills_masks(model)
+    is_shared = heads.shared_table_of(model) is not None
     for name, module in model.named_modules():
-        if not isinstance(module, nn.Linear | nn.Embedding):
+        is_once_more = is_shared and name == last  # the table of embeddings in another role
+        if is_once_more or not isinstance(module, nn.Linear | nn.Embedding):
             continue
         kind: Kind = "linear"
         if isinstance(module, nn.Embedding):
             kind = "embedding" if module.num_embeddings >= SMALLEST_TABLE_ROWS else "kept"
-        elif name == linears[-1]:
+        elif name == last and not fills_masks:
             kind = "kept"
         yield f"{name}.weight", kind, module.weight.detach().float().cpu().numpy()
 

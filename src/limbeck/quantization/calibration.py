@@ -12,6 +12,7 @@ import torch
 from limbeck import batching, fingerprint
 from limbeck.errors import CalibrationError
 from limbeck.examples import Examples
+from limbeck.heads import asked_about
 from limbeck.progress import SILENT, Progress
 from limbeck.quantization.observing import LayerObserver, watching
 from limbeck.teacher.load import model_inputs
@@ -62,7 +63,9 @@ def observe_texts(
                 piece = texts.take(range(start, min(start + _PIECE_TEXTS, len(texts))))
                 encoded = encoder.encode(piece.texts, piece.text_pairs)
                 for batch in batching.by_length(encoded.lengths, max_tokens=batch_tokens, max_texts=batch_tokens):
-                    model(**model_inputs(model, encoder.pad(encoded, batch)))
+                    padded = encoder.pad(encoded, batch)
+                    with asked_about(model, padded):
+                        model(**model_inputs(model, padded))
                 bar.advance(len(piece))
     finally:
         model.train(was_training)

@@ -14,6 +14,7 @@ def summed_divergence(
     One label a text: between softmax distributions. Several: between the yes-or-no distributions of each label, summed.
     A number or a score: between normal distributions about it that scatter as those of all texts, (a - b)^2 / (2 s^2).
     A vector: the same, the mean over its numbers.
+    Hidden tokens: between softmax distributions of the tokens that are compared, all others together being one.
     Ends of answers: between the softmax distributions of each window, of first and of last tokens.
 
     Args:

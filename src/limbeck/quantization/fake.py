@@ -153,6 +153,10 @@ class FakeEmbedding(nn.Embedding, FakeLayer):
         step = self.log_step[ids]
         return _rounded(rows, step, torch.zeros_like(step), self.bounds)
 
+    def rounded(self) -> Tensor:
+        """The whole table, (rows, columns)."""
+        return _rounded(self._grouped(self.weight), self.log_step, self.zero_point, self.bounds)
+
 
 class FakeLinear(nn.Linear, FakeLayer):
     """A linear layer that rounds its weight and its inputs.
@@ -230,6 +234,25 @@ class FakeLinear(nn.Linear, FakeLayer):
         return grouped.div(scale).round_().mul_(scale).flatten(-2)
 
 
+class FakeDecoder(nn.Linear):
+    """A layer that multiplies with a table of rounded rows, as rounded as they are looked up.
+
+    Args:
+        layer: What it takes the place of; its bias is shared.
+        table: Its weight, and the steps between codes, which are trained there.
+    """
+
+    def __init__(self, layer: nn.Linear, table: FakeEmbedding) -> None:
+        super().__init__(layer.in_features, layer.out_features, bias=layer.bias is not None, device="meta")
+        self.weight, self.bias = table.weight, layer.bias
+        self._table = (table,)  # held so that its parameters are named once
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(..., inputs) -> (..., outputs)."""
+        (table,) = self._table
+        return functional.linear(inputs, table.rounded(), self.bias)
+
+
 def fake_quantized(
     model: "PreTrainedModel",
     *,
@@ -257,11 +280,23 @@ def fake_quantized(
             if name in ready.hessians:
                 fake.weight.data = torch.from_numpy(packed.dequantize()).to(fake.weight)
             model.set_submodule(name, fake)
+    _share_table(model, start.weights)
     for name, reads in _last_layer(model).items():
         module = model.get_submodule(name)
         if isinstance(module, FakeLinear) and module.reads != "none":
             module.reads = reads
     return model
+
+
+def _share_table(model: "PreTrainedModel", weights: PackedWeights) -> None:
+    """Where a head multiplies with the rounded table of embeddings, let it see the rounded rows."""
+    last, table = heads.gives_logits(model), heads.shared_table_of(model)
+    if last is None or table is None or table not in weights.tensors:
+        return
+    layer, fake = model.get_submodule(last), model.get_submodule(table.removesuffix(".weight"))
+    assert isinstance(layer, nn.Linear)
+    assert isinstance(fake, FakeEmbedding)
+    model.set_submodule(last, FakeDecoder(layer, fake))
 
 
 def baked(model: "PreTrainedModel", *, scheme: str) -> QuantizedStudent:

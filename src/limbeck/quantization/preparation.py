@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import torch
 
+from limbeck import heads
 from limbeck.examples import Examples
 from limbeck.packing import Floats, Span
 from limbeck.progress import SILENT, Progress
@@ -110,7 +111,8 @@ def prepare(
     Raises:
         CalibrationError: There are no texts, some are blank or held out, or what a layer sees is not finite.
     """
-    layers = layers_to_watch(model)[:-1]  # the last one gives the logits, and stays float
+    last = heads.gives_logits(model)  # which stays float
+    layers = tuple(name for name in layers_to_watch(model) if name != last)
 
     def observed(observers: Mapping[str, LayerObserver]) -> None:
         observe_texts(model, texts, encoder=encoder, held_out=held_out, observers=observers, progress=progress)

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from limbeck import batching, heads
 from limbeck.examples import Examples
-from limbeck.heads import answers_in, answers_with_ends, rows_of
+from limbeck.heads import answers_in, answers_with_ends, asked_about, rows_of
+from limbeck.kept_tokens import KEPT
 from limbeck.packing import Floats
 from limbeck.quantization.calibration import check_calibration_texts
 from limbeck.quantization.divergence import summed_divergence
@@ -88,6 +89,7 @@ class Probe:
         self._padded = [encoder.pad(encoded, batch) for batch in batches]
         self._batches = [model_inputs(model, padded) for padded in self._padded]
         self._counts: dict[str, Tensor] = {}
+        self._tokens: list[Tensor] = []  # the likeliest in the place of hidden ones, which answers are compared on
         with _counting_rows(model, self._counts):
             self._logits = self._answers()
         self._spread = spread_of(torch.cat(self._logits).numpy())
@@ -132,12 +134,18 @@ class Probe:
         return RowsRead(numbers.cpu().numpy(), counts[numbers].cpu().numpy())
 
     def _answers(self) -> list[Tensor]:
-        """(answers, classes) float32 logits of each batch."""
+        """(answers, classes) float32 logits of each batch; of hidden tokens `heads.among`, which takes less room."""
+        found: list[Tensor] = []
         with _answering(self.model), first_token_at_last(self.model):
-            return [
-                answers_in(self.model(**batch), padded).float()
-                for batch, padded in zip(self._batches, self._padded, strict=True)
-            ]
+            for number, (batch, padded) in enumerate(zip(self._batches, self._padded, strict=True)):
+                with asked_about(self.model, padded):
+                    logits = answers_in(self.model(**batch), padded).float()
+                if padded.hidden is not None:
+                    if number == len(self._tokens):
+                        self._tokens.append(logits.topk(KEPT, dim=1).indices)
+                    logits = heads.among(logits, self._tokens[number])
+                found.append(logits)
+        return found
 
 
 @contextmanager

@@ -55,7 +55,7 @@ def model_card(record: RunRecord, *, name: str) -> str:
             teacher_name=last_name(record.teacher.get("name", "the teacher")),
             sides=found,
             task=TASKS[verdict.task],
-            uses=USES[verdict.task],
+            uses=USES[verdict.task].with_mask(record.mask_token),
             pipeline_options=_pipeline_options(record),
             artifact_further=() if artifact is None else artifact.scores.further,
             summary=_summary(artifact, teacher, verdict),

@@ -1,11 +1,13 @@
 """What a model card says of each task: what the artifact is, and how its answers are read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _LABELS = (
     'with open("config.json", encoding="utf-8") as stream:',
     '    labels = json.load(stream)["id2label"]',
 )
+
+_MASK = "[MASK]"
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,13 @@ class Use:
     given: str = '"a text"'
     reader: str = "Transformers"
     reads_on: bool = False
+
+    def with_mask(self, mask: str | None) -> "Use":
+        """The same, for a tokenizer whose mask is written so."""
+        if mask is None:
+            return self
+        lines = tuple(line.replace(_MASK, mask) for line in self.lines)
+        return replace(self, call=self.call.replace(_MASK, mask), given=self.given.replace(_MASK, mask), lines=lines)
 
     @property
     def needs_labels(self) -> bool:
@@ -104,5 +113,18 @@ USES = {
         call='model(["a question"], ["a context"])',
         given='"a question", "a context"',
         reads_on=True,
+    ),
+    "fill-mask": Use(
+        "A general text encoder with the head of a masked language model",
+        "answer.masks[0].tokens[0].token",
+        (
+            'place = encoding.ids.index(tokenizer.token_to_id("[MASK]"))',
+            "print([tokenizer.decode([int(token)]) for token in np.argsort(-logits[0, place])[:5]])",
+        ),
+        "It knows language and no task: fine-tune it on labelled texts, as with "
+        "`limbeck teach --encoder this-folder --data labelled.jsonl`. What it puts in the place of a mask is what its "
+        "training texts make likely, true or not.",
+        call='model(["wake me at [MASK]", "it is [MASK] today"])',
+        given='"wake me at [MASK]"',
     ),
 }

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from limbeck.batching import served_by_length
 from limbeck.errors import ArtifactError, LimbeckError
+from limbeck.kept_tokens import kept_rows
 from limbeck.tokens import EncodedTexts, TextEncoder, TokenBatch
 
 OUTPUTS = ("logits", "sentence_embedding")
@@ -51,6 +52,8 @@ class Engine:
     def run(self, batch: TokenBatch) -> NDArray[np.float32]:
         """The logits of one batch that count: (answers, classes) float32; see `TokenBatch.read`.
 
+        Of hidden tokens it is what `limbeck.kept_tokens` keeps, so that no more than one batch's logits are held.
+
         Raises:
             LimbeckError: The process was forked after the graph was loaded.
         """
@@ -64,7 +67,7 @@ class Engine:
             [self._output], {name: getattr(batch, name) for name in self.input_names}
         )[0]
         read: NDArray[np.float32] = batch.read(logits)
-        return read
+        return read if batch.hidden is None else kept_rows(read, batch.hidden)
 
     def run_by_length(
         self, encoder: TextEncoder, encoded: EncodedTexts, *, has_layers: bool = True

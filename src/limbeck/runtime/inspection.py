@@ -16,6 +16,7 @@ import pyarrow as pa
 from limbeck import families, files, wording
 from limbeck.artifact import ARTIFACT_FOLDER, Artifact, FolderKind, folder_kind, open_artifact
 from limbeck.errors import DataError
+from limbeck.manifest import Manifest
 from limbeck.run_folder import MARKER_FILE, SWEEP_KIND
 from limbeck.tasks import TASKS
 
@@ -79,6 +80,15 @@ def describe_path(path: Path) -> Inspection:
     )
 
 
+def _answers(manifest: Manifest) -> tuple[str, str]:
+    """What an artifact chooses its answers from."""
+    if manifest.task == "embeddings":
+        return "numbers of a vector", str(len(manifest.label_names))
+    if manifest.task == "fill-mask":
+        return "tokens to fill masks with", wording.count(int(manifest.shape["vocabulary"]))
+    return "labels", _labels(manifest.label_names)
+
+
 def _artifact(artifact: Artifact) -> Inspection:
     manifest = artifact.manifest
     absent = ", ".join(artifact.missing)
@@ -87,9 +97,7 @@ def _artifact(artifact: Artifact) -> Inspection:
             "What it is",
             (
                 ("task", manifest.task),
-                ("numbers of a vector", str(len(manifest.label_names)))
-                if manifest.task == "embeddings"
-                else ("labels", _labels(manifest.label_names)),
+                _answers(manifest),
                 ("longest text", f"{wording.count(manifest.max_tokens)} tokens"),
                 ("scheme", manifest.scheme),
                 ("parameters", wording.millions(manifest.n_parameters)),

@@ -65,6 +65,9 @@ def predict_lines(
     for lines in _chunks(in_stream, model.task, json_lines=json_lines, chunk=chunk):
         for is_pair, group in groupby(lines, key=lambda line: line.text_pair is not None):
             alike = list(group)
+            if model.task.reads is Reads.MASKS:
+                for line in alike:
+                    model.refuse_without_mask(str(line.text), f"Line {line.number}")
             found = model.answer(
                 [line.text for line in alike],  # plain texts and given words may be mixed
                 [line.text_pair or "" for line in alike] if is_pair else None,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Texts = str | Sequence[str] | Sequence[Sequence[str]]
 Variant = Literal["quantized", "float"]
 
+_SHOWN_CHARACTERS = 60
 _PIECE_TEXTS = 4096  # tokenized at once: bounds the memory of a large call, and is enough to sort by length well
 
 
@@ -112,7 +113,8 @@ class Model:
         rules = reading_rules(manifest.task, manifest.recipe.get("data", {}))
         self.encoder = TextEncoder(artifact.folder, max_tokens=manifest.max_tokens, rules=rules)
         self._engine = Engine(artifact.path(name), threads=threads)
-        if self._engine.n_classes not in (None, len(self.label_names)):
+        fills_masks = self.task.reads is Reads.MASKS  # then the graph's classes are the vocabulary
+        if not fills_masks and self._engine.n_classes not in (None, len(self.label_names)):
             raise ArtifactError(
                 f"{artifact.path(name)} gives {self._engine.n_classes} classes, the manifest names "
                 f"{len(self.label_names)} labels.",
@@ -137,8 +139,27 @@ class Model:
         """As calling the model, and tells which texts were cut."""
         if self.task.reads is Reads.WORDS:
             return self._answer_words([texts] if isinstance(texts, str) else list(texts))
-        logits = self.logits(texts, text_pairs)  # type: ignore[arg-type]  # refused there
+        if self.task.reads is Reads.MASKS:
+            texts, _ = _as_lists(texts, text_pairs)  # type: ignore[arg-type]  # refused there
+            check_texts(texts)
+            for index, text in enumerate(texts):
+                self.refuse_without_mask(text, f"texts[{index}]")
+        logits = self.logits(texts, text_pairs)  # type: ignore[arg-type]
         return Answers(self.task.answers(logits.values, self.label_names), logits.truncated)
+
+    def refuse_without_mask(self, text: str, place: str) -> None:
+        """Refuse a text in which nothing is to be filled.
+
+        Raises:
+            DataError: It does not hold the mask, as it is written for this model.
+        """
+        mask = self.encoder.masking.mask_token
+        if mask not in text:
+            shown = text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+            raise DataError(
+                f"{place} holds no {mask}, so there is nothing to fill: {shown!r}.",
+                hint=f"Write {mask} in the place of each token that is wanted, as in: wake me at {mask}",
+            )
 
     def _answer_words(self, given: list[str | Sequence[str]]) -> Answers:
         """Plain texts are parted into words, and the answers' characters counted in them; given words stay."""

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from limbeck.cuts import WidthShare
 from limbeck.families import FAMILIES, layer_count
-from limbeck.heads import answers_in, answers_with_ends, log_softmax_by_row, rows_of
+from limbeck.heads import answers_in, answers_with_ends, asked_about, log_softmax_by_row, rows_of
 from limbeck.progress import SILENT, Progress
 from limbeck.student.width import PLACES, Sizes, Widths, sizes_of
 from limbeck.tokens import TokenBatch
@@ -93,8 +93,9 @@ def measure_importance(
 def _surprise(
     teacher: "PreTrainedModel", inputs: dict[str, Tensor], padded: TokenBatch, draw: torch.Generator
 ) -> Tensor:
-    """The sum of log p of answers drawn from p itself: a class for each text or word, or the ends of a span."""
-    answers = answers_in(teacher(**inputs), padded).float()
+    """The sum of log p of answers drawn from p itself: a class for each text, word or mask, or the ends of a span."""
+    with asked_about(teacher, padded):
+        answers = answers_in(teacher(**inputs), padded).float()
     rows = rows_of(padded, device=answers.device)
     if rows is not None and answers_with_ends(teacher):
         # The largest of log p + Gumbel noise is a draw from p (Gumbel 1954).

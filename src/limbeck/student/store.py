@@ -11,6 +11,7 @@ from limbeck import files, heads
 from limbeck.families import STATIC
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from transformers import PreTrainedModel
 
 WEIGHTS_FILE = "model.safetensors"
@@ -25,7 +26,7 @@ def save_model(model: "PreTrainedModel", folder: Path) -> None:
         OutputError: The disk is full.
     """
     write_config(model, folder)
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in _named_once(model).items()}
     with files.written_whole(folder / WEIGHTS_FILE) as temporary:
         temporary.write_bytes(save(weights, {"format": "pt"}))
 
@@ -51,5 +52,17 @@ def write_config(model: "PreTrainedModel", folder: Path) -> None:
 
 def load_weights(model: "PreTrainedModel", folder: Path) -> "PreTrainedModel":
     """Read what `save_model` wrote into a model of the same modules; gives the model back."""
-    model.load_state_dict(load((folder / WEIGHTS_FILE).read_bytes()))
+    found = model.load_state_dict(load((folder / WEIGHTS_FILE).read_bytes()), strict=False)
+    assert not found.unexpected_keys, found.unexpected_keys
+    assert _named_once(model).keys().isdisjoint(found.missing_keys), found.missing_keys
     return model
+
+
+def _named_once(model: "PreTrainedModel") -> "dict[str, Tensor]":
+    """The model's tensors; one that stands in two places has the name of the first, as transformers ties it again."""
+    first: dict[int, str] = {}
+    return {
+        name: tensor
+        for name, tensor in model.state_dict().items()
+        if not tensor.numel() or first.setdefault(tensor.data_ptr(), name) == name
+    }

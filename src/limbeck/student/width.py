@@ -46,7 +46,12 @@ _OUTSIDE: Axes = {
     r"(pooler\.dense|pre_classifier|classifier\.dense)\.weight": ("channels", "channels"),
     r"(classifier|out_proj|qa_outputs)\.weight": ("whole", "channels"),
     r"(classifier|out_proj|qa_outputs)\.bias": ("whole",),
+    r"(transform\.dense|vocab_transform|lm_head\.dense|generator_predictions\.dense)\.weight": ("channels", "channels"),
+    r"(decoder|vocab_projector|generator_lm_head)\.weight": ("whole", "channels"),
+    r"(decoder|vocab_projector|generator_lm_head|predictions|lm_head)\.bias": ("whole",),
 }
+_BEHIND_WIDENING: Axes = {r"generator_predictions\.dense\.weight": ("whole", "channels")}
+"""Of a head that goes back to the width of factorised tables; all else of it keeps its size."""
 
 
 _WHOLE: tuple[Axis, ...] = ("whole", "whole")
@@ -198,8 +203,8 @@ def cut(weights: dict[str, Tensor], widths: Widths, *, model_type: str, head_siz
             kept = {"heads": _places_of(widths.heads[number], head_size), "neurons": widths.neurons[number]}
         else:
             axes, kept = _matching(_OUTSIDE, name, tensor), {}
-            if is_factorised and "embeddings" in name.split("."):
-                axes = _WHOLE[: tensor.ndim]
+            if is_factorised and ("embeddings" in name.split(".") or name.startswith("generator_")):
+                axes = _matching(_BEHIND_WIDENING, name, tensor, otherwise=_WHOLE[: tensor.ndim])
         smaller[name] = tensor
         for axis, counts in enumerate(axes):
             if counts != "whole" and tensor.ndim:
@@ -208,11 +213,20 @@ def cut(weights: dict[str, Tensor], widths: Widths, *, model_type: str, head_siz
     return smaller
 
 
-def _matching(axes: Axes, name: str, tensor: Tensor) -> tuple[Axis, ...]:
-    """What the axes of a parameter count; vectors that no pattern names are norms and biases over the channels."""
+def _matching(axes: Axes, name: str, tensor: Tensor, *, otherwise: tuple[Axis, ...] = ()) -> tuple[Axis, ...]:
+    """What the axes of a parameter count; vectors that no pattern names are norms and biases over the channels.
+
+    Args:
+        axes: Patterns.
+        name: The parameter's.
+        tensor: The parameter.
+        otherwise: What they count where no pattern fits; nothing for vectors over the channels.
+    """
     for pattern, counted in axes.items():
         if re.search(rf"(^|\.){pattern}$", name):
             return counted
+    if otherwise:
+        return otherwise
     assert tensor.ndim == 1, f"unknown weight {name}"
     return ("channels",)
 

@@ -2,6 +2,7 @@
 
 from limbeck.tasks.classification import Classification
 from limbeck.tasks.embeddings import Embeddings
+from limbeck.tasks.fill_mask import FillMask
 from limbeck.tasks.multi_label import MultiLabel
 from limbeck.tasks.outputs import output_names
 from limbeck.tasks.question_answering import QuestionAnswering
@@ -14,7 +15,7 @@ TASKS: dict[str, Task] = {
     task.name: task
     for task in (
         Classification(), MultiLabel(), Regression(), Reranking(), Embeddings(), TokenClassification(),
-        QuestionAnswering(),
+        QuestionAnswering(), FillMask(),
     )
 }  # fmt: skip
 

@@ -163,6 +163,29 @@ class Ratio(Measure):
 
 
 @dataclass(frozen=True)
+class GeometricMean(Measure):
+    """The geometric mean of probabilities, of which a text may have several.
+
+    Args:
+        sums: (n,) of their natural logarithms, for each text.
+        counts: (n,) how many they are.
+    """
+
+    sums: Values
+    counts: NDArray[np.int64]
+
+    @property
+    def n(self) -> int:
+        """How many texts it is a figure of."""
+        return len(self.counts)
+
+    def over(self, rows: Rows) -> float:
+        """The figure of the texts at `rows`; NaN where they have none."""
+        total = int(self.counts[rows].sum())
+        return float(np.exp(self.sums[rows].sum() / total)) if total else float("nan")
+
+
+@dataclass(frozen=True)
 class RankCorrelation(Measure):
     """Spearman's correlation: how alike two lists of numbers put the texts in order.
 

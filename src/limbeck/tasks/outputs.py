@@ -1,10 +1,17 @@
-"""What stands for the label names of a model whose outputs are no labels: a number, a vector's numbers, two ends."""
+"""What stands for the label names of a model whose outputs are no labels: numbers, ends, kept tokens."""
 
+from limbeck.kept_tokens import COLUMNS
 from limbeck.tasks.embeddings import dimensions
 from limbeck.tasks.question_answering import ENDS
 from limbeck.tasks.regression import NUMBER
 
-_NAMES = {"regression": (NUMBER,), "reranking": (NUMBER,), "embeddings": (NUMBER,), "question-answering": ENDS}
+_NAMES = {
+    "regression": (NUMBER,),
+    "reranking": (NUMBER,),
+    "embeddings": (NUMBER,),
+    "question-answering": ENDS,
+    "fill-mask": COLUMNS,
+}
 
 
 def output_names(task: str, n_outputs: int | None = None) -> tuple[str, ...]:

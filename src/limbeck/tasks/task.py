@@ -31,6 +31,7 @@ class LabelKind(StrEnum):
     NUMBER = "a number"
     TAGS = "a tag for each word"
     ANSWERS = "answers within the second text"
+    HIDDEN = "nothing: the text holds what is right"
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,8 @@ class Task(ABC):
     """How transformers calls the head, behind the family's name."""
     takes_made_up: ClassVar[bool] = True
     """Whether texts put together of other texts' words are worth an answer."""
+    taught_live: ClassVar[bool] = False
+    """Whether a teacher answers about training texts as training goes: what is asked of them changes with each pass."""
     groups_rows: ClassVar[bool] = False
     """Whether rows of the same first text, a query, belong together: only pairs are taken, all rows of a query stand in
     one part, and what is measured is measured `within` queries."""

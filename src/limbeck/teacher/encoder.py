@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from limbeck import families, fingerprint
 from limbeck.errors import TeacherError
-from limbeck.heads import PROBLEM_TYPES, VECTOR, as_reranker, builder
+from limbeck.heads import MASKS, PROBLEM_TYPES, VECTOR, as_reranker, builder
 from limbeck.pooling import Pooling, read_pooling
 from limbeck.recipe import DataTable, TeacherTable
 from limbeck.tasks import TASKS
@@ -55,6 +55,7 @@ class Encoder:
             pooling = read_pooling(self.whole) or Pooling()
             model = load_model(self.folder, pooling=pooling, trust_code=self.may_run_code, attention="eager")
             return model.train()  # type: ignore[no-any-return]
+        labels = {} if TASKS[task].head == MASKS else _labels(label_names)
         with quiet(), loading_faults_told(self.folder):
             model = builder(TASKS[task].head).from_pretrained(
                 self.folder,
@@ -63,14 +64,18 @@ class Encoder:
                 trust_remote_code=self.may_run_code,
                 attn_implementation="eager",
                 ignore_mismatched_sizes=True,
-                num_labels=len(label_names),
-                id2label=dict(enumerate(label_names)),
-                label2id={name: index for index, name in enumerate(label_names)},
+                **labels,
             )
         model.config.problem_type = PROBLEM_TYPES.get(task)
         if task == "reranking":
             as_reranker(model.config)
         return model.train()  # type: ignore[no-any-return]
+
+
+def _labels(label_names: Sequence[str]) -> dict[str, Any]:
+    """As transformers' configs have them."""
+    numbers = {name: index for index, name in enumerate(label_names)}
+    return {"num_labels": len(label_names), "id2label": dict(enumerate(label_names)), "label2id": numbers}
 
 
 def load_encoder(

@@ -10,13 +10,14 @@ from limbeck.errors import TeacherError, UnsafeTeacherError
 from limbeck.recipe import AUTO
 from limbeck.tasks import TASKS
 
+FILL_MASK = "fill-mask"
 EMBEDDINGS = "embeddings"
 """The task of encoders without a head."""
 _ONE_NUMBER = frozenset({"regression", "reranking"})
 """Tasks whose models look alike: one output, and nothing in transformers' own files that tells them apart."""
 WANTED_FILES = ("*.json", "*.safetensors", "*.txt", "*.model")
 _RELEVANT_OR_NOT = 2
-_SENTENCE_HEAD = TASKS["classification"].head
+_SENTENCE_HEAD, _MASK_HEAD = TASKS["classification"].head, TASKS[FILL_MASK].head
 _PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
@@ -167,13 +168,17 @@ def task_of(
             f"{name} is of the family {config.get('model_type')!r}: {why}.", hint="Give a teacher of a known family."
         )
     architectures = [str(kind) for kind in config.get("architectures") or ()]
+    fills_masks = any(kind.endswith(_MASK_HEAD) for kind in architectures)
     has_head = any(kind.endswith(task.head) for kind in architectures for task in TASKS.values())
-    if asked == EMBEDDINGS or (asked == AUTO and is_listed and not has_head):
+    if asked == EMBEDDINGS or (asked == AUTO and is_listed and (fills_masks or not has_head)):
         return EMBEDDINGS
-    if not has_head:
+    wants_masks = asked == FILL_MASK
+    if not has_head or (asked != AUTO and fills_masks != wants_masks):
+        head = "head of a masked language model" if wants_masks else "classification head"
+        task = f" --task {asked}" if asked not in {AUTO, "classification"} else ""
         raise TeacherError(
-            f"{name} has no classification head (its architecture is {', '.join(architectures) or 'not named'}).",
-            hint="Fine-tune it first: limbeck teach --encoder "
+            f"{name} has no {head} (its architecture is {', '.join(architectures) or 'not named'}).",
+            hint=f"{'Teach it one' if wants_masks else 'Fine-tune it'} first: limbeck teach{task} --encoder "
             f"{name} --data texts.jsonl --out my-teacher, then give --teacher my-teacher.",
         )
     return settled_task(config, name=name, asked=asked, ranks=ranks)

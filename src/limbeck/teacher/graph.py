@@ -16,13 +16,14 @@ from limbeck.progress import SILENT, Progress
 from limbeck.recipe import AUTO, DataTable, TeacherTable
 from limbeck.runtime.engine import Engine
 from limbeck.signals import SignalStore
-from limbeck.tasks import output_names
+from limbeck.tasks import TASKS, output_names
 from limbeck.tasks.rules import reading_rules
 from limbeck.tasks.task import AnyLogits
 from limbeck.teacher import folder as folders
 from limbeck.teacher.answering import Labelled, MadeUpTexts, TimedAnswers, key_of_answers
 from limbeck.teacher.pieces import Answering, ask_in_pieces
 from limbeck.tokens import TOKENIZER_FILE, TextEncoder
+from limbeck.windows import Reads
 
 _USUAL_FILES = ("model.onnx", FLOAT_MODEL_FILE)
 _BATCH_TEXTS, _BATCH_TOKENS = 32, 4096
@@ -137,7 +138,8 @@ def graph_teacher(source: str | Path, *, labels: Sequence[str], data: DataTable,
     own = tuple(str(named[key]) for key in sorted(named, key=int)) if isinstance(named, dict) else ()
     told = output_names(task, len(own))
     names = told or tuple(labels) or own
-    if (len(names) < 2 and not told) or n_classes not in {None, len(names)}:
+    fits = n_classes in {None, len(names)} or TASKS[task].reads is Reads.MASKS
+    if (len(names) < 2 and not told) or not fits:
         counted = "an unknown number of" if n_classes is None else n_classes
         raise LabelError(
             f"{path} answers with {counted} classes, and {len(names)} are named ({', '.join(names[:20]) or 'none'}).",

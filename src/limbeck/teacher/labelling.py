@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from limbeck import batching, machine
 from limbeck.examples import Examples
-from limbeck.heads import answers_in
+from limbeck.heads import asked_about, told_in
 from limbeck.progress import SILENT, Progress
 from limbeck.recipe import TeacherTable
 from limbeck.records import LabellingRecord
@@ -98,9 +98,13 @@ def label(
             if not wanted:
                 continue
             padded = teacher.encoder.pad(encoded, batch)
-            with torch.inference_mode(), torch.autocast(model.device.type, torch.bfloat16, enabled=half):
+            with (
+                asked_about(model, padded),
+                torch.inference_mode(),
+                torch.autocast(model.device.type, torch.bfloat16, enabled=half),
+            ):
                 output = model(**model_inputs(model, padded), output_hidden_states=store.key.hidden_size > 0)
-            waiting.logits |= _by_row(answers_in(output, padded), batch, wanted, rows=padded.rows)
+            waiting.logits |= _by_row(told_in(output, padded), batch, wanted, rows=padded.rows)
             if store.key.hidden_size:
                 waiting.hidden |= _by_row(output.hidden_states[-1][:, 0], batch, wanted)
             bar.advance(int(begins[batch[wanted]].sum()))

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from limbeck import batching, files, fingerprint, heads
 from limbeck.cross_encoder import activation_of
 from limbeck.errors import TeacherError
 from limbeck.examples import Examples
-from limbeck.heads import answers_in
+from limbeck.heads import among, answers_in, asked_about, told_in
 from limbeck.pooling import MODULES_FILE, Pooling, read_pooling, sequence_limit
 from limbeck.progress import SILENT, Progress
 from limbeck.recipe import AUTO, DataTable, TeacherTable
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _TIMING_BATCH_TEXTS = 32
+_MOST_LOGITS = 1 << 27
+_ASKED_TOKENS = 4096
 _VOCABULARIES = ("vocab.txt", "vocab.json", "*.model")
 
 
@@ -116,16 +119,42 @@ def float32_logits(
 ) -> AnyLogits:
     """Answer texts in float32, in batches of 32 sorted by length: the side that an artifact's speed is compared with.
 
+    A masked language model gives logits of its whole vocabulary for every token here, as its exported graph does; its
+    batches are smaller where they would take more than half a gigabyte.
+
     Returns: (n, classes) float32, in the order of `texts`; or those of the texts' units.
     """
     encoded = encoder.encode(texts, text_pairs)
     found = np.empty((encoded.n_answers, heads.n_outputs(model)), np.float32)
-    for batch in batching.by_length(encoded.lengths, max_tokens=1 << 30, max_texts=_TIMING_BATCH_TEXTS):
+    most = _MOST_LOGITS // int(model.config.vocab_size) if heads.fills_masks(model) else 1 << 30
+    for batch in batching.by_length(encoded.lengths, max_tokens=most, max_texts=_TIMING_BATCH_TEXTS):
         padded = encoder.pad(encoded, batch)
         with torch.inference_mode():
-            answers = answers_in(model(**model_inputs(model, padded)), padded)
-        found[encoded.answers_of(batch)] = answers.cpu().numpy()
+            found[encoded.answers_of(batch)] = told_in(model(**model_inputs(model, padded)), padded).numpy()
     return encoded.as_logits(found)
+
+
+def log_shares_among(
+    model: "PreTrainedModel", encoder: TextEncoder, texts: Sequence[str], tokens: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """How likely a masked language model holds given tokens in the place of hidden ones; see `heads.among`.
+
+    Args:
+        model: In evaluation mode.
+        encoder: Hides tokens of the texts.
+        texts: (n,) the texts.
+        tokens: (hidden, some) of each hidden token.
+
+    Returns: (hidden, some + 1) float32.
+    """
+    encoded = encoder.encode(texts)
+    found = np.empty((len(tokens), tokens.shape[1] + 1), np.float32)
+    for batch in batching.by_length(encoded.lengths, max_tokens=_ASKED_TOKENS, max_texts=_TIMING_BATCH_TEXTS):
+        padded, rows = encoder.pad(encoded, batch), encoded.answers_of(batch)
+        with torch.inference_mode(), asked_about(model, padded):
+            logits = answers_in(model(**model_inputs(model, padded)), padded)
+        found[rows] = among(logits, torch.from_numpy(tokens[rows]).to(logits.device)).cpu().numpy()
+    return found
 
 
 @contextmanager

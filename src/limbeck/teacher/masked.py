@@ -23,7 +23,7 @@ from limbeck.progress import SILENT, Progress
 from limbeck.recipe import TeacherTable
 from limbeck.teacher import folder as folders
 from limbeck.teacher.load import loading_faults_told, model_inputs, quiet, ready_tokenizer
-from limbeck.tokens import TOKENIZER_CONFIG_FILE, TOKENIZER_FILE, TextEncoder
+from limbeck.tokens import TOKENIZER_FILE, TextEncoder, mask_token_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -138,7 +138,7 @@ def load_masker(source: str | Path, *, settings: TeacherTable, max_tokens: int, 
         )
     encoder = TextEncoder(tokenizer_folder, max_tokens=min(max_tokens, folders.token_limit(config)))
     tokenizer = Tokenizer.from_file(str(tokenizer_folder / TOKENIZER_FILE))
-    mask = _mask_token(tokenizer_folder)
+    mask = mask_token_of(tokenizer_folder)
     if mask is None or tokenizer.token_to_id(mask) is None:
         raise TeacherError(
             f"The tokenizer of {source} names no mask_token.", hint="Give a model with its own tokenizer files."
@@ -246,12 +246,6 @@ def _with(text: str, spans: Sequence[tuple[int, int]], words: Sequence[str]) -> 
         parts += [text[last:start], word]
         last = end
     return "".join([*parts, text[last:]])
-
-
-def _mask_token(folder: Path) -> str | None:
-    path = folder / TOKENIZER_CONFIG_FILE
-    told = json.loads(path.read_text(encoding="utf-8")).get("mask_token") if path.exists() else None
-    return str(told["content"]) if isinstance(told, dict) else told
 
 
 def _word_tokens(tokenizer: Tokenizer) -> NDArray[np.bool_]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from limbeck import extras
 from limbeck.artifact import FolderKind, folder_kind, open_artifact
+from limbeck.errors import TeacherError
 from limbeck.recipe import AUTO, Recipe
 from limbeck.tasks import TASKS, LabelKind
 from limbeck.teacher import chat, graph
@@ -96,7 +97,14 @@ class _Opening:
 
     def task(self, otherwise: str = "classification") -> str:
         """What is asked of a teacher that is no model: as the recipe says, else as it says itself."""
-        return otherwise if self.recipe.task == AUTO else self.recipe.task
+        task = otherwise if self.recipe.task == AUTO else self.recipe.task
+        if TASKS[task].taught_live:
+            raise TeacherError(
+                f"The task {task!r} asks other things of a teacher in each pass over the texts, and only a Hugging "
+                "Face model can answer as training goes.",
+                hint="Give a folder or hub id of a masked language model.",
+            )
+        return task
 
     def labels(self, task: str) -> dict[str, tuple[str, ...]]:
         """The classes that the recipe names, and those that stand in the data; numbers of the data are none."""

@@ -7,6 +7,7 @@ import torch
 from limbeck.errors import RecipeError
 from limbeck.origin import Origin
 from limbeck.recipe import Recipe
+from limbeck.tasks import TASKS
 from limbeck.teacher import folder as folders
 from limbeck.teacher.answering import Teacher
 from limbeck.teacher.encoder import load_encoder
@@ -38,6 +39,12 @@ def origin_of(master: Teacher, recipe: Recipe, *, work: Path) -> Origin:
             "from.",
             hint="Name a pretrained encoder of a known family, as a folder or hub id: --student.encoder "
             "sentence-transformers/all-MiniLM-L6-v2",
+        )
+    if TASKS[master.task].taught_live:
+        raise RecipeError(
+            f"student.encoder = {str(source)!r}, but a student of the task {master.task!r} starts from its teacher, "
+            "which answers beside it as training goes.",
+            hint="Leave student.encoder out, and give the teacher as a folder or hub id.",
         )
     settings = recipe.teacher.model_copy(update={"revision": None})  # it names a version of the teacher
     found = load_encoder(source, settings=settings, work=work / "encoder", task=master.task, data=recipe.data)
