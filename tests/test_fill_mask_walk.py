@@ -206,7 +206,7 @@ def test_other_shapes(walked: Run, tmp_path: Path) -> None:
             **SETTINGS,
             "student": {"layers": 2, "choose": "by_loss", "intermediate_size": 24, "hidden_size": 24},
             "distill": {"epochs": 1, "evaluations": 1, "baseline": False, "weights": {"relations": 1.0}},
-            "quantize": {"scheme": "w4a8e4", "train_share": 0.5},
+            "quantize": {"scheme": "w4a8e4", "train_share": 0.5, "sensitivity": True, "sensitivity_texts": 8},
         }
     )
     found = compress(root / "taught" / "teacher", root / "texts.jsonl", out=tmp_path / "run", recipe=recipe,

@@ -218,3 +218,12 @@ def test_the_usual_agreement_hangs_on_the_task() -> None:
     said = Recipe.from_dict({"task": "embeddings", "verify": {"tolerances": {"min_agreement": 0.9}}})
     assert said.settled("embeddings").tolerances.min_agreement == 0.9
     assert "min_agreement" not in Recipe().settled("embeddings").tolerances.model_fields_set
+
+
+def test_the_temperature_hangs_on_the_task_unless_it_is_given() -> None:
+    """A failure would soften 30,000 tokens until noise counts, or overrule what a user asked for."""
+    assert Recipe().settled("fill-mask").distill.temperature == 1.0
+    assert Recipe().settled("fill-mask").settled("fill-mask").distill.temperature == 1.0
+    assert Recipe().settled("classification").distill.temperature == 4.0
+    given = Recipe.from_dict({"distill": {"temperature": 4.0}})
+    assert given.settled("fill-mask").distill.temperature == 4.0

@@ -91,7 +91,7 @@ def gives_logits(model: "PreTrainedModel") -> str | None:
     modules = model.named_modules()
     layers: dict[str, torch.nn.Linear] = {name: one for name, one in modules if isinstance(one, torch.nn.Linear)}
     if not fills_masks(model):
-        return next(reversed(layers))
+        return str(next(reversed(layers)))
     n_tokens = int(model.config.vocab_size)
     return next((name for name, layer in layers.items() if layer.out_features == n_tokens), None)
 
@@ -262,16 +262,16 @@ def told_in(output: Any, batch: TokenBatch) -> Tensor:  # noqa: ANN401  (what a 
 
 
 @contextmanager
-def asked_about(model: "PreTrainedModel", batch: TokenBatch) -> Iterator[None]:
+def asked_about(model: "PreTrainedModel", batch: TokenBatch | None) -> Iterator[None]:
     """Within, the head of a masked language model reads the hidden tokens of a batch and no others.
 
     Its logits are (hidden, vocabulary) then. Nothing changes where no tokens are hidden.
 
     Args:
         model: Of a known family.
-        batch: What it is about to be asked.
+        batch: What it is about to be asked; None for what hides nothing.
     """
-    if batch.hidden is None or not fills_masks(model):
+    if batch is None or batch.hidden is None or not fills_masks(model):
         yield
         return
     first = model.get_submodule(FAMILIES[model.config.model_type].mask_head(model.config))

@@ -18,6 +18,8 @@ from limbeck.scheme import USUAL, shippable
 from limbeck.student_table import LossWeights, StudentTable, Table
 
 _USUAL_TOKENS = {"question-answering": 384}
+_USUAL_TEMPERATURE = {"fill-mask": 1.0}
+"""Where answers are one of 30,000: what is unlikely is noise, and would count for most if it were softened."""
 AUTO = "auto"
 """A task that is found by what the teacher was made for."""
 
@@ -102,7 +104,7 @@ class DistillTable(Table):
         description="Peak. Default: 2.5e-4 at a hidden size of 384, inversely to it; static: 2e-3, 5e-3 for vectors.",
     )
     batch_size: int | None = Field(None, ge=1, description="Texts a step. Default: 64; 512 for static students.")
-    temperature: float = Field(4.0, gt=0, description="T of the softened distributions.")
+    temperature: float = Field(4.0, gt=0, description="T of the softened distributions. Default for fill-mask: 1.")
     relation_heads: int | None = Field(
         None, ge=1, description="Heads that relations are measured in. Default: the teacher's, where they divide."
     )
@@ -133,6 +135,12 @@ class DistillTable(Table):
         20.0, gt=0, description="Seconds between checkpoints; a killed run loses no more."
     )
     baseline: bool = Field(True, description="Also train the same shape on labels alone, for comparison.")
+
+    def for_task(self, task: str) -> Self:
+        """The same table with the defaults that hang on the task."""
+        if task not in _USUAL_TEMPERATURE or "temperature" in self.model_fields_set:
+            return self
+        return self.model_copy(update={"temperature": _USUAL_TEMPERATURE[task]})
 
 
 class QuantizeTable(Table):
@@ -233,7 +241,7 @@ class Recipe(Table):
         """The same recipe, with `task` where it says that the task is to be found, and defaults that hang on it."""
         found = task if self.task == AUTO else self.task
         data = self.data.model_copy(update={"max_tokens": self.data.tokens_for(found)})
-        settled = self.model_copy(update={"task": found, "data": data})
+        settled = self.model_copy(update={"task": found, "data": data, "distill": self.distill.for_task(found)})
         given = self.verify.tolerances
         if found not in _USUAL_AGREEMENT or "min_agreement" in given.model_fields_set:
             return settled

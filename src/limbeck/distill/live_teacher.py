@@ -45,7 +45,7 @@ class LiveTeacher:
     gives_last: bool = False
     gives_logits: bool = False
 
-    def inner(self, inputs: dict[str, Tensor], batch: TokenBatch) -> Inner:
+    def inner(self, inputs: dict[str, Tensor], batch: TokenBatch | None = None) -> Inner:
         """What student layers should compute: hidden states behind, and attention in, the layers that they stand for.
 
         States of the last layer are left out where the head reads its first token only, which stands on disk: a student
@@ -53,7 +53,7 @@ class LiveTeacher:
 
         Args:
             inputs: A batch as the model's forward takes it.
-            batch: The same, with the tokens that are hidden in it.
+            batch: The same, with the tokens that are hidden in it; needed where there are some.
         """
         half = machine.has_fast_bfloat16()
         device = inputs["input_ids"].device.type
