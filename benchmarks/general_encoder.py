@@ -1,9 +1,9 @@
 """What a general encoder is worth: fine-tuned on labelled texts beside the same layers that no general training saw.
 
-    python benchmarks/general_encoder.py --general ARTIFACT --encoder ENCODER --layers 0 2 5 --data DATA --out RUNS \
-        --result FILE [--epochs N]
+    python benchmarks/general_encoder.py --general ARTIFACT --encoders TEACHER ENCODER --layers 0 2 5 --data DATA \
+        --out RUNS --result FILE [--epochs N]
 
-Both are fine-tuned by `limbeck teach` with the same settings and seeds, and judged on the held-out part of the data.
+All are fine-tuned by `limbeck teach` with the same settings and seeds, and judged on the held-out part of the data.
 """
 
 import argparse
@@ -25,7 +25,7 @@ def main() -> None:
     """Fine-tune what is not fine-tuned yet, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--general", required=True, help="a fill-mask artifact")
-    parser.add_argument("--encoder", required=True, help="what its teacher was taught from")
+    parser.add_argument("--encoders", nargs="+", required=True, help="whose layers to compare with, as they stand")
     parser.add_argument("--layers", nargs="+", type=int, required=True, help="the layers that its student was made of")
     parser.add_argument("--data", required=True)
     parser.add_argument("--epochs", nargs="+", type=int, default=[3])
@@ -33,10 +33,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--result", type=Path, required=True)
     given = parser.parse_args()
-    encoders = {
-        "the same layers of the encoder": _cut(given.encoder, given.layers, given.out / "cut"),
-        "the general student": Path(given.general),
-    }
+    encoders = {"the general student": Path(given.general)}
+    for number, source in enumerate(given.encoders, start=1):
+        encoders[f"layers of encoder {number}"] = _cut(source, given.layers, given.out / f"cut-{number}")
     lines = ["| starts from | passes | accuracy |", "|---|---:|---|"]
     for epochs in given.epochs:
         for name, folder in encoders.items():
