@@ -20,8 +20,6 @@ from limbeck.tasks.task import Answer, Change, LabelKind, MeasureWords, Task, su
 from limbeck.units import Ragged, UnitLogits
 from limbeck.windows import Reads
 
-ITSELF = "as it stands"
-"""In place of a label: the text says itself what is right."""
 _SHOWN, _NEAR, _CHANGES_SHOWN = 5, 5, 8
 
 
@@ -187,7 +185,7 @@ class FillMask(Task):
         return Ratio(_by_text(logits, is_same), logits.units.spans.lengths)
 
     def changes(self, logits: UnitLogits, teacher_logits: UnitLogits, label_names: Sequence[str]) -> list[Change]:  # noqa: ARG002
-        """Every text with another likeliest token somewhere, in the order of `surest_first`."""
+        """Every text with another likeliest token somewhere, in the order of `surest_first`: "'a' for 'the'"."""
         is_same = self._is_same(logits, teacher_logits)
         name_of = logits.name_of or teacher_logits.name_of or str
         sides = [np.exp(kept_tokens.log_probabilities_of(one.values)[:, 0]) for one in (logits, teacher_logits)]
@@ -204,17 +202,17 @@ class FillMask(Task):
             text, found = logits.units.texts[row], []
             for place in parted[row][:_CHANGES_SHOWN]:
                 start, end = spans.values[place].tolist()
-                found.append(f"{text[start:end]}: {name_of(int(tokens_of(side.values[place : place + 1])[0, 0]))}")
-            return "; ".join(found)
+                token = name_of(int(tokens_of(side.values[place : place + 1])[0, 0]))
+                found.append(f"'{token}' for '{text[start:end]}'")
+            return ", ".join(found)
 
         return [
             Change(row, filled(teacher_logits, row), filled(logits, row), None, None)
             for row in surest_first(changed, sure, teacher_sure)
         ]
 
-    def label_in_words(self, label: Any, label_names: Sequence[str], text: str = "") -> str:  # noqa: ANN401, ARG002
-        """The text itself; what was hidden of it stands before each answer."""
-        return ITSELF
+    def label_in_words(self, label: Any, label_names: Sequence[str], text: str = "") -> None:  # noqa: ANN401
+        """Nothing: what stood there is told with each answer."""
 
     def _share(self, logits: UnitLogits, *, near: int) -> Ratio:
         """Share of the known hidden tokens that are among so many of the likeliest."""

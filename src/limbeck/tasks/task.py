@@ -150,8 +150,14 @@ class Task(ABC):
         """Where answers part from the teacher's, what matters most first."""
 
     @abstractmethod
-    def label_in_words(self, label: Any, label_names: Sequence[str], text: str = "") -> str:  # noqa: ANN401
-        """What people say of one text, in the words of `Change`; `label` is one row of any labels."""
+    def label_in_words(self, label: Any, label_names: Sequence[str], text: str = "") -> str | None:  # noqa: ANN401
+        """What people say of one text, in the words of `Change`; None where that stands in the answers already.
+
+        Args:
+            label: One row of any labels.
+            label_names: The classes.
+            text: The text.
+        """
 
     def targets(self, labels: AnyLabels, units: Units | None) -> Labels:
         """Labels as training wants them: a row for each row of logits.
