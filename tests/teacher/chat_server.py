@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +16,20 @@ from other_teachers import chances
 
 Piece = tuple[str, dict[str, float]]
 """A token, and what could stand in its place with its probability, itself among it."""
+
+
+def logprobs_of(pieces: Sequence[Piece]) -> dict[str, Any]:
+    """What the API tells of an answer's tokens; a token without alternatives is certain."""
+    return {
+        "content": [
+            {
+                "token": token,
+                "logprob": math.log(shares[token] if shares else 1.0),
+                "top_logprobs": [{"token": other, "logprob": math.log(p)} for other, p in shares.items()],
+            }
+            for token, shares in pieces
+        ]
+    }
 
 
 @dataclass
@@ -101,16 +115,7 @@ class ChatServer:
         content = said if said is not None else "".join(piece for piece, _ in pieces)
         choice: dict[str, Any] = {"index": 0, "message": {"role": "assistant", "content": content}}
         if "logprobs" in body and said is None:
-            choice["logprobs"] = {
-                "content": [
-                    {
-                        "token": piece,
-                        "logprob": math.log(shares[piece]),
-                        "top_logprobs": [{"token": other, "logprob": math.log(p)} for other, p in shares.items()],
-                    }
-                    for piece, shares in pieces
-                ]
-            }
+            choice["logprobs"] = logprobs_of(pieces)
         return {"id": "1", "object": "chat.completion", "choices": [choice], "usage": self.usage}
 
     def _pieces(self, body: dict[str, Any], text: str, codes: list[str]) -> list[Piece]:

@@ -1,10 +1,10 @@
 """What a language model answered: which label it names, and what its tokens say about the others. By hand."""
 
-import math
 from typing import Any
 
 import numpy as np
 import pytest
+from chat_server import Piece, logprobs_of
 
 from limbeck.tasks.classification import probabilities
 from limbeck.teacher.chat_answer import chosen
@@ -21,24 +21,15 @@ def _question(*labels: str) -> OneLabel:
 THREE = _question("refund", "delivery", "other")
 
 
-def _choice(content: str, tokens: list[tuple[str, dict[str, float]]]) -> dict[str, Any]:
+def _choice(content: str, tokens: list[Piece]) -> dict[str, Any]:
     """An answer whose tokens have these alternatives, the token itself among them."""
     return {
         "message": {"content": content},
-        "logprobs": {
-            "content": [
-                {
-                    "token": token,
-                    "logprob": math.log(shares[token]),
-                    "top_logprobs": [{"token": other, "logprob": math.log(p)} for other, p in shares.items()],
-                }
-                for token, shares in tokens
-            ]
-        },
+        "logprobs": logprobs_of(tokens),
     }
 
 
-def _shares(question: OneLabel, content: str, tokens: list[tuple[str, dict[str, float]]]) -> Any:
+def _shares(question: OneLabel, content: str, tokens: list[Piece]) -> Any:
     row = question.read(content, _choice(content, tokens))
     assert row is not None
     return probabilities(row[None, :])[0]

@@ -1,11 +1,11 @@
 """What a language model said of every label: which fit, and how probable each yes is. By hand."""
 
 import json
-import math
 from typing import Any
 
 import numpy as np
 import pytest
+from chat_server import Piece, logprobs_of
 
 from limbeck.tasks.multi_label import probabilities
 from limbeck.teacher.chat_label_set import LabelSet
@@ -15,20 +15,11 @@ THREE = LabelSet("some-model", "Decide.", ("refund", "delivery", "other"), {"ref
 MANY = LabelSet("some-model", "Decide.", tuple(f"intent {number}" for number in range(1, 78)), {}, {})
 
 
-def _read(content: str, tokens: list[tuple[str, dict[str, float]]] | None = None) -> Any:
+def _read(content: str, tokens: list[Piece] | None = None) -> Any:
     """The probabilities of the three labels; None where the answer is none."""
     choice: dict[str, Any] = {"message": {"content": content}}
     if tokens is not None:
-        choice["logprobs"] = {
-            "content": [
-                {
-                    "token": token,
-                    "logprob": math.log(shares.get(token, 1.0)),
-                    "top_logprobs": [{"token": other, "logprob": math.log(p)} for other, p in shares.items()],
-                }
-                for token, shares in tokens
-            ]
-        }
+        choice["logprobs"] = logprobs_of(tokens)
     row = THREE.read(content, choice)
     return None if row is None else probabilities(row[None, :])[0].tolist()
 
@@ -78,7 +69,7 @@ def test_what_is_no_answer(content: str) -> None:
     assert _read(content) is None
 
 
-def _three(values: list[tuple[str, dict[str, float]]]) -> list[tuple[str, dict[str, float]]]:
+def _three(values: list[Piece]) -> list[Piece]:
     first, second, third = values
     return [('{"', {}), ("A", {}), ('":', {}), first, (', "', {}), ("B", {}), ('":', {}), second, (', "', {}),
             ("C", {}), ('":', {}), third, ("}", {})]  # fmt: skip

@@ -1,9 +1,9 @@
 """What number a language model said: the digit, or the mean of the digits under their probabilities. By hand."""
 
-import math
 from typing import Any
 
 import pytest
+from chat_server import Piece, logprobs_of
 
 from limbeck.teacher.chat_prompt import SHORT_WAYS
 from limbeck.teacher.chat_scale import Relevance, Scale
@@ -14,19 +14,10 @@ def _scale(low: float, high: float, kind: type[Scale] = Scale, **descriptions: s
     return kind("some-model", "How alike?", ("number",), described, {}, (low, high))
 
 
-def _read(question: Scale, content: str, tokens: list[tuple[str, dict[str, float]]] | None = None) -> Any:
+def _read(question: Scale, content: str, tokens: list[Piece] | None = None) -> Any:
     choice: dict[str, Any] = {"message": {"content": content}}
     if tokens is not None:
-        choice["logprobs"] = {
-            "content": [
-                {
-                    "token": token,
-                    "logprob": math.log(shares[token]),
-                    "top_logprobs": [{"token": other, "logprob": math.log(p)} for other, p in shares.items()],
-                }
-                for token, shares in tokens
-            ]
-        }
+        choice["logprobs"] = logprobs_of(tokens)
     found = question.read(content, choice)
     return None if found is None else found.tolist()
 

@@ -15,7 +15,7 @@ from limbeck.pipeline import compress
 from limbeck.recipe import Recipe, TeacherTable
 from limbeck.teacher.answering import Teacher
 from limbeck.teacher.opening import open_teacher
-from other_teachers import encoder
+from other_teachers import Gives, encoder
 from small_run import SETTINGS, write_rows
 
 TEXTS, PASSAGES = ("good film", "awful film"), ("it is great", "it is bad")
@@ -31,20 +31,6 @@ def _logits(master: Teacher, root: Path, *, pairs: bool = False) -> Any:
     examples = Examples(TEXTS, PASSAGES if pairs else None, None, master.label_names)
     labelled = master.label(examples, root / "signals", settings=TeacherTable(), part_name="texts", judges=True)
     return labelled.store.read(examples.text_fingerprints).logits
-
-
-class Gives:
-    """A function that gives the same answers whatever it is asked."""
-
-    fingerprint = "v1"
-
-    def __init__(self, answers: Any, **attributes: Any) -> None:
-        self.answers = answers
-        self.__dict__.update(attributes)
-
-    def __call__(self, texts: list[str], text_pairs: list[str] | None) -> Any:
-        """Its answers."""
-        return self.answers
 
 
 def _file(root: Path, answers: list[dict[str, Any]], *, pairs: bool = False) -> Path:

@@ -16,7 +16,7 @@ from limbeck.tasks.classification import probabilities
 from limbeck.teacher.answering import Teacher
 from limbeck.teacher.opening import open_teacher
 from limbeck.units import Ragged, UnitLogits, Units, starts_of
-from other_teachers import encoder
+from other_teachers import Gives, encoder
 from small_run import SETTINGS, write_rows
 from tagged_words import TAGS, tagged_rows, tags_of
 
@@ -25,17 +25,8 @@ GIVEN = [["O", "B-person"], ["O", "B-person", "B-time", "I-time"]]
 SHARES = [[[0.8, 0.1, 0.1, 0.0]] * 2, [[0.0, 0.0, 0.5, 0.5]] * 4]
 
 
-class Gives:
-    """A function that gives the same answers whatever it is asked."""
-
-    task = "token-classification"
-
-    def __init__(self, answers: Any, *, label_names: tuple[str, ...] = TAGS, version: str = "v1") -> None:
-        self.answers, self.label_names, self.fingerprint = answers, label_names, version
-
-    def __call__(self, texts: list[str], text_pairs: list[str] | None) -> Any:
-        """Its answers."""
-        return self.answers
+def _tagger(answers: Any, *, label_names: tuple[str, ...] = TAGS, fingerprint: str = "v1") -> Gives:
+    return Gives(answers, task="token-classification", label_names=label_names, fingerprint=fingerprint)
 
 
 def _opened(source: Any, root: Path, **teacher: Any) -> Teacher:
@@ -60,7 +51,7 @@ def _file(root: Path, answers: list[dict[str, Any]]) -> Path:
 def test_tags_come_back_at_their_words(as_numbers: bool, tmp_path: Path) -> None:
     """A failure would teach the tag of a word's neighbour. A bare tag is taken as 0.9 of a distribution."""
     answers = [[TAGS.index(tag) for tag in tags] for tags in GIVEN] if as_numbers else GIVEN
-    found = _asked(_opened(Gives(answers), tmp_path), tmp_path)
+    found = _asked(_opened(_tagger(answers), tmp_path), tmp_path)
     words = [text[start:end] for text, spans in zip(TEXTS, found.units.spans, strict=True) for start, end in spans]
     assert words == "call mum wake dad at seven".split()
     shares = probabilities(found.values)
@@ -78,7 +69,7 @@ def test_probabilities_of_words_come_back(kind: str, tmp_path: Path) -> None:
         told = [[dict(zip(TAGS, word, strict=True)) for word in shares] for shares in SHARES]
         source = _file(tmp_path, [{"probabilities": shares} for shares in told])
     else:
-        source = Gives(logits if kind.startswith("logits") else SHARES)
+        source = _tagger(logits if kind.startswith("logits") else SHARES)
     master = _opened(source, tmp_path, labels=TAGS if kind == "file" else ())
     order = [master.label_names.index(tag) for tag in TAGS]
     found = probabilities(_asked(master, tmp_path).values)[:, order]
@@ -89,8 +80,8 @@ def test_probabilities_of_words_come_back(kind: str, tmp_path: Path) -> None:
 def test_an_ensemble_averages_words(tmp_path: Path) -> None:
     """Members name their tags in orders of their own; a failure would add a person's share to a time's."""
     turned = tuple(reversed(TAGS))
-    other = Gives([[word[::-1] for word in shares] for shares in SHARES], label_names=turned, version="v2")
-    found = _asked(_opened({Gives(GIVEN): 1.0, other: 3.0}, tmp_path), tmp_path)
+    other = _tagger([[word[::-1] for word in shares] for shares in SHARES], label_names=turned, fingerprint="v2")
+    found = _asked(_opened({_tagger(GIVEN): 1.0, other: 3.0}, tmp_path), tmp_path)
     of_first = [1 / 30, 0.9, 1 / 30, 1 / 30]  # mum, a person by the first member
     np.testing.assert_allclose(
         probabilities(found.values)[1], 0.25 * np.array(of_first) + 0.75 * np.array(SHARES[0][0]), atol=1e-3
@@ -114,7 +105,7 @@ def test_other_answers_of_a_function_are_refused(
 ) -> None:
     """A failure would move tags to other words, or end in a traceback."""
     with pytest.raises(error) as caught:
-        _asked(_opened(Gives(answers), tmp_path), tmp_path)
+        _asked(_opened(_tagger(answers), tmp_path), tmp_path)
     assert told in str(caught.value)
 
 
@@ -137,7 +128,7 @@ def test_other_files_are_refused(answers: Any, error: type[LimbeckError], told: 
 @pytest.mark.parametrize("source", ["function", "ensemble"])
 def test_answers_in_contexts_cannot_be_given(source: str, tmp_path: Path) -> None:
     """They are about the tokens of one tokenizer; a failure would end in a traceback after the labelling."""
-    one = Gives(GIVEN)
+    one = _tagger(GIVEN)
     recipe = Recipe.from_dict({"task": "question-answering"})
     with pytest.raises(TeacherError, match="cannot be asked for the task 'question-answering'"):
         open_teacher({one: 1.0} if source == "ensemble" else one, recipe=recipe, work=tmp_path)

@@ -99,13 +99,12 @@ def live_teacher(
         *(taken[:-1] if objective.needs_states else ()),
         *(taken if objective.needs_maps else ()),
         *(() if relations_at is None else (relations_at,)),
-        *((last,) if objective.needs_last or objective.needs_logits else ()),
+        *((last,) if objective.needs_whole_teacher else ()),
     ]
     lower = initialise(teacher, StudentTable(take_layers=tuple(range(max(asked, default=0) + 1)))).eval()
     last_norm = FAMILIES[teacher.config.model_type].last_norm
-    if last_norm is not None and not (
-        objective.needs_last or objective.needs_logits
-    ):  # it would change what the deepest layer left behind
+    # It would change what the deepest layer left behind.
+    if last_norm is not None and not objective.needs_whole_teacher:
         lower.set_submodule(last_norm, torch.nn.Identity())
     return LiveTeacher(
         bfloat16_copy(lower) if machine.has_fast_bfloat16() else lower,

@@ -274,9 +274,14 @@ class Objective:
         return self.hides_tokens and self.has("soft_labels")
 
     @property
+    def needs_whole_teacher(self) -> bool:
+        """Whether the teacher has to compute up to its end, its last norm included."""
+        return self.needs_last or self.needs_logits
+
+    @property
     def needs_live_teacher(self) -> bool:
         """Whether something is wanted of the teacher that is too large to keep, and computed as training goes."""
-        return self.needs_states or self.needs_maps or self.needs_relations or self.needs_last or self.needs_logits
+        return self.needs_states or self.needs_maps or self.needs_relations or self.needs_whole_teacher
 
     @property
     def asked_outputs(self) -> dict[str, Any]:

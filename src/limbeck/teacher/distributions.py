@@ -17,6 +17,8 @@ SMALLEST = 1e-4
 LABEL_SHARE = 0.9
 _SUM_TOLERANCE = 1e-2
 """Of probabilities that were written with two or three decimals."""
+_TELLING_TOLERANCE = 1e-3
+"""Of sums by which probabilities are told from logits; stricter, as logits may sum to anything."""
 
 _ONE_CLASS = frozenset({"classification", "token-classification"})
 """Tasks whose classes exclude one another."""
@@ -48,6 +50,20 @@ def logits_of_probabilities(probabilities: Floats, *, source: str) -> NDArray[np
         )
     logits: NDArray[np.float32] = np.log(np.maximum(rows / sums[:, None], SMALLEST)).astype(np.float32)
     return logits
+
+
+def logits_of_scores(scores: Floats, *, source: str) -> NDArray[np.float32]:
+    """Logits of what is either: probabilities where all rows are 0 or more and sum to 1, logits otherwise.
+
+    Args:
+        scores: (n, classes), finite.
+        source: Who gave them, for the message.
+
+    Returns: (n, classes) float32.
+    """
+    if (scores >= 0).all() and np.allclose(scores.sum(axis=1), 1, atol=_TELLING_TOLERANCE):
+        return logits_of_probabilities(scores, source=source)
+    return scores.astype(np.float32)
 
 
 def logits_of_labels(labels: NDArray[np.int64], *, n_classes: int) -> NDArray[np.float32]:

@@ -41,7 +41,6 @@ from limbeck.windows import Reads
 Function = Callable[[list[str], list[str] | None], Any]
 
 _NAMED = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
-_SUM_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -150,9 +149,7 @@ class FunctionTeacher:
                 f"{int(np.argmin(np.isfinite(floats).all(axis=1))) + 1} of {n_texts}.",
                 hint="Give probabilities or logits; a probability of 0 is fine, its logarithm is not.",
             )
-        if (floats >= 0).all() and np.allclose(floats.sum(axis=1), 1, atol=_SUM_TOLERANCE):
-            return distributions.logits_of_probabilities(floats, source=source)
-        return floats.astype(np.float32)
+        return distributions.logits_of_scores(floats, source=source)
 
     def _need_names(self) -> None:
         if not self.names_are_given:

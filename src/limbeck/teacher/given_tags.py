@@ -11,8 +11,6 @@ from limbeck.tasks.token_classification import words_of
 from limbeck.teacher import distributions
 from limbeck.units import Ragged, UnitLogits, Units, starts_of
 
-_SUM_TOLERANCE = 1e-3
-
 
 def logits_of_tags(answers: Sequence[Any], texts: Sequence[str], label_names: Sequence[str], source: str) -> UnitLogits:
     """A row of logits for each word of each text.
@@ -60,9 +58,7 @@ def _of_words(told: Sequence[Any], label_names: Sequence[str], source: str) -> N
         raise TeacherError(
             f"{source}: expected {wanted}, all finite, got an array of shape {floats.shape}.", hint=_HINT
         )
-    if (floats >= 0).all() and np.allclose(floats.sum(axis=1), 1, atol=_SUM_TOLERANCE):
-        return distributions.logits_of_probabilities(floats, source=source)
-    return floats.astype(np.float32)
+    return distributions.logits_of_scores(floats, source=source)
 
 
 def _other(source: str, number: int, given: str, text: str) -> TeacherError:
