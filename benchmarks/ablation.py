@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from limbeck import machine
-from limbeck.records import STUDENT, ModelScores, RunRecord
+from limbeck.records import RunRecord
+from limbeck.verdict_record import STUDENT, ModelScores
 
 ALONE = ("--distill.weights.true_labels", "0", "--distill.weights.last_hidden", "0")
 BASE = "soft labels alone"

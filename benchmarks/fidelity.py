@@ -14,8 +14,9 @@ from pathlib import Path
 from asked_and_told import flags, origin, run_limbeck, tell
 
 from limbeck import wording
-from limbeck.records import ModelScores, RunRecord, Score
+from limbeck.records import RunRecord
 from limbeck.tasks import TASKS
+from limbeck.verdict_record import ModelScores, Score
 
 MEASURES = ("score", "retention", "agreement")
 
@@ -50,7 +51,7 @@ def _page(records: list[RunRecord], *, name: str, seeds: list[int], command: str
         f"{wording.count(first.verdict.n_held_out)} held-out texts, seeds {', '.join(map(str, seeds))}; teacher of "
         f"{first.shapes['teacher']['layers']} layers, students of {first.shapes['student']['layers'] or 'none'}, "
         f"scheme {first.quantization.scheme}. Each cell: mean of the seeds, then each seed with its 95 % interval on "
-        "the held-out texts (Wilson for shares, percentile bootstrap for all else, paired for retention)."
+        "the held-out texts (Wilson for shares, score intervals for their retention, BCa bootstrap for all else)."
     )
     lines = [
         f"# {name}: how well the artifact answers as its teacher does",

@@ -31,9 +31,9 @@ from limbeck.batching import served_by_length
 from limbeck.examples import Examples
 from limbeck.export import write_onnx
 from limbeck.recipe import DataTable, TeacherTable
-from limbeck.records import Timing
 from limbeck.runtime.engine import Engine
 from limbeck.teacher.load import load_model
+from limbeck.verdict_record import Timing
 
 OURS, PYTORCH = "artifact (int8)", "teacher (PyTorch float32)"
 ENGINE_INT8 = "teacher (onnxruntime dynamic int8)"

@@ -16,9 +16,9 @@ import numpy as np
 from limbeck import machine, wording
 from limbeck.pipeline import Run, compress
 from limbeck.recipe import Recipe
-from limbeck.records import ARTIFACT, BASELINE, STUDENT, TEACHER, ModelScores, Score
 from limbeck.tasks import TASKS
 from limbeck.teaching import teach
+from limbeck.verdict_record import ARTIFACT, BASELINE, STUDENT, TEACHER, ModelScores, Score
 
 
 def main() -> None:

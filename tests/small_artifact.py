@@ -29,7 +29,10 @@ def write_artifact(
     write_graph(folder / "onnx/model_quantized.onnx", tables, with_type_ids=with_type_ids)
     # The "float" graph gives twice the logits under a longer name, so that a test can tell which of the two answered.
     doubled = tables | {"head": 2 * tables["head"]}
-    write_graph(folder / "onnx/model.onnx", doubled, with_type_ids=with_type_ids, name="the float graph")
+    # Its head has another name, so that nobody takes it for the same weights gone wrong.
+    write_graph(
+        folder / "onnx/model.onnx", doubled, with_type_ids=with_type_ids, name="the float graph", head="doubled"
+    )
     (folder / "config.json").write_text('{"model_type": "bert"}\n')
     (folder / "README.md").write_text("# A card\n")
     (folder / "model.safetensors").write_bytes(b"weights that nothing here reads")
@@ -66,6 +69,7 @@ def write_graph(
     with_type_ids: bool = True,
     output: str = "logits",
     name: str = "small",
+    head: str = "head",
 ) -> None:
     """The graph: mean over the tokens of word + segment vectors, times the head."""
     from onnx import TensorProto, helper, numpy_helper, save
@@ -90,9 +94,10 @@ def write_graph(
         helper.make_node("ReduceSum", ["kept", "middle"], ["sums"], keepdims=0),
         helper.make_node("ReduceSum", ["mask", "middle"], ["counts"], keepdims=1),
         helper.make_node("Div", ["sums", "counts"], ["mean"]),
-        helper.make_node("MatMul", ["mean", "head"], [output]),
+        helper.make_node("MatMul", ["mean", head], [output]),
     ]
-    constants = [numpy_helper.from_array(table, name) for name, table in tables.items()]
+    named = {head if one == "head" else one: table for one, table in tables.items()}
+    constants = [numpy_helper.from_array(table, one) for one, table in named.items()]
     constants += [
         numpy_helper.from_array(np.array([axis], np.int64), name) for name, axis in (("last", 2), ("middle", 1))
     ]

@@ -28,7 +28,7 @@ SETTINGS: dict[str, Any] = {
         "learning_rate": 3e-3,
         "checkpoint_seconds": 0.001,
     },
-    "verify": {"timing_texts": 4, "timing_rounds": 1, "bootstrap_samples": 200, "threads": 1},
+    "verify": {"timing_texts": 4, "timing_rounds": 1, "bootstrap_samples": 200, "threads": 1, "fresh_starts": 0},
 }
 RECIPE = Recipe.from_dict(SETTINGS)
 FLAGS = [

@@ -13,9 +13,9 @@ import limbeck
 from limbeck.errors import DataError, RecipeError, TeacherError
 from limbeck.pipeline import Run, compress
 from limbeck.recipe import Recipe, TeacherTable
-from limbeck.records import ARTIFACT, STUDENT, TEACHER
 from limbeck.report import model_card
 from limbeck.teacher import load_teacher
+from limbeck.verdict_record import ARTIFACT, STUDENT, TEACHER
 from limbeck.verification import verify
 from small_run import SETTINGS, write_rows
 from tiny import FAMILIES, WORDS

@@ -1,4 +1,4 @@
-"""The face of the package: seven names, each loaded when it is first asked for."""
+"""The face of the package: eight names, each loaded when it is first asked for."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ import limbeck
 
 def test_the_face_offers_what_the_readme_uses() -> None:
     """A name that moved would break the first line of Python that anybody copies."""
-    assert sorted(limbeck.__all__) == ["Recipe", "compress", "load", "plan", "quantize", "teach", "verify"]
+    assert sorted(limbeck.__all__) == ["Recipe", "compare", "compress", "load", "plan", "quantize", "teach", "verify"]
     for name in limbeck.__all__:
         assert callable(getattr(limbeck, name))
 

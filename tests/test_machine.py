@@ -2,6 +2,8 @@
 
 import os
 import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +120,27 @@ def test_cores_of_windows_are_counted_from_its_records() -> None:
     records = np.zeros(6, kind)
     records["relationship"] = [0, 2, 0, 3, 1, 0]  # 0 is a processor core
     assert machine._count_core_records(records.tobytes()) == 3
+
+
+def test_the_clock_is_the_highest_that_a_core_may_have_or_the_one_it_has(tmp_path: Path) -> None:
+    """A failure would tell timings with another clock than they were taken at. By hand."""
+    assert machine._clock(tmp_path) == ""
+    _write(tmp_path, {"proc/cpuinfo": "processor : 0\ncpu MHz : 2100.000\n"})
+    assert machine._clock(tmp_path) == "2.10 GHz"
+    _write(tmp_path, {"sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq": "3800000\n"})
+    assert machine._clock(tmp_path) == "3.80 GHz at most"
+
+
+def test_the_peak_of_memory_is_a_process_own(tmp_path: Path) -> None:
+    """A failure would report kilobytes as bytes, or the memory of the process that started this one as its own."""
+    assert machine._peak_in("Name:\tpython\nVmHWM:\t   12345 kB\n") == 12345 * 1024
+    assert machine._peak_in("Name:\tpython\n") is None
+    script = tmp_path / "holds_memory.py"
+    lines = ["from limbeck.machine import peak_bytes", "held = b'x' * 200_000_000", "del held", "print(peak_bytes())"]
+    script.write_text("\n".join(lines))
+    held = b"x" * 300_000_000  # here, where the other process starts
+    told = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True).stdout
+    assert 200e6 < int(told) < 280e6 < len(held)
 
 
 def test_this_machine_is_described() -> None:

@@ -11,10 +11,12 @@ import pytest
 import limbeck
 from full_disk import no_file_beyond
 from limbeck import fingerprint
+from limbeck.artifact import SIGNALS_FOLDER
 from limbeck.errors import OutputError, RecipeError, SchemeError
 from limbeck.pipeline import Run, compress
 from limbeck.recipe import Recipe
 from limbeck.records import RunRecord
+from limbeck.run_folder import HELD_OUT_FOLDER, TEXTS_FILE
 from small_run import RECIPE, SETTINGS, SmallRun, labelled_rows, write_rows
 from watching import Events, Interrupted
 
@@ -50,7 +52,10 @@ def test_a_run_leaves_its_files_and_nothing_else(walked: SmallRun) -> None:
     run = walked.run
     assert set(_all_files(run.artifact)) == LAYOUT
     beside = {name for name in _all_files(run.folder) if not name.startswith(("artifact/", "work/"))}
-    assert beside == {"limbeck-run.json", "recipe.toml", "report.html", "run.json"}
+    kept = {name for name in beside if name.startswith(f"{HELD_OUT_FOLDER}/")}
+    assert beside - kept == {"limbeck-run.json", "recipe.toml", "report.html", "run.json"}
+    assert f"{HELD_OUT_FOLDER}/{TEXTS_FILE}" in kept
+    assert any(name.startswith(f"{HELD_OUT_FOLDER}/{SIGNALS_FOLDER}/") for name in kept)
     assert run.report == run.folder / "report.html"
     assert Recipe.from_toml(run.folder / "recipe.toml") == RECIPE.settled("classification")
     assert not [name for name in _all_files(run.folder) if "partial" in name or "checkpoint" in name]

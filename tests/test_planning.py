@@ -18,8 +18,8 @@ from limbeck.pipeline import compress
 from limbeck.plan_record import ByteBounds, Plan, in_bytes
 from limbeck.planning import plan
 from limbeck.recipe import Recipe
-from limbeck.records import ARTIFACT, STUDENT
 from limbeck.stopwatch import N_ROUNDS, Rounds, Stopwatch, padded, spread
+from limbeck.verdict_record import ARTIFACT, STUDENT
 from limbeck.weighing import usual_layers
 from other_teachers import Words, chances, data, encoder
 from small_run import RECIPE, SETTINGS, SmallRun, labelled_rows, write_rows

@@ -61,9 +61,9 @@ def test_a_printed_recipe_holds_every_key_with_its_meaning() -> None:
     tables = {key for key, table in known_keys().items() if table is not None}
     assert set(re.findall(r"^\[(.+)\]$", printed, re.MULTILINE)) == tables
     values = [key.rsplit(".", 1)[-1] for key, table in known_keys().items() if table is None]
-    assert re.findall(r"^(?:# )?(\w+) =", printed, re.MULTILINE).sort() == values.sort()
+    assert sorted(re.findall(r"^(?:# )?(\w+) =", printed, re.MULTILINE)) == sorted(values)
     assert "# layers =  # Number of layers. Default: half of the teacher's, rounded up." in printed
-    assert tomllib.loads(printed)["distill"]["temperature"] == Recipe().distill.temperature
+    assert tomllib.loads(printed)["distill"]["warmup_share"] == Recipe().distill.warmup_share
 
 
 @pytest.mark.parametrize(
@@ -224,6 +224,18 @@ def test_the_temperature_hangs_on_the_task_unless_it_is_given() -> None:
     """A failure would soften 30,000 tokens until noise counts, or overrule what a user asked for."""
     assert Recipe().settled("fill-mask").distill.temperature == 1.0
     assert Recipe().settled("fill-mask").settled("fill-mask").distill.temperature == 1.0
-    assert Recipe().settled("classification").distill.temperature == 4.0
+    assert Recipe().settled("classification").distill.temperature == 2.0
+    assert Recipe().settled("multi-label").distill.temperature == 4.0
     given = Recipe.from_dict({"distill": {"temperature": 4.0}})
     assert given.settled("fill-mask").distill.temperature == 4.0
+
+
+def test_which_layers_hangs_on_the_task_unless_they_are_given() -> None:
+    """A failure would give classifiers other layers than were measured to be best, or overrule the user."""
+    assert Recipe().settled("classification").student.choose == "lower"
+    assert Recipe().settled("embeddings").student.choose == "spaced"
+    for given in ({"choose": "spaced"}, {"choose": "last"}, {"take_layers": [0, 3]}):
+        settled = Recipe.from_dict({"student": given}).settled("classification").student
+        assert settled.choose == given.get("choose")
+        told = Recipe.from_dict({"student": settled.model_dump()})  # an artifact's recipe is read again by verify
+        assert told.student == settled

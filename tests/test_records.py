@@ -9,24 +9,18 @@ import pytest
 from pydantic import ValidationError
 
 from limbeck.bits import LayerBits, QuantizationRecord
-from limbeck.records import (
+from limbeck.records import CurvePoint, LabellingRecord, RunRecord, TrainingRecord, from_json, run_schema, to_json
+from limbeck.speed_record import Latency
+from limbeck.verdict_record import (
     ChangedAnswer,
     Check,
     Confusion,
-    CurvePoint,
     DistillationGain,
     Interval,
-    LabellingRecord,
-    Latency,
     ModelScores,
-    RunRecord,
     Score,
     Timing,
-    TrainingRecord,
     Verdict,
-    from_json,
-    run_schema,
-    to_json,
 )
 
 
@@ -99,10 +93,10 @@ def test_a_single_record_goes_the_same_way() -> None:
 def test_a_verdict_of_before_optional_fields_is_still_read() -> None:
     """An artifact shipped earlier must stay readable when the verdict learns to say more."""
     older = to_json(whole_run().verdict)
-    for later in ("changed_answers", "gain", "not_checked"):
+    for later in ("changed_answers", "gain", "not_checked", "non_inferiority"):
         del older[later]
     found = from_json(Verdict, older)
-    assert (found.changed_answers, found.gain, found.not_checked) == ((), None, ())
+    assert (found.changed_answers, found.gain, found.not_checked, found.non_inferiority) == ((), None, (), None)
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from limbeck.cli.main import app
 from limbeck.errors import DataError, TeacherError
 from limbeck.pipeline import Run, compress
 from limbeck.recipe import Recipe
-from limbeck.records import ARTIFACT, BASELINE, STUDENT, TEACHER
 from limbeck.report import model_card
 from limbeck.teaching import teach
+from limbeck.verdict_record import ARTIFACT, BASELINE, STUDENT, TEACHER
 from small_run import NEUTRAL, SETTINGS, write_rows
 from tiny import write_teacher
 
@@ -65,7 +65,7 @@ def test_a_reranker_is_judged_over_queries(ranked: Run) -> None:
     assert teacher.score.value > 0.9
     assert artifact.score.value > 0.8
     assert artifact.agreement.value > 0.75
-    assert artifact.score.interval.method == "percentile bootstrap"
+    assert artifact.score.interval.method == "BCa bootstrap"
     assert [one.name for one in artifact.further] == ["same first passage"]
 
 

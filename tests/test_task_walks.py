@@ -14,9 +14,9 @@ import limbeck
 from limbeck.errors import LabelError, TeacherError
 from limbeck.pipeline import Run, compress
 from limbeck.recipe import Recipe
-from limbeck.records import ARTIFACT, TEACHER
 from limbeck.report import model_card
 from limbeck.teaching import teach
+from limbeck.verdict_record import ARTIFACT, TEACHER
 from limbeck.verification import verify
 from small_run import NEUTRAL, SETTINGS, write_rows
 from tiny import write_teacher

@@ -10,9 +10,9 @@ import limbeck
 from limbeck.data import read_table, to_examples
 from limbeck.errors import ArtifactError, LabelError, RecipeError
 from limbeck.recipe import Recipe, TeacherTable
-from limbeck.records import Verdict
 from limbeck.signals import SignalStore
 from limbeck.teacher import label, load_teacher, signals_key
+from limbeck.verdict_record import Verdict
 from limbeck.verification import verify
 from small_run import SETTINGS, SmallRun, labelled_rows, write_rows
 from tiny import write_teacher
@@ -60,7 +60,12 @@ def test_signals_on_the_disk_stand_for_the_teacher(walked: SmallRun) -> None:
     teacher = next(model for model in verdict.models if model.name == "teacher")
     wanted = next(model for model in walked.run.verdict.models if model.name == "teacher")
     assert (teacher.size_bytes, teacher.n_parameters) == (wanted.size_bytes, wanted.n_parameters)
-    assert [check.tolerance for check in verdict.checks] == ["min_retention", "min_agreement", "max_pair_of_weights"]
+    assert [check.tolerance for check in verdict.checks] == [
+        "min_retention",
+        "min_agreement",
+        "max_pair_of_weights",
+        "max_weight_difference",
+    ]
     assert verdict.n_held_out == 160  # a single file is judged by whole
 
 
@@ -93,7 +98,7 @@ def test_what_the_user_does_not_accept_is_refused(walked: SmallRun, tmp_path: Pa
     verdict = _verify(walked, write_rows(tmp_path / "new.jsonl", wrong), recipe=_recipe(min_score=0.9))
     assert not verdict.passed
     checks = [(check.tolerance, check.passed) for check in verdict.checks]
-    assert checks == [("min_score", False), ("max_pair_of_weights", True)]
+    assert checks == [("min_score", False), ("max_pair_of_weights", True), ("max_weight_difference", True)]
     assert "accuracy" in verdict.sentence
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from limbeck.faces import lazy
 
 if TYPE_CHECKING:
+    from limbeck.comparison import compare
     from limbeck.pipeline import compress
     from limbeck.planning import plan
     from limbeck.quantization import quantize
@@ -12,5 +13,5 @@ if TYPE_CHECKING:
     from limbeck.runtime import load
     from limbeck.teaching import teach
     from limbeck.verification import verify
-__all__ = ["Recipe", "compress", "load", "plan", "quantize", "teach", "verify"]
-__getattr__ = lazy(__name__, __all__, "recipe pipeline runtime planning quantization teaching verification")
+__all__ = ["Recipe", "compare", "compress", "load", "plan", "quantize", "teach", "verify"]
+__getattr__ = lazy(__name__, __all__, "recipe comparison pipeline runtime planning quantization teaching verification")

@@ -5,6 +5,7 @@ Laid out as the ecosystem expects it, so that other tools find what they look fo
     config.json, tokenizer.json, tokenizer_config.json, special_tokens_map.json, model.safetensors, README.md
     onnx/model.onnx              float32
     onnx/model_quantized.onnx    int8
+    signals/                     the teacher's answers to the held-out texts, where the recipe asks for them to ship
     limbeck.json                 the manifest: what this is, and the SHA-256 of every file above
 """
 
@@ -30,6 +31,7 @@ __all__ = [
     "FLOAT_MODEL_FILE",
     "MANIFEST_FILE",
     "QUANTIZED_MODEL_FILE",
+    "SIGNALS_FOLDER",
     "SMALL_RUNNING_FILES",
     "Artifact",
     "FolderKind",
@@ -41,6 +43,7 @@ __all__ = [
 ]
 
 ARTIFACT_FOLDER: Final = "artifact"
+SIGNALS_FOLDER: Final = "signals"
 _RUN_MARKS: Final = ("limbeck-run.json", "run.json", f"{ARTIFACT_FOLDER}/{MANIFEST_FILE}")
 SMALL_RUNNING_FILES: Final = ("config.json", "tokenizer.json", "tokenizer_config.json")
 _CODE: Final = (".bat", ".cmd", ".dll", ".dylib", ".exe", ".jar", ".ps1", ".py", ".pyc", ".pyd", ".sh", ".so")

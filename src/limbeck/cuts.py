@@ -46,7 +46,7 @@ class Cut:
     """How the student was cut from its teacher.
 
     Args:
-        chosen: "spaced", "first", "last", "by_loss", "given", "from scratch", or "static".
+        chosen: "spaced", "lower", "first", "last", "by_loss", "given", "from scratch", or "static".
         layers: The teacher's layers that became the student's, counted from 0; none for a student from scratch, and
             none for a static one.
         removals: The rounds, where layers were chosen by loss.

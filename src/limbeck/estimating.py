@@ -21,7 +21,6 @@ from limbeck.export import write_onnx
 from limbeck.kept_tokens import KEPT, kept_rows
 from limbeck.progress import SILENT, Progress
 from limbeck.recipe import Recipe, TeacherTable
-from limbeck.records import Timing
 from limbeck.runtime.engine import Engine
 from limbeck.shaping import Shaped
 from limbeck.signals import Signals
@@ -29,6 +28,7 @@ from limbeck.stopwatch import N_ROUNDS, Rounds, Stopwatch, padded, spread
 from limbeck.teacher import Teacher
 from limbeck.teacher.labelling import MAX_TEXTS
 from limbeck.tokens import TextEncoder
+from limbeck.verdict_record import Timing
 
 _ROUND_SECONDS = 1.5
 _FIRST_TEXTS, _MOST_TEXTS = 16, 1024
@@ -227,10 +227,13 @@ def time_verification(
 
 
 def _seconds(timing: Timing, *, n_timed: int, n_held_out: int, padding: float) -> float:
-    """Artifact and teacher are timed one by one and in batches; all but the teacher answer every held-out text."""
+    """Artifact and teacher are timed in every way that judging has; all but the teacher answer every held-out text.
+
+    Texts of chosen lengths and fresh processes are a few seconds more, which nobody reckons.
+    """
     seconds, in_batch = 0.0, padding / timing.texts_per_second_batch_32
     if timing.name in {"scheme", "teacher"}:
-        seconds += n_timed * (timing.batch_1.p50_ms / 1000 + in_batch)
+        seconds += n_timed * (timing.batch_1.p50_ms / 1000 + (1 + len(evaluate.CALL_SIZES)) * in_batch)
     return seconds if timing.name == "teacher" else seconds + n_held_out * in_batch
 
 

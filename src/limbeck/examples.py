@@ -1,7 +1,7 @@
 """Texts with their labels, as every stage hands them on."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
@@ -30,12 +30,15 @@ class Examples:
             `UNLABELLED` where nobody labelled a text (in rows: one for the whole
             text); None where nobody labelled any.
         label_names: The classes in the order of the teacher's logits.
+        columns: Further columns of the data -> (n,) their values in words: what held-out texts are sliced by. They are
+            no part of what makes these examples these.
     """
 
     texts: tuple[str, ...]
     text_pairs: tuple[str, ...] | None
     labels: Labels | None
     label_names: tuple[str, ...]
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -85,6 +88,7 @@ class Examples:
             if self.labels is None
             else self.labels[chosen],
             label_names=self.label_names,
+            columns={name: tuple(values[index] for index in chosen) for name, values in self.columns.items()},
         )
 
     def without(self, positions: Sequence[int]) -> "Examples":
@@ -93,7 +97,7 @@ class Examples:
         return self.take([index for index in range(len(self)) if index not in left_out]) if left_out else self
 
     def joined(self, unlabelled: "Examples") -> "Examples":
-        """These examples, followed by others of the same kind whose labels nobody gave."""
+        """These examples, followed by others of the same kind whose labels nobody gave; without further columns."""
         return Examples(
             texts=self.texts + unlabelled.texts,
             text_pairs=None if self.text_pairs is None else self.text_pairs + (unlabelled.text_pairs or ()),

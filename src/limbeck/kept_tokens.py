@@ -20,6 +20,10 @@ COLUMNS = (
     *(f"log-probability {rank}" for rank in range(1, KEPT + 1)),
 )
 """What stands in a row, all of it float32, in which ids below 2^24 are exact."""
+IMPOSSIBLE = -1e9
+"""In place of the logarithm of a probability: there is no such outcome."""
+_SMALLEST_REST = 1e-7
+"""Share of all other tokens at least: logarithms in float32 tell no smaller one."""
 _LARGEST_ID = 1 << 24
 _PIECE_VALUES = 1 << 22
 """Looked at together: places of the likeliest take twice the room of the logits themselves."""
@@ -81,3 +85,34 @@ def tokens_of(rows: NDArray[np.floating]) -> NDArray[np.int64]:
 def log_probabilities_of(rows: NDArray[np.floating]) -> NDArray[np.float64]:
     """(n, KEPT) of the likeliest tokens."""
     return rows[:, 2 + KEPT :].astype(np.float64)
+
+
+def side_by_side(
+    rows: NDArray[np.floating], others: NDArray[np.floating]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What is kept of two distributions, over outcomes that both tell: the tokens that both keep, and all others.
+
+    As outcomes are merged, a divergence of the two is at most that of the whole distributions; see the first lines.
+
+    Args:
+        rows: (n, columns) as of `kept_rows`.
+        others: The same of another model, on the same hidden tokens.
+
+    Returns: Twice (n, KEPT + 1) natural logarithms, the last column that of all other tokens; `IMPOSSIBLE` where a row
+        has fewer outcomes.
+    """
+    tokens, other_tokens = tokens_of(rows), tokens_of(others)
+    found = np.full((len(rows), KEPT + 1), IMPOSSIBLE)
+    wanted = found.copy()
+    own_logs, other_logs = log_probabilities_of(rows), log_probabilities_of(others)
+    order = np.argsort(other_tokens, axis=1)
+    for row in range(len(rows)):
+        arranged = other_tokens[row, order[row]]
+        place = np.minimum(np.searchsorted(arranged, tokens[row]), KEPT - 1)
+        is_shared = arranged[place] == tokens[row]
+        found[row, :KEPT][is_shared] = own_logs[row, is_shared]
+        wanted[row, :KEPT][is_shared] = other_logs[row, order[row]][place[is_shared]]
+    for logs in (found, wanted):
+        rest = 1.0 - np.exp(logs[:, :KEPT]).sum(axis=1)
+        logs[:, KEPT] = np.log(np.maximum(rest, _SMALLEST_REST))
+    return found, wanted

@@ -43,6 +43,7 @@ def describe() -> dict[str, str]:
         "processor": _processor_name() or "unknown",
         "architecture": platform.machine().lower(),
         "instruction sets": " ".join(instruction_sets()) or "unknown",
+        "clock": _clock(_ROOT) or "unknown",
         "physical cores": str(physical_cores()),
         "logical cores": str(logical_cores()),
         "operating system": platform.system(),
@@ -53,6 +54,24 @@ def describe() -> dict[str, str]:
         if version is not None:
             described[library] = version
     return described
+
+
+def peak_bytes() -> int | None:
+    """The largest resident memory that this process has had so far; None where the system does not tell."""
+    if sys.platform == "win32":
+        return None
+    if sys.platform == "darwin":
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Not ru_maxrss: on Linux a child begins with what its parent had before the child's program was loaded.
+    return _peak_in((_ROOT / "proc/self/status").read_text(encoding="ascii", errors="replace"))
+
+
+def _peak_in(status: str) -> int | None:
+    """Of the lines of /proc/self/status: "VmHWM:     12345 kB"."""
+    line = next((line for line in status.splitlines() if line.startswith("VmHWM:")), None)
+    return None if line is None else 1024 * int(line.split()[1])
 
 
 def installed_version(library: str) -> str | None:
@@ -116,6 +135,16 @@ def _processor_name() -> str:
         with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"HARDWARE\DESCRIPTION\System\CentralProcessor\0") as key:
             return str(winreg.QueryValueEx(key, "ProcessorNameString")[0]).strip()
     return _cpuinfo(_ROOT).get("model name", "")
+
+
+def _clock(root: Path) -> str:
+    """The highest clock that the first core may have, or else the one it has now; empty where nobody tells."""
+    try:
+        kilohertz = float((root / "sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq").read_text())
+        return f"{kilohertz / 1e6:.2f} GHz at most"
+    except (OSError, ValueError):
+        now = _cpuinfo(root).get("cpu MHz")
+        return f"{float(now) / 1e3:.2f} GHz" if now else ""
 
 
 def _cpuinfo(root: Path) -> dict[str, str]:

@@ -1,25 +1,30 @@
 """The last station of the walk: a student's files are written, judged through the code that serves them, and sealed."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from limbeck import evaluate, fingerprint, machine, report, runtime, teacher
 from limbeck.artifact import seal
+from limbeck.data import write_examples
 from limbeck.examples import Examples
 from limbeck.export import write_artifact
-from limbeck.files import written_whole
+from limbeck.files import folder_written_whole, written_whole
 from limbeck.manifest import Manifest, quantized_model_file
 from limbeck.origin import Origin
 from limbeck.progress import Progress
 from limbeck.quantization import QuantizedStudent
 from limbeck.recipe import Recipe
-from limbeck.records import BASELINE, STUDENT, TEACHER, RunRecord, Timing, Verdict, artifact_name, to_json
-from limbeck.run_folder import RunFolder
+from limbeck.records import RunRecord, to_json
+from limbeck.respelling import respelled
+from limbeck.run_folder import TEXTS_FILE, RunFolder
 from limbeck.scheme import Scheme
 from limbeck.signals import Signals
 from limbeck.teacher import Teacher
+from limbeck.teacher.answering import ship_answers
+from limbeck.tokens import TOKENIZER_FILE
+from limbeck.unknown_token import unknown_id
+from limbeck.verdict_record import BASELINE, STUDENT, TEACHER, Timing, Verdict, artifact_name
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -80,13 +85,22 @@ def package(
             model_file=quantized_model_file(Scheme.parse(record.quantization.scheme)),
             rounded=content.rounded,
         )
+        if recipe.verify.ship_signals:
+            ship_answers(
+                artifact, content.master.fingerprint, content.held_out.text_fingerprints, content.signals.logits
+            )
         manifest = _manifest(record, content, recipe, inputs=inputs)
         seal(artifact, manifest)
     progress.say(f"Verifying on {len(content.held_out)} held-out texts")
     with folder.stage("verification"):
         named = {artifact_name(content.quantized.record.scheme): artifact}
-        timings = timed(named, content.master, content.held_out, recipe=recipe, progress=progress)
-        verdict = _judge(artifact, content, recipe, timings=timings)
+        timings = evaluate.measure_speed(
+            named, content.master, content.held_out, settings=recipe.verify, progress=progress
+        )
+        verdict = _judge(artifact, content, recipe, timings=timings, progress=progress)
+    with folder_written_whole(folder.held_out) as kept:
+        write_examples(kept / TEXTS_FILE, content.held_out)
+        ship_answers(kept, content.master.fingerprint, content.held_out.text_fingerprints, content.signals.logits)
     lasting = evaluate.lasting(verdict)
     with written_whole(artifact / "README.md") as temporary:
         card = report.model_card(replace(record, verdict=lasting), name=_card_name(record))
@@ -95,44 +109,15 @@ def package(
     return replace(record, verdict=verdict, files=sealed.files, seconds=folder.seconds())
 
 
-def timed(
-    artifacts: Mapping[str, Path], master: Teacher, held_out: Examples, *, recipe: Recipe, progress: Progress
-) -> tuple[Timing, ...]:
-    """Artifacts and, as the last, their teacher on the same real texts with equal threads, in turn.
-
-    A teacher that does not run on this machine is not timed.
-
-    Args:
-        artifacts: What each is called in its timing, and its folder.
-        master: The teacher.
-        held_out: The texts, of which the recipe's number is taken.
-        recipe: Its table verify.
-        progress: Told what goes on.
-    """
-    threads = recipe.verify.threads or machine.physical_cores()
-    some = held_out.take(range(min(recipe.verify.timing_texts, len(held_out))))
-    sides = [
-        evaluate.Side(name, runtime.load(folder, threads=threads, check=False).logits, threads)
-        for name, folder in artifacts.items()
-    ]
-    with master.timed(threads) as answers:
-        if answers is not None:
-            sides.append(evaluate.Side(f"{TEACHER} ({answers.engine})", answers.logits, threads))
-        return evaluate.time_sides(
-            sides,
-            some.texts,
-            some.text_pairs,
-            rounds=recipe.verify.timing_rounds,
-            progress=progress,
-        )
-
-
-def _judge(artifact: Path, content: Package, recipe: Recipe, *, timings: tuple[Timing, ...]) -> Verdict:
+def _judge(
+    artifact: Path, content: Package, recipe: Recipe, *, timings: tuple[Timing, ...], progress: Progress
+) -> Verdict:
     """Everyone's answers to the held-out texts; artifact and student through the runtime."""
     texts, pairs = content.held_out.texts, content.held_out.text_pairs
     small, float32 = runtime.load(artifact), runtime.load(artifact, variant="float", check=False)
     answered = small.logits(texts, pairs)
     n_parameters = small.manifest.n_parameters
+    weights = small.weight_fidelity()
     others = [
         evaluate.ModelAnswers(
             f"{STUDENT} (float32)", float32.logits(texts, pairs).values, float32.size_bytes, n_parameters
@@ -141,7 +126,16 @@ def _judge(artifact: Path, content: Package, recipe: Recipe, *, timings: tuple[T
     if content.baseline is not None:
         logits = teacher.float32_logits(content.baseline, content.origin.encoder, texts, pairs)
         others.insert(0, evaluate.ModelAnswers(BASELINE, logits, float32.size_bytes, n_parameters))
-    return evaluate.judge(
+    robustness = respelled(
+        small,
+        answered.values,
+        content.held_out,
+        recipe=recipe,
+        master=content.master,
+        teacher_logits=content.signals.logits,
+        progress=progress,
+    )
+    verdict = evaluate.judge(
         evaluate.ModelAnswers(
             artifact_name(content.quantized.record.scheme), answered.values, small.size_bytes, n_parameters
         ),
@@ -157,11 +151,25 @@ def _judge(artifact: Path, content: Package, recipe: Recipe, *, timings: tuple[T
         others=others,
         n_truncated=answered.n_truncated,
         confidence=recipe.verify.confidence,
+        margin=recipe.verify.margin,
         bootstrap_samples=recipe.verify.bootstrap_samples,
         seed=recipe.seed,
         timings=timings,
         saturation=small.saturation(),
+        weights=weights,
+        facts=evaluate.facts_of(small, weights),
+        traits=evaluate.traits_of(
+            small.encoder, content.held_out, answered.truncated, unknown=unknown_id(artifact / TOKENIZER_FILE)
+        ),
+        robustness=robustness,
     )
+    kept = evaluate.keep(
+        recipe.task,
+        answered.values,
+        text_fingerprints=content.held_out.text_fingerprints,
+        label_names=content.held_out.label_names,
+    )
+    return replace(verdict, answers=kept)
 
 
 def _card_name(record: RunRecord) -> str:
@@ -173,8 +181,8 @@ def _card_name(record: RunRecord) -> str:
 
 def _shipped(verdict: Verdict) -> dict[str, Any]:
     """The part of a verdict that ships: figures, none of the user's texts."""
-    told = to_json(verdict)
-    for quoting in ("changed_answers", "confusions"):
+    told = to_json(evaluate.unquoted(verdict))
+    for quoting in ("changed_answers", "confusions", "answers", "drift"):
         told.pop(quoting, None)
     return told
 

@@ -20,12 +20,13 @@ from limbeck.packaging import Package, package  # noqa: E402
 from limbeck.progress import SILENT, Progress  # noqa: E402
 from limbeck.quantizing import Ground  # noqa: E402
 from limbeck.recipe import Recipe  # noqa: E402
-from limbeck.records import NOT_JUDGED, RunRecord, TrainingRecord, Verdict  # noqa: E402
+from limbeck.records import RunRecord, TrainingRecord  # noqa: E402
 from limbeck.run_folder import RunFolder, claimed  # noqa: E402
 from limbeck.starting import Inputs, read_inputs, recipe_told, start  # noqa: E402
 from limbeck.tasks.regression import spread_of  # noqa: E402
 from limbeck.teacher import Teacher, TeacherSource  # noqa: E402
 from limbeck.units import values_of  # noqa: E402
+from limbeck.verdict_record import NOT_JUDGED, Verdict  # noqa: E402
 
 _TOLD_BY_CONTENT: Any = {
     "verify": True,

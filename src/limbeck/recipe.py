@@ -16,10 +16,12 @@ from limbeck.chat_table import ChatTable
 from limbeck.errors import RecipeError, SchemeError
 from limbeck.scheme import USUAL, shippable
 from limbeck.student_table import LossWeights, StudentTable, Table
+from limbeck.verify_table import Tolerances, VerifyTable
 
 _USUAL_TOKENS = {"question-answering": 384}
-_USUAL_TEMPERATURE = {"fill-mask": 1.0}
-"""Where answers are one of 30,000: what is unlikely is noise, and would count for most if it were softened."""
+_USUAL_TEMPERATURE = {"classification": 2.0, "fill-mask": 1.0}
+"""4 elsewhere. Of one of a few labels, what lies near the boundary counts for more than at 4. Where answers are one of
+30,000, what is unlikely is noise, and would count for most if it were softened. Figures stand in docs/lab-log.md."""
 AUTO = "auto"
 """A task that is found by what the teacher was made for."""
 
@@ -104,7 +106,9 @@ class DistillTable(Table):
         description="Peak. Default: 2.5e-4 at a hidden size of 384, inversely to it; static: 2e-3, 5e-3 for vectors.",
     )
     batch_size: int | None = Field(None, ge=1, description="Texts a step. Default: 64; 512 for static students.")
-    temperature: float = Field(4.0, gt=0, description="T of the softened distributions. Default for fill-mask: 1.")
+    temperature: float | None = Field(
+        None, gt=0, description="T of the softened distributions. Default: 4; classification 2, fill-mask 1."
+    )
     relation_heads: int | None = Field(
         None, ge=1, description="Heads that relations are measured in. Default: the teacher's, where they divide."
     )
@@ -126,7 +130,8 @@ class DistillTable(Table):
         None,
         ge=0,
         le=100,
-        description="Made-up texts per training text. Default: 3, up to 8 where texts are few, 0 where each costs.",
+        description="Made-up texts per training text. Default: 3; 8 for classification and for few texts; 0 where each "
+        "costs.",
     )
     masker: str | None = Field(
         None, description="Masked language model, folder or hub id, that makes up half of these texts. Default: none."
@@ -136,11 +141,9 @@ class DistillTable(Table):
     )
     baseline: bool = Field(True, description="Also train the same shape on labels alone, for comparison.")
 
-    def for_task(self, task: str) -> Self:
-        """The same table with the defaults that hang on the task."""
-        if task not in _USUAL_TEMPERATURE or "temperature" in self.model_fields_set:
-            return self
-        return self.model_copy(update={"temperature": _USUAL_TEMPERATURE[task]})
+    def temperature_for(self, task: str) -> float:
+        """T for a task."""
+        return self.temperature or _USUAL_TEMPERATURE.get(task, 4.0)
 
 
 class QuantizeTable(Table):
@@ -198,29 +201,6 @@ _USUAL_AGREEMENT = {"embeddings": 0.8}
 """Where the usual bound means something else: a mean cosine of 0.8 and more keeps nearly all of a rank correlation."""
 
 
-class Tolerances(Table):
-    """What the user accepts. A tolerance that is not given is not checked."""
-
-    min_retention: float | None = Field(0.98, ge=0, description="Artifact's score / teacher's score.")
-    min_agreement: float | None = Field(
-        0.90, ge=0, le=1, description="With the teacher, as the task measures it. Default for embeddings: 0.8."
-    )
-    min_score: float | None = Field(None, ge=0, le=1, description="Accuracy, F1 or correlation: the task's own.")
-    max_size_mb: float | None = Field(None, gt=0, description="Megabytes (10^6 bytes) of model and tokenizer that run.")
-    max_latency_ms: float | None = Field(None, gt=0, description="p50 at batch 1, milliseconds.")
-
-
-class VerifyTable(Table):
-    """How the artifact is judged."""
-
-    tolerances: Tolerances = Tolerances()
-    confidence: float = Field(0.95, gt=0.5, lt=1)
-    bootstrap_samples: int = Field(2000, ge=200)
-    timing_texts: int = Field(200, ge=1, description="Held-out texts timed one by one.")
-    timing_rounds: int = Field(3, ge=1, description="Interleaved rounds of artifact and teacher.")
-    threads: int = Field(0, ge=0, description="Threads for both sides; 0 takes the physical cores.")
-
-
 class Recipe(Table):
     """A whole run."""
 
@@ -241,7 +221,9 @@ class Recipe(Table):
         """The same recipe, with `task` where it says that the task is to be found, and defaults that hang on it."""
         found = task if self.task == AUTO else self.task
         data = self.data.model_copy(update={"max_tokens": self.data.tokens_for(found)})
-        settled = self.model_copy(update={"task": found, "data": data, "distill": self.distill.for_task(found)})
+        distill = self.distill.model_copy(update={"temperature": self.distill.temperature_for(found)})
+        student = self.student.model_copy(update={"choose": self.student.choice_for(found)})
+        settled = self.model_copy(update={"task": found, "data": data, "student": student, "distill": distill})
         given = self.verify.tolerances
         if found not in _USUAL_AGREEMENT or "min_agreement" in given.model_fields_set:
             return settled

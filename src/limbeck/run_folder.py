@@ -3,6 +3,7 @@
 <out>/limbeck-run.json   what this run is made of; a folder without it is not ours to write in
 <out>/artifact/          the folder that ships
 <out>/report.html, run.json, recipe.toml
+<out>/held_out/          the texts that decided, and the teacher's answers to them: the verdict can be worked out again
 <out>/work/              finished stages and checkpoints, from which a killed run goes on
 """
 
@@ -20,6 +21,7 @@ from limbeck.errors import LimbeckError, OutputError
 
 MARKER_FILE = "limbeck-run.json"
 KIND, SWEEP_KIND = "limbeck run", "limbeck sweep"
+HELD_OUT_FOLDER, TEXTS_FILE = "held_out", "texts.arrow"
 _SECONDS_FILE = "seconds.json"
 _LOCK_FILE = ".lock"
 
@@ -45,6 +47,11 @@ class RunFolder:
     def artifact(self) -> Path:
         """Where the artifact goes."""
         return self.path / "artifact"
+
+    @property
+    def held_out(self) -> Path:
+        """Where the held-out texts go, with the teacher's answers to them."""
+        return self.path / HELD_OUT_FOLDER
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -132,7 +132,7 @@ def sketched(origin: Origin, recipe: Recipe) -> Shaped:
     if wanted.is_static or wanted.config is not None:
         chosen = "static" if wanted.is_static else "from scratch"
         return Shaped(origin, wanted, pattern, Cut(chosen, ()), recipe.seed)
-    cut = Cut("given" if wanted.take_layers else wanted.choose, pattern.layers)
+    cut = Cut("given" if wanted.take_layers else wanted.choose or "spaced", pattern.layers)
     return Shaped(origin, wanted, pattern, cut, recipe.seed)
 
 

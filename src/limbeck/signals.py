@@ -80,14 +80,16 @@ class SignalStore:
     Args:
         root: Folder of all signals.
         key: Which teacher, tokenizer and settings.
+        compressed: Whether what is appended is compressed (Zstandard): smaller, and the same when read.
 
     Raises:
         SignalsError: The folder holds something else or a damaged file.
         OutputError: The folder cannot be made.
     """
 
-    def __init__(self, root: Path, key: SignalsKey) -> None:
+    def __init__(self, root: Path, key: SignalsKey, *, compressed: bool = False) -> None:
         self.key = key
+        self._options = pa.ipc.IpcWriteOptions(compression="zstd" if compressed else None)
         self.folder = root / key.fingerprint
         manifest = self.folder / _MANIFEST
         if not manifest.exists():
@@ -142,7 +144,7 @@ class SignalStore:
         with (
             files.written_whole(self.folder / name) as temporary,
             pa.OSFile(os.fspath(temporary), "wb") as sink,
-            pa.ipc.new_file(sink, table.schema) as writer,
+            pa.ipc.new_file(sink, table.schema, options=self._options) as writer,
         ):
             writer.write_table(table)
         self._take_in(table)

@@ -9,12 +9,13 @@ from typing import Any
 from limbeck import data, mixing, shaping, student, teacher
 from limbeck.asking import TAUGHT_BY, made_up, refuse_made_up
 from limbeck.distill import Objective
-from limbeck.evaluate import Evidence, refuse_unmeasurable
+from limbeck.evaluate import Evidence, refuse_unaskable, refuse_unmeasurable
 from limbeck.examples import Examples, Parts
 from limbeck.origin import Origin
 from limbeck.progress import SILENT, Progress
 from limbeck.quantization import refuse_unfit
 from limbeck.recipe import Recipe
+from limbeck.respelling import runs_here
 from limbeck.scheme import Scheme
 from limbeck.tasks import TASKS
 from limbeck.teacher import Teacher, TeacherSource
@@ -61,7 +62,7 @@ def read_inputs(
         LimbeckError: Whatever is wrong with what was given.
     """
     progress.say("Reading texts and teacher")
-    tables = cache(lambda task: data.read_table(data_source, columns=recipe.data, task=task, progress=progress))
+    tables = cache(lambda task: _read(data_source, recipe, task=task, progress=progress))
     master = teacher.open_teacher(
         teacher_source,
         recipe=recipe,
@@ -81,6 +82,7 @@ def read_inputs(
         recipe.verify.tolerances,
         Evidence(has_labels=parts.held_out.labels is not None, has_teacher=True, has_timings=True),
     )
+    refuse_unaskable(recipe.verify, runs_here=runs_here(master))
     refuse_made_up(master, recipe)
     extra = None
     if recipe.data.extra_texts is not None:
@@ -91,6 +93,11 @@ def read_inputs(
         limit, place = recipe.data.tokens_for(master.task), work / "masker"
         masker = load_masker(recipe.distill.masker, settings=recipe.teacher, max_tokens=limit, work=place)
     return Inputs(master, origin, parts, extra, masker)
+
+
+def _read(data_source: str | Path, recipe: Recipe, *, task: str, progress: Progress) -> data.Tables:
+    columns = recipe.data
+    return data.read_table(data_source, columns=columns, task=task, slice_by=recipe.verify.slice_by, progress=progress)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,9 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+Choice = Literal["spaced", "lower", "first", "last", "by_loss"]
+"""Which of a teacher's layers."""
+
 
 class Table(BaseModel):
     """A table of the recipe: unknown keys are refused, and values stay what they are."""
@@ -32,8 +35,10 @@ class StudentTable(Table):
     )
     longest_ngram: Literal[2, 3] = Field(2, description="Static student: tokens of the longest run.")
     layers: int | None = Field(None, ge=1, description="Number of layers. Default: half of the teacher's, rounded up.")
-    choose: Literal["spaced", "first", "last", "by_loss"] = Field(
-        "spaced", description="Which layers: by_loss removes, one by one, the layer that the teacher misses least."
+    choose: Choice | None = Field(
+        None,
+        description="Which layers. Default: spaced; for classification lower: closer below, as 0, 1 and 5 of six. "
+        "by_loss removes, one by one, the layer that the teacher misses least.",
     )
     take_layers: tuple[int, ...] | None = Field(
         None, description="Teacher layers to take over, counted from 0. Default: as `choose` says."
@@ -99,9 +104,15 @@ class StudentTable(Table):
                 raise ValueError("take_layers must be different layer numbers from 0 up, in rising order")
             if self.layers is not None and self.layers != len(self.take_layers):
                 raise ValueError(f"layers = {self.layers} but take_layers names {len(self.take_layers)}")
-            if self.choose != "spaced":
+            if self.choose not in {None, "spaced"}:
                 raise ValueError(f'choose = "{self.choose}" but take_layers names the layers')
         return self
+
+    def choice_for(self, task: str) -> Choice | None:
+        """Which layers for a task; as given, where these are named one by one."""
+        if self.choose is not None or self.take_layers is not None:
+            return self.choose
+        return "lower" if task == "classification" else "spaced"
 
 
 class LossWeights(Table):

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from limbeck import wording
-from limbeck.records import Check, ModelScores, Score, Timing, from_json, to_json
+from limbeck.records import from_json, to_json
+from limbeck.verdict_record import Check, ModelScores, Score, Timing
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,11 @@ def starts_of(lengths: Sequence[int] | Indices) -> Indices:
     return np.concatenate([[0], np.cumsum(np.asarray(lengths, np.int64), dtype=np.int64)])
 
 
+def owners_of(rows: Ragged) -> Indices:
+    """(entries,) the row that each entry belongs to."""
+    return np.repeat(np.arange(len(rows)), rows.lengths)
+
+
 @dataclass(frozen=True, eq=False)
 class Units:
     """Where in each of n texts a model answers.

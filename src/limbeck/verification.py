@@ -1,45 +1,37 @@
 """Judge an artifact on other texts or another machine: through the runtime, without torch unless a teacher needs it."""
 
-import tempfile
 from collections.abc import Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from limbeck import data, evaluate, machine, places, runtime
-from limbeck.errors import LabelError
+from limbeck import evaluate, places, runtime
+from limbeck.artifact import ARTIFACT_FOLDER, SIGNALS_FOLDER, FolderKind, folder_kind
+from limbeck.consulting import answers_on_disk, ask_teacher, read_held_out, recipe_of
+from limbeck.data import read_examples
+from limbeck.earlier import earlier_answers
+from limbeck.errors import DataError
 from limbeck.examples import Examples
 from limbeck.progress import SILENT, Progress
-from limbeck.recipe import Recipe, Tolerances, with_overrides
-from limbeck.records import TEACHER, Timing, Verdict, artifact_name
-from limbeck.signals import find_stores
-from limbeck.tasks.task import AnyLogits
-from limbeck.teacher.answering import Teacher
-from limbeck.teacher.opening import TeacherSource, open_teacher
-from limbeck.units import UnitLogits
-
-_PART = "held-out texts"
-
-
-@dataclass(frozen=True)
-class _TeacherSide:
-    """The teacher's answers, and the teacher itself where it is at hand."""
-
-    logits: AnyLogits
-    size_bytes: int | None
-    n_parameters: int | None
-    master: Teacher | None = None
+from limbeck.recipe import Recipe, with_overrides
+from limbeck.respelling import respelled
+from limbeck.run_folder import HELD_OUT_FOLDER, TEXTS_FILE
+from limbeck.teacher.opening import TeacherSource
+from limbeck.tokens import TOKENIZER_FILE
+from limbeck.unknown_token import unknown_id
+from limbeck.verdict_record import TEACHER, Verdict, artifact_name
+from limbeck.verify_table import Tolerances
 
 
 def verify(
     artifact: str | Path,
-    data_source: str | Path,
+    data_source: str | Path | None = None,
     *,
     teacher_source: TeacherSource | None = None,
     recipe: Recipe | None = None,
     changes: Mapping[str, Any] | None = None,
     signals: str | Path | None = None,
+    against: str | Path | None = None,
     progress: Progress = SILENT,
 ) -> Verdict:
     """Judge an artifact on texts: its score where they have labels, its agreement where the teacher is known.
@@ -49,34 +41,38 @@ def verify(
     folder with several parts the held-out one is used.
 
     Args:
-        artifact: The folder that ships.
-        data_source: As for `compress`.
+        artifact: The folder that ships, or that of a run.
+        data_source: As for `compress`; of a run None takes the held-out texts that it was judged on, and the teacher's
+            answers to them, which lie in its folder.
         teacher_source: The teacher, as for `compress`, or None.
         recipe: Tolerances and timing; None takes those that the artifact was made with.
         changes: Dotted recipe keys that win over these: ``{"verify.tolerances.min_score": 0.9}``.
         signals: Folder of the teacher's answers; None takes the user's cache.
+        against: The verdict of an earlier artifact, as JSON, to say whether this one is better or worse; or a run.json.
         progress: Told what goes on.
 
     Raises:
         LimbeckError: Whatever is wrong with what was given; a tolerance that these texts cannot check among it.
     """
+    artifact, kept = _with_kept(Path(artifact).expanduser(), data_source)
     model = runtime.load(artifact)
     table = recipe or _recipe_of(model)
     if changes:
         table = _changed(table, changes)
-    given = data.to_examples(
-        data.read_table(data_source, columns=table.data, task=model.manifest.task, progress=progress),
-        model.label_names,
-        progress=progress,
-    )
-    examples = data.held_out_of(given, settings=table.data)
-    if not model.task.takes_pairs:
-        examples = data.one_by_one(examples)
-    if model.task.groups_rows:
-        for note in data.notes_on({"held_out": examples}, source=str(data_source)):
-            progress.say(note)
-    root = Path(signals) if signals is not None else places.signals_root()
-    known = _answers_on_disk(model, examples, root=root) if teacher_source is None else None
+    before = None if against is None else earlier_answers(against)
+    if before is not None:
+        evaluate.refuse_other_question(
+            before, task=model.manifest.task, label_names=model.label_names, source=str(against)
+        )
+    if data_source is None:
+        examples = _kept_texts(kept, model)
+    else:
+        examples = read_held_out(
+            data_source, task=model.manifest.task, label_names=model.label_names, recipe=table, progress=progress
+        )
+    nearest = places.signals_root() if data_source is not None else kept / SIGNALS_FOLDER
+    root = nearest if signals is None else Path(signals)
+    known = answers_on_disk(model, examples, root=root) if teacher_source is None else None
     evaluate.refuse_unmeasurable(
         table.verify.tolerances,
         evaluate.Evidence(
@@ -85,13 +81,34 @@ def verify(
             has_timings=True,
         ),
     )
-    if teacher_source is not None:
-        examples, known = _ask(teacher_source, model, examples, table, root=root, progress=progress)
+    if teacher_source is None:
+        evaluate.refuse_unaskable(table.verify, runs_here=False)
+    else:
+        examples, known = ask_teacher(
+            teacher_source,
+            examples,
+            table,
+            task=model.manifest.task,
+            threshold=model.encoder.rules.threshold,
+            root=root,
+            progress=progress,
+        )
     progress.say(f"Verifying on {len(examples)} texts")
     answered = model.logits(examples.texts, examples.text_pairs)
     name = artifact_name(model.manifest.scheme)
-    timings = _timings(artifact, examples, table, master=None if known is None else known.master, progress=progress)
-    return evaluate.judge(
+    master = None if known is None else known.master
+    timings = evaluate.measure_speed({name: artifact}, master, examples, settings=table.verify, progress=progress)
+    weights = model.weight_fidelity()
+    robustness = respelled(
+        model,
+        answered.values,
+        examples,
+        recipe=table,
+        master=master,
+        teacher_logits=None if known is None else known.logits,
+        progress=progress,
+    )
+    verdict = evaluate.judge(
         evaluate.ModelAnswers(name, answered.values, model.size_bytes, model.manifest.n_parameters),
         None if known is None else evaluate.ModelAnswers(TEACHER, known.logits, known.size_bytes, known.n_parameters),
         examples=examples,
@@ -99,21 +116,79 @@ def verify(
         tolerances=table.tolerances,
         n_truncated=answered.n_truncated,
         confidence=table.verify.confidence,
+        margin=table.verify.margin,
         bootstrap_samples=table.verify.bootstrap_samples,
         seed=table.seed,
         timings=timings,
         saturation=model.saturation(),
+        weights=weights,
+        facts=evaluate.facts_of(model, weights, teacher_fingerprint=None if known is None else known.fingerprint),
+        traits=evaluate.traits_of(
+            model.encoder, examples, answered.truncated, unknown=unknown_id(model.folder / TOKENIZER_FILE)
+        ),
+        robustness=robustness,
     )
+    if before is not None:
+        drift = evaluate.drift(
+            before,
+            answered.values,
+            examples=examples,
+            teacher_logits=None if known is None else known.logits,
+            doubt=evaluate.Doubt(table.verify.confidence, table.verify.bootstrap_samples, table.seed),
+            source=str(against),
+        )
+        verdict = replace(verdict, drift=drift)
+    return replace(
+        verdict,
+        answers=evaluate.keep(
+            verdict.task,
+            answered.values,
+            text_fingerprints=examples.text_fingerprints,
+            label_names=examples.label_names,
+        ),
+    )
+
+
+def _with_kept(path: Path, data_source: str | Path | None) -> tuple[Path, Path]:
+    """The artifact, and where a run keeps the texts that it was judged on.
+
+    Raises:
+        DataError: There are no texts to judge on.
+    """
+    kind = folder_kind(path)
+    is_run = kind is FolderKind.RUN and (path / ARTIFACT_FOLDER).is_dir()
+    if data_source is None and kind is FolderKind.ARTIFACT:
+        raise DataError(
+            f"There is no text to judge {path} on.",
+            hint="Give texts with --data, or the folder of a finished run, which holds those that it was judged on.",
+        )
+    if not is_run:
+        return path, path
+    kept = path / HELD_OUT_FOLDER
+    if data_source is None and not kept.is_dir():
+        raise DataError(
+            f"{path} does not hold the texts that it was judged on ({kept} is not there).",
+            hint="Give them with --data; runs of an earlier limbeck did not keep them.",
+        )
+    return path / ARTIFACT_FOLDER, kept
+
+
+def _kept_texts(kept: Path, model: runtime.Model) -> Examples:
+    """The held-out texts of a run, which must be those that its artifact was sealed with."""
+    examples = read_examples(kept / TEXTS_FILE)
+    if examples.fingerprint != model.manifest.fingerprints["held_out"]:
+        raise DataError(
+            f"{kept / TEXTS_FILE} holds other texts or labels than those that the artifact was judged on.",
+            hint="Copy the folder of the run again, or give the texts with --data.",
+        )
+    return examples
 
 
 def _recipe_of(model: runtime.Model) -> Recipe:
     """The recipe that the artifact was made with; its tolerances count as defaults, not as set by this user."""
-    made_with = Recipe.from_dict(dict(model.manifest.recipe), source="the artifact's recipe")
+    made_with = recipe_of(model.manifest)
     recorded = evaluate.as_recorded(made_with.verify.tolerances)
-    columns = made_with.data.model_copy(update={"text": None, "text_pair": None, "label": None})
-    return made_with.model_copy(
-        update={"data": columns, "verify": made_with.verify.model_copy(update={"tolerances": recorded})}
-    )
+    return made_with.model_copy(update={"verify": made_with.verify.model_copy(update={"tolerances": recorded})})
 
 
 def _changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
@@ -126,67 +201,3 @@ def _changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     values = {name: getattr(tolerances, name) for name in Tolerances.model_fields}
     marked = Tolerances.model_construct(_fields_set=set_before | set_now, **values)
     return found.model_copy(update={"verify": found.verify.model_copy(update={"tolerances": marked})})
-
-
-def _answers_on_disk(model: runtime.Model, examples: Examples, *, root: Path) -> _TeacherSide | None:
-    """What this artifact's teacher said about these texts in an earlier labelling, if about all of them."""
-    stores = find_stores(root, teacher=model.manifest.fingerprints["teacher"])
-    exact_first = sorted(stores, key=lambda store: store.key.precision != "float32")
-    teacher_told = next(
-        (told for told in (model.manifest.verdict or {}).get("models", ()) if told["name"].startswith(TEACHER)), None
-    )
-    if teacher_told is None:
-        return None
-    for store in exact_first:
-        if not store.missing(examples.text_fingerprints):
-            logits = store.read(
-                examples.text_fingerprints, within=examples.within, threshold=model.encoder.rules.threshold
-            ).logits
-            return _TeacherSide(logits, teacher_told["size_bytes"], teacher_told["n_parameters"])
-    return None
-
-
-def _ask(
-    source: TeacherSource, model: runtime.Model, examples: Examples, recipe: Recipe, *, root: Path, progress: Progress
-) -> tuple[Examples, _TeacherSide]:
-    """The texts that the teacher answers, and its answers in the order of the artifact's labels."""
-    with tempfile.TemporaryDirectory() as work:
-        recipe = recipe.model_copy(update={"task": model.manifest.task})
-        master = open_teacher(source, recipe=recipe, work=Path(work), known_labels=lambda _task: model.label_names)
-        if set(master.label_names) != set(model.label_names):
-            raise LabelError(
-                f"The teacher's labels are {', '.join(master.label_names)}; the artifact's are "
-                f"{', '.join(model.label_names)}.",
-                hint="Give the teacher that this artifact was made from.",
-            )
-        # A model of this machine is asked again at no cost; what others say is kept, so that nobody pays for it twice.
-        kept = Path(work) if master.size_bytes is not None else root
-        progress.say(f"Asking the teacher about {len(examples)} texts")
-        master.prepare({_PART: examples}, kept, progress=progress)
-        labelled = master.label(
-            examples, kept, settings=recipe.teacher, part_name=_PART, judges=True, progress=progress
-        )
-        for note in labelled.record.notes:
-            progress.say(note)
-        answered = examples.without(labelled.store.unanswered(examples.text_fingerprints))
-        order = [master.label_names.index(name) for name in model.label_names]
-        logits = labelled.store.read(
-            answered.text_fingerprints, within=answered.within, threshold=model.encoder.rules.threshold
-        ).logits
-        logits = logits.columns(order) if isinstance(logits, UnitLogits) else logits[:, order]
-    return answered, _TeacherSide(logits, master.size_bytes, master.n_parameters, master)
-
-
-def _timings(
-    artifact: str | Path, examples: Examples, recipe: Recipe, *, master: Teacher | None, progress: Progress
-) -> tuple[Timing, ...]:
-    threads = recipe.verify.threads or machine.physical_cores()
-    model = runtime.load(artifact, threads=threads, check=False)
-    some = examples.take(range(min(recipe.verify.timing_texts, len(examples))))
-    sides = [evaluate.Side(artifact_name(model.manifest.scheme), model.logits, threads)]
-    with nullcontext() if master is None else master.timed(threads) as answers:
-        if answers is not None:
-            sides.append(evaluate.Side(f"{TEACHER} ({answers.engine})", answers.logits, threads))
-        return evaluate.time_sides(
-            sides, some.texts, some.text_pairs, rounds=recipe.verify.timing_rounds, progress=progress
-        )

@@ -107,6 +107,17 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def p_value(value: float) -> str:
+    """The chance of what was seen, were there nothing to see: "0.012"; very small ones by their bound."""
+    return "< 0.0001" if value < 1e-4 else f"{value:.2g}"
+
+
+def p_clause(value: float) -> str:
+    """The same as papers print it: "p = 0.043", "p < 0.0001"."""
+    told = p_value(value)
+    return f"p {told}" if told.startswith("<") else f"p = {told}"
+
+
 def counted(number: int, one: str, many: str | None = None) -> str:
     """A count with its noun in the right number: "1 text", "872 texts"."""
     return f"{count(number)} {one if number == 1 else many or one + 's'}"

@@ -8,12 +8,16 @@ from command_line import limbeck
 
 import limbeck as package
 from limbeck.machine import installed_version
-from limbeck.records import RunRecord, Verdict, from_json, to_json
+from limbeck.records import RunRecord, from_json, to_json
+from limbeck.verdict_record import Verdict
 from small_run import FLAGS, SmallRun, labelled_rows, write_rows
 
 NEW = labelled_rows(40, seed=5)
 TEXTS = [row["text"] for row in NEW]
-QUICK = ("--verify.timing_texts", 2, "--verify.timing_rounds", 1, "--verify.bootstrap_samples", 200)
+QUICK = (
+    *("--verify.timing_texts", 2, "--verify.timing_rounds", 1, "--verify.bootstrap_samples", 200),
+    *("--verify.fresh_starts", 0),
+)
 
 
 def _lines(out: str) -> list[dict[str, object]]:
@@ -71,7 +75,12 @@ def test_verify_with_signals_on_the_disk(is_json: bool, artifact: Path, walked: 
     assert found.code == 0
     said = found.err.splitlines()
     assert said[:2] == ["all: 160 texts from 'text', labels from 'label'.", "Verifying on 160 texts"]
-    assert [line.split()[1] for line in said if line.startswith("held")] == ["retention", "agreement", "saturation"]
+    assert [line.split()[1] for line in said if line.startswith("held")] == [
+        "retention",
+        "agreement",
+        "saturation",
+        "weights",
+    ]
     if is_json:
         verdict = from_json(Verdict, json.loads(found.out))
         assert verdict.passed
@@ -108,7 +117,13 @@ def test_an_option_of_verify_leaves_the_other_tolerances(walked: SmallRun, tmp_p
     artifact = tmp_path / "run" / "artifact"
     found = limbeck("verify", artifact, "--data", walked.data, "--signals", walked.signals, *QUICK, "--json")
     checks = {check["tolerance"]: check["bound"] for check in json.loads(found.out)["checks"]}
-    assert checks == {"min_retention": 0.98, "min_agreement": 0.9, "max_size_mb": 0.5, "max_pair_of_weights": 128}
+    assert checks == {
+        "min_retention": 0.98,
+        "min_agreement": 0.9,
+        "max_size_mb": 0.5,
+        "max_pair_of_weights": 128,
+        "max_weight_difference": 0.005,
+    }
 
 
 def test_predict_answers_line_by_line(artifact: Path) -> None:

@@ -44,13 +44,14 @@ def test_an_example_prints_what_the_help_says(name: str, folder_of_a_reader: Pat
     Figures may differ, the label of a text, and what a line adds where there are few texts.
     """
     words, shown = _example(name)
-    if name in {"verify", "predict", "inspect"}:
-        shutil.copytree(walked.run.folder, folder_of_a_reader / "runs" / "a")
+    if name in {"verify", "compare", "predict", "inspect"}:
+        for run in "ab":
+            shutil.copytree(walked.run.folder, folder_of_a_reader / "runs" / run)
     stdin = b""
     if "<" in words:
         stdin = Path(words[words.index("<") + 1]).read_bytes()
         words = words[: words.index("<")]
-    quick = FLAGS if name in {"teach", "compress", "sweep", "verify"} else []
+    quick = FLAGS if name in {"teach", "compress", "sweep", "verify", "compare"} else []
     quick = [*quick, "--schemes", "w8a8e8"] if name == "sweep" else quick
     found = limbeck(*words, *quick, stdin=stdin)
     assert found.code == 0, found.err

@@ -1,17 +1,14 @@
 """`limbeck plan` on the command line: tables that fit, JSON alone on stdout, refusals with exit code 2."""
 
 import json
-from pathlib import Path
 
-import pytest
 from command_line import limbeck
 
 from small_run import FLAGS, SmallRun
 
 
-def test_tables_fit_and_json_is_the_plan(walked: SmallRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tables_fit_and_json_is_the_plan(walked: SmallRun) -> None:
     """A failure would break the tables of an ordinary terminal, or mix words into what a program reads."""
-    monkeypatch.setenv("COLUMNS", "80")
     words = ("plan", "--teacher", walked.teacher, "--data", walked.data, "--signals", walked.signals)
     found = limbeck(*words, "--layers", "1", "--json", *FLAGS)
     assert found.code == 0, found.err

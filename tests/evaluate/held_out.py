@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from limbeck.evaluate import ModelAnswers
 from limbeck.examples import Examples
-from limbeck.records import Latency, Timing
+from limbeck.speed_record import Latency
+from limbeck.verdict_record import Timing
 
 LABELS = [0, 1, 1, 0, 1, 0]
 TEACHER = [0, 1, 1, 0, 0, 0]

@@ -6,8 +6,8 @@ import pytest
 
 from limbeck.evaluate.confusion import changed_answers, confusions
 from limbeck.examples import Examples
-from limbeck.records import ChangedAnswer
 from limbeck.tasks import TASKS
+from limbeck.verdict_record import ChangedAnswer
 
 TASK = TASKS["classification"]
 

@@ -6,9 +6,9 @@ from scipy import stats
 
 from limbeck.evaluate.gain import Outcomes, distillation_gain
 from limbeck.evaluate.scores import Doubt
-from limbeck.records import DistillationGain
 from limbeck.tasks import TASKS
 from limbeck.tasks.measures import Share
+from limbeck.verdict_record import DistillationGain
 
 N = 872
 
@@ -40,8 +40,8 @@ def test_a_gain_is_told_with_its_interval() -> None:
     assert found.agreement.value == pytest.approx(17 / 872)
     assert found.score.value == pytest.approx(2 / 872)
     assert found.sentence == (
-        "Distillation brought +1.9 points of agreement (+1.0 to +3.0) over the same shape trained on labels alone; "
-        "it brought no gain in accuracy that 872 texts can show (+0.2 points, −0.2 to +0.7)."
+        "Distillation brought +1.9 points of agreement (+1.2 to +3.1) over the same shape trained on labels alone; "
+        "it brought no gain in accuracy that 872 texts can show (+0.2 points, −0.2 to +0.8)."
     )
 
 
@@ -50,14 +50,14 @@ def test_a_loss_is_told_as_a_loss() -> None:
     found = gain((813, None), (830, None))
     assert found.score is None
     assert found.sentence == (
-        "Distillation cost 1.9 points of agreement (1.0 to 3.0) against the same shape trained on labels alone."
+        "Distillation cost 1.9 points of agreement (1.2 to 3.1) against the same shape trained on labels alone."
     )
 
 
 def test_no_difference_is_told_as_none() -> None:
     """Equal models must read as equal, with the room that 872 texts leave."""
     assert gain((830, None), (830, None)).sentence == (
-        "Distillation brought no gain in agreement that 872 texts can show (0.0 points, −0.3 to +0.3) "
+        "Distillation brought no gain in agreement that 872 texts can show (0.0 points, −0.4 to +0.4) "
         "over the same shape trained on labels alone."
     )
 
@@ -80,3 +80,4 @@ def test_a_handful_of_texts_counts_as_the_exact_test_says(n_better: int) -> None
     is_gain = stats.binomtest(n_better, n_better, 0.5).pvalue < 0.05
     assert is_gain == (n_better >= 6)
     assert told.startswith("Distillation brought +" if is_gain else "Distillation brought no gain")
+    assert ("but p = 0.0625 by McNemar's exact test" in told) == (n_better == 5)

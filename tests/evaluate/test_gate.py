@@ -3,10 +3,18 @@
 import pytest
 
 from limbeck.errors import RecipeError
-from limbeck.evaluate.gate import Evidence, as_recorded, check_all, not_checked, refuse_unmeasurable
-from limbeck.recipe import Tolerances
-from limbeck.records import Interval, ModelScores, Score
+from limbeck.evaluate.gate import (
+    Evidence,
+    as_recorded,
+    check_all,
+    further_not_checked,
+    not_checked,
+    refuse_unmeasurable,
+)
+from limbeck.proof_record import NonInferiority, ProofAnswer
 from limbeck.tasks import TASKS
+from limbeck.verdict_record import FurtherScore, Interval, ModelScores, Score
+from limbeck.verify_table import Tolerances
 
 TASK = TASKS["classification"]
 EVERYTHING = Evidence(has_labels=True, has_teacher=True, has_timings=True)
@@ -35,7 +43,11 @@ def test_every_tolerance_is_checked() -> None:
         min_retention=0.98, min_agreement=0.96, min_score=0.88, max_size_mb=15.4, max_latency_ms=2.5
     )
     checks = check_all(tolerances, measured(), 3.0, evidence=EVERYTHING, task=TASK)
-    assert {check.tolerance for check in checks} == set(Tolerances.model_fields)
+    assert {check.tolerance for check in checks} == set(Tolerances.model_fields) - {
+        "judge_by",
+        "min_further",
+        "non_inferior",
+    }
     assert [(check.passed, check.sentence) for check in checks] == [
         (True, "retention 99.0 % is at least the accepted 98 %"),
         (False, "agreement 95.0 % is below the accepted 96 %"),
@@ -128,3 +140,73 @@ def test_values_of_none_are_never_refused() -> None:
     empty = Tolerances(min_retention=None, min_agreement=None, min_score=None)
     refuse_unmeasurable(empty, nothing)
     assert not_checked(empty, nothing) == ()
+
+
+def test_bounds_are_judged_by_the_lower_end() -> None:
+    """Who asks for the bound must not be given the figure, whose luck is what he wants to be safe from."""
+    tolerances = Tolerances(min_retention=0.97, min_agreement=0.945, min_score=0.89, judge_by="bound")
+    checks = check_all(tolerances, measured(), None, evidence=EVERYTHING, task=TASK)
+    assert [(check.passed, check.measured, check.sentence) for check in checks] == [
+        (True, 0.98, "the lower end of retention's 95 % interval, 98.0 %, is at least the accepted 97 %"),
+        (False, 0.94, "the lower end of agreement's 95 % interval, 94.0 %, is below the accepted 94.5 %"),
+        (True, 0.89, "the lower end of accuracy's 95 % interval, 89 %, is at least the accepted 89 %"),
+    ]
+
+
+def proof(answer: ProofAnswer) -> NonInferiority:
+    """A proof on 1,000 texts with a margin of half a point."""
+    return NonInferiority("accuracy", 0.005, 0.95, answer, -0.003, -0.012, 0.006, 1000, 9900, 0.2, "test", "")
+
+
+@pytest.mark.parametrize(
+    ("answer", "passed", "sentence"),
+    [
+        ("proven", True, "that accuracy is at most 0.5 points below the teacher's is proven"),
+        ("refuted", False, "accuracy is proven to be more than 0.5 points below the teacher's"),
+        (
+            "not decidable",
+            False,
+            "that accuracy is at most 0.5 points below the teacher's is not decidable with 1,000 texts",
+        ),
+    ],
+)
+def test_only_a_proof_satisfies_who_asks_for_one(answer: ProofAnswer, passed: bool, sentence: str) -> None:
+    """Too few texts must not pass for a proof: a gate that asks for one refuses what is not decidable."""
+    asked = Tolerances(min_retention=None, min_agreement=None, non_inferior=True)
+    (check,) = check_all(asked, measured(), None, evidence=EVERYTHING, task=TASK, proof=proof(answer))
+    assert (check.passed, check.sentence) == (passed, sentence)
+    assert (check.bound, check.measured) == (-0.005, -0.012)
+
+
+def test_a_proof_that_nobody_can_give_is_refused() -> None:
+    """Without labels there is no score to prove anything of."""
+    with pytest.raises(RecipeError, match=r"verify\.tolerances\.non_inferior needs labels"):
+        refuse_unmeasurable(
+            Tolerances(non_inferior=True), Evidence(has_labels=False, has_teacher=True, has_timings=True)
+        )
+    asked = Tolerances(min_retention=None, min_agreement=None, non_inferior=True)
+    (check,) = check_all(asked, measured(), None, evidence=EVERYTHING, task=TASK, proof=None)
+    assert not check.passed
+    assert "not defined" in check.sentence
+
+
+def test_further_measures_are_checked_by_name() -> None:
+    """A task's other figures are tolerances too, and a name that nothing measures must not pass in silence."""
+    found = measured()
+    found = ModelScores(**{**vars(found), "further": (FurtherScore("exact match", "Of words.", score(0.8)),)})
+    asked = Tolerances(min_retention=None, min_agreement=None, min_further={"exact match": 0.82})
+    (check,) = check_all(asked, found, None, evidence=EVERYTHING, task=TASK)
+    assert (check.tolerance, check.passed) == ("min_further.exact match", False)
+    assert check.sentence == "exact match 80.0 % is below the accepted 82 %"
+    assert further_not_checked(asked, found) == ()
+
+    misspelt = Tolerances(min_further={"exact mach": 0.8})
+    with pytest.raises(RecipeError) as caught:
+        further_not_checked(misspelt, found)
+    assert str(caught.value) == (
+        "verify.tolerances.min_further names 'exact mach', which is not measured on these texts.\n"
+        "Hint: Measured are: 'exact match'."
+    )
+    assert further_not_checked(as_recorded(misspelt), found) == (
+        "min_further of exact mach was not checked: it is not measured on these texts.",
+    )

@@ -76,7 +76,7 @@ def test_measures_that_are_no_shares_are_resampled_in_pairs() -> None:
     good, also_good = (RankCorrelation(truth + noise, truth) for noise in draw.normal(size=(2, 400)) * [[0.3], [0.31]])
     alone = scores.of_one(good, HOW)
     assert alone.interval.low < good.value < alone.interval.high
-    assert alone.interval.method == "percentile bootstrap"
+    assert alone.interval.method == "BCa bootstrap"
     kept = scores.retention(good, good, HOW)
     assert kept is not None
     assert (kept.interval.low, kept.value, kept.interval.high) == (1.0, 1.0, 1.0)

@@ -7,7 +7,7 @@ from typing import Self
 import pytest
 
 from limbeck.errors import DataError, RecipeError
-from limbeck.evaluate.timing import Side, time_sides
+from limbeck.evaluate.timing import LENGTH_CALLS, LengthText, Side, time_sides
 from limbeck.progress import SILENT
 
 
@@ -69,6 +69,33 @@ def test_slowest_calls_make_p99() -> None:
     double = Double(clock, "artifact", [call / 1000 for call in range(1, 101)], log)
     (timing,) = time_sides([Side("artifact", double, threads=1)], ["a"] * 100, rounds=1, warm_up=0, clock=clock)
     assert (timing.batch_1.p50_ms, timing.batch_1.p99_ms) == pytest.approx((50.5, 99.01))
+
+
+def test_calls_of_several_sizes_and_texts_of_several_lengths_by_hand() -> None:
+    """A failure would tell the throughput of one batch size as that of another, or mix up lengths.
+
+    5 texts by twos are calls of 2, 2 and 1: 10 ms for each text alone, 5 ms in company, so 0.030 s and 166.7 texts a
+    second. A size of 8 is beyond 5 texts. The long text is answered 20 times a round, by itself.
+    """
+    clock, log = Clock(), []
+    side = Side("artifact", Double(clock, "artifact", [0.010], log), threads=1)
+    (timing,) = time_sides(
+        [side],
+        list("abcde"),
+        rounds=2,
+        warm_up=0,
+        call_sizes=(2, 8),
+        at_lengths=(LengthText(16, "x " * 14),),
+        clock=clock,
+    )
+    (by_twos,) = timing.throughputs
+    assert (by_twos.texts_per_call, by_twos.texts_per_second) == (2, pytest.approx(5 / 0.030))
+    assert by_twos.spread == pytest.approx(0, abs=1e-6)
+    (long,) = timing.at_lengths
+    assert (long.n_tokens, long.latency.n, long.latency.p50_ms) == (16, 2 * LENGTH_CALLS, pytest.approx(10))
+    assert timing.batch_1.n == 10
+    one_round = [1] * 5 + [5] + [2, 2, 1] + [1] * LENGTH_CALLS
+    assert [n for _, n in log] == one_round * 2
 
 
 def test_rounds_are_interleaved_and_turn_around() -> None:

@@ -10,8 +10,8 @@ import pytest
 from limbeck.errors import DataError, LabelError, LimbeckError, RecipeError, ShapeError
 from limbeck.evaluate import ModelAnswers, judge
 from limbeck.examples import Examples
-from limbeck.recipe import Tolerances
-from limbeck.records import Verdict
+from limbeck.verdict_record import Verdict
+from limbeck.verify_table import Tolerances
 
 LENIENT = Tolerances(min_retention=0.5, min_agreement=0.5)
 

@@ -18,8 +18,10 @@ from sample_record import (
 )
 
 from limbeck.cuts import Cut, LayerCost, Removal, WidthShare
-from limbeck.records import ChangedAnswer, Latency, RunRecord, Timing
+from limbeck.records import RunRecord
 from limbeck.report import model_card
+from limbeck.speed_record import Latency
+from limbeck.verdict_record import ChangedAnswer, Timing
 from tiny import write_teacher
 
 RECORDS = (passed_record, refused_record, unlabelled_record, bare_record, many_labels_record)
@@ -113,6 +115,17 @@ def test_the_figures_are_those_of_the_verdict() -> None:
         "answers 89.4 % of them as labelled (95 % interval 87.2–91.3 %) and is 5.0 times smaller.\n"
     ) in card
     assert "| Agreement | at least 95 % | 93.7 % | **missed** |" in model_card(refused_record(), name=NAME).splitlines()
+
+
+def test_the_proof_stands_in_the_card() -> None:
+    """Whoever downloads the model learns there whether it is proven to be as good as its teacher."""
+    card = model_card(passed_record(), name="x")
+    proof = passed_record().verdict.non_inferiority
+    assert proof is not None
+    assert proof.mcnemar is not None
+    assert f"\n{proof.sentence}\n{proof.mcnemar.sentence}\n" in card
+    assert "Berger, Boos 1994" in card
+    assert "Berger" not in model_card(unlabelled_record(), name="x")
 
 
 def test_only_methods_that_were_used_are_cited() -> None:

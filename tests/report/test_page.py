@@ -22,9 +22,10 @@ from sample_record import (
 
 from limbeck import wording
 from limbeck.recipe import Recipe
-from limbeck.records import ChangedAnswer, RunRecord, TrainingRecord, Verdict
+from limbeck.records import RunRecord, TrainingRecord
 from limbeck.report import render
 from limbeck.report.html import recipe_toml
+from limbeck.verdict_record import ChangedAnswer, Verdict
 
 RECORDS = (passed_record, refused_record, unlabelled_record, bare_record, many_labels_record)
 MOST_BYTES = 2_000_000

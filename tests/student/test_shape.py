@@ -7,7 +7,7 @@ import pytest
 
 from limbeck.errors import RecipeError
 from limbeck.student import choose_layers, count_layers, shape_of
-from limbeck.student_table import StudentTable
+from limbeck.student_table import Choice, StudentTable
 from tiny import FAMILIES, write_teacher
 
 if TYPE_CHECKING:
@@ -41,11 +41,29 @@ def test_layers_are_spaced_evenly(of: int, wanted: int | None, taken: tuple[int,
     assert choose_layers(_config("bert", of), StudentTable(layers=wanted)) == taken
 
 
-def test_layers_rise_from_the_first_to_the_last() -> None:
+@pytest.mark.parametrize(
+    ("of", "wanted", "taken"),
+    [
+        (6, 3, (0, 1, 5)),  # 0, 1.25, 5
+        (6, 4, (0, 1, 2, 5)),  # 0, 0.56, 2.22, 5
+        (6, 2, (0, 5)),
+        (12, 6, (0, 1, 2, 4, 7, 11)),  # 0, 0.44, 1.76, 3.96, 7.04, 11
+        (12, 3, (0, 3, 11)),  # 0, 2.75, 11
+        (6, 1, (5,)),
+        (6, 6, (0, 1, 2, 3, 4, 5)),
+    ],
+)
+def test_lower_layers_stand_closer_below(of: int, wanted: int, taken: tuple[int, ...]) -> None:
+    """A failure would start classifiers from other layers than were measured to be best. By hand."""
+    assert choose_layers(_config("bert", of), StudentTable(layers=wanted, choose="lower")) == taken
+
+
+@pytest.mark.parametrize("choose", ["spaced", "lower"])
+def test_layers_rise_from_the_first_to_the_last(choose: Choice) -> None:
     """A failure would take one layer twice, or leave out the one that the head reads. By law, for every size."""
     for n_teacher in range(1, 25):
         for n_student in range(1, n_teacher + 1):
-            taken = choose_layers(_config("bert", n_teacher), StudentTable(layers=n_student))
+            taken = choose_layers(_config("bert", n_teacher), StudentTable(layers=n_student, choose=choose))
             assert len(taken) == n_student
             assert list(taken) == sorted(set(taken))
             assert taken[-1] == n_teacher - 1

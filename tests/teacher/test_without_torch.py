@@ -56,6 +56,7 @@ def test_an_artifact_is_verified_by_saved_answers_without_torch(walked: SmallRun
     data = write_rows(tmp_path / "new.jsonl", rows)
     answers = write_rows(tmp_path / "answers.jsonl", [{"text": row["text"], "label": row["label"]} for row in rows])
     given = ["--data", data, "--signals", tmp_path / "s", "--verify.timing_texts", "2", "--verify.timing_rounds", "1"]
+    given += ["--verify.fresh_starts", "0"]
     shares = []
     for labels in ("negative,positive", "positive,negative"):
         done = _verify(walked.run.artifact, *given, "--teacher", answers, "--teacher.labels", labels)

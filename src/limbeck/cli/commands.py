@@ -105,11 +105,11 @@ def compress(
     Report:   runs/a/report.html
     """
     from limbeck.cli import console
-    from limbeck.cli.flags import recipe_from
+    from limbeck.cli.flags import extra_flag, recipe_from, size_flag
 
     console.silence_libraries()
     options = ("--teacher", "--data", "--out", "--recipe", "--signals", "--target-size", "--extra-texts", "--json")
-    settings = recipe_from(recipe, [*context.args, *_size(target_size), *_extra(extra_texts)], options=options)
+    settings = recipe_from(recipe, [*context.args, *size_flag(target_size), *extra_flag(extra_texts)], options=options)
     progress = console.ConsoleProgress()
     progress.say("Loading")
     from limbeck.pipeline import compress as compress_it
@@ -141,12 +141,12 @@ def plan(
     A student of 2 layers: 25,154 parameters
     """
     from limbeck.cli import console
-    from limbeck.cli.flags import numbers_from, recipe_from
+    from limbeck.cli.flags import extra_flag, numbers_from, recipe_from, size_flag
     from limbeck.cli.plan_tables import print_plan
 
     console.silence_libraries()
     options = ("--teacher", "--data", "--layers", "--recipe", "--signals", "--target-size", "--extra-texts", "--json")
-    settings = recipe_from(recipe, [*context.args, *_size(target_size), *_extra(extra_texts)], options=options)
+    settings = recipe_from(recipe, [*context.args, *size_flag(target_size), *extra_flag(extra_texts)], options=options)
     n_layers = None if layers is None else numbers_from(layers, option="--layers")
     progress = console.ConsoleProgress()
     progress.say("Loading")
@@ -185,7 +185,7 @@ def sweep(
     Report: runs/s/sweep.html
     """
     from limbeck.cli import console
-    from limbeck.cli.flags import numbers_from, recipe_from, refuse_keys, words_from
+    from limbeck.cli.flags import extra_flag, numbers_from, recipe_from, refuse_keys, words_from
     from limbeck.cli.tables import print_sweep
 
     console.silence_libraries()
@@ -201,7 +201,7 @@ def sweep(
         "--json",
     )
     refuse_keys({"quantize.scheme": "--schemes", "student.layers": "--layers"}, context.args)
-    settings = recipe_from(recipe, [*context.args, *_extra(extra_texts)], options=options)
+    settings = recipe_from(recipe, [*context.args, *extra_flag(extra_texts)], options=options)
     n_layers = None if layers is None else numbers_from(layers, option="--layers")
     progress = console.ConsoleProgress()
     progress.say("Loading")
@@ -227,45 +227,68 @@ def sweep(
 
 def verify(
     context: typer.Context,
-    artifact: Annotated[Path, typer.Argument(help="The folder that ships.")],
-    data: _Data,
+    artifact: Annotated[Path | None, typer.Argument(help="The folder that ships, or that of a run.")] = None,
+    data: Annotated[str | None, typer.Option("--data", help="Texts. Default, of a run: those that decided.")] = None,
     teacher: Annotated[
         str | None, typer.Option("--teacher", help="The teacher; a Hugging Face model needs limbeck\\[train].")
     ] = None,
     recipe: _RecipeFile = None,
     signals: _Signals = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Say how many texts a proof takes, and judge nothing.")] = False,
+    margin: Annotated[
+        float | None, typer.Option("--margin", help="Points that the score may lose for a proof, as in 0.5.")
+    ] = None,
+    power: Annotated[
+        float | None, typer.Option("--power", help="With --plan: how often the texts shall do. Default: 0.8.")
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option("--against", help="An earlier artifact's verdict (JSON): is this one better or worse?")
+    ] = None,
     as_json: _Json = False,
 ) -> None:
     """Judge an artifact on other texts or another machine; needs no torch.
 
     Without --recipe the tolerances are those that the artifact was made with; any recipe key is an option too, as in
     --verify.tolerances.min_score 0.9. Exit code 0 when it passed, 1 when it was refused, 2 for bad input.
+    With --plan it says how many texts prove that no more than --margin points were lost: by the verdict that the
+    artifact holds, by --data, or without an artifact by supposed disagreements.
 
     [bold]Example:[/bold] limbeck verify runs/a/artifact --data new.jsonl
     ...
     held   agreement 94.2 % is at least the accepted 90 %
     """
     from limbeck.cli import console
-    from limbeck.cli.flags import apart, changes_from, recipe_from
+    from limbeck.cli.flags import apart, changes_from, margin_flag, recipe_from
     from limbeck.cli.tables import print_verdict
     from limbeck.records import to_json
     from limbeck.verification import verify as verify_it
 
     console.silence_libraries()
-    alone, flags = apart([str(artifact), *context.args])
-    if not alone:
+    alone, flags = apart([*(() if artifact is None else (str(artifact),)), *context.args])
+    if not (alone or (plan and data is None)):
         raise typer.BadParameter("Missing argument 'ARTIFACT'.")
-    options = ("--data", "--teacher", "--recipe", "--signals", "--json")
-    changes = changes_from([*alone[1:], *flags], options=options)
-    verdict = verify_it(
-        alone[0],
-        data,
-        teacher_source=teacher,
-        recipe=None if recipe is None else recipe_from(recipe, ()),
-        changes=changes,
-        signals=signals,
-        progress=console.ConsoleProgress(),
-    )
+    options = ("--data", "--teacher", "--recipe", "--signals", "--plan", "--margin", "--power", "--against", "--json")
+    changes = changes_from([*alone[1:], *flags, *margin_flag(margin)], options=options)
+    settings, verdict = None if recipe is None else recipe_from(recipe, ()), None
+    if data is not None or not plan:
+        verdict = verify_it(
+            alone[0],
+            data,
+            teacher_source=teacher,
+            recipe=settings,
+            changes=changes,
+            signals=signals,
+            against=against,
+            progress=console.ConsoleProgress(),
+        )
+    if plan or verdict is None:
+        from limbeck.cli.proof_plan import plan_proof, print_proof_plan
+
+        found = plan_proof(alone[0] if alone else None, verdict, recipe=settings, changes=changes, power=power)
+        print_proof_plan(found)
+        if as_json:
+            _print_json(found.to_json())
+        return
     print_verdict(verdict)
     if as_json:
         _print_json(to_json(verdict))
@@ -345,18 +368,6 @@ def recipe(
     alone, flags = apart([*([] if file is None else [str(file)]), *context.args])
     path = Path(alone[0]) if alone else None
     sys.stdout.write(recipe_from(path, [*alone[1:], *flags]).to_toml())
-
-
-def _size(size: str | None) -> tuple[str, ...]:
-    """As the recipe key that it is."""
-    from limbeck.cli.flags import megabytes
-
-    return () if size is None else ("--quantize.target_size_mb", str(megabytes(size)))
-
-
-def _extra(texts: str | None) -> tuple[str, ...]:
-    """As the recipe key that it is."""
-    return () if texts is None else ("--data.extra_texts", texts)
 
 
 def _finish(run: Any, *, as_json: bool) -> None:  # noqa: ANN401  (pipeline.Run, whose module needs torch)

@@ -160,6 +160,21 @@ def numbers_from(text: str, *, option: str) -> tuple[int, ...]:
     return tuple(map(int, words))
 
 
+def size_flag(size: str | None) -> tuple[str, ...]:
+    """--target-size as the recipe key that it is."""
+    return () if size is None else ("--quantize.target_size_mb", str(megabytes(size)))
+
+
+def extra_flag(texts: str | None) -> tuple[str, ...]:
+    """--extra-texts as the recipe key that it is."""
+    return () if texts is None else ("--data.extra_texts", texts)
+
+
+def margin_flag(margin: float | None) -> tuple[str, ...]:
+    """--margin, in points, as the recipe key that it is, a share."""
+    return () if margin is None else ("--verify.margin", repr(margin / 100))
+
+
 def _nearest(name: str, known: Sequence[str]) -> str:
     return difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
 

@@ -1,18 +1,19 @@
 """Verdicts, sweeps and inspections as tables on the terminal."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
 from limbeck.cli.console import stderr, stdout
-from limbeck.records import Verdict
+from limbeck.report.fidelity import sentences
 from limbeck.report.measures import Cell, measures
 from limbeck.report.roles import sides
 from limbeck.report.sweep_page import cells, columns, fidelity_name
 from limbeck.runtime.inspection import Inspection
 from limbeck.sweep_record import SweepRecord
+from limbeck.verdict_record import Verdict
 
 
 def print_verdict(verdict: Verdict) -> None:
@@ -30,12 +31,29 @@ def print_verdict(verdict: Verdict) -> None:
     stderr.print(table, soft_wrap=False)
     if verdict.gain is not None:
         stderr.print(f"\n{verdict.gain.sentence}", markup=False)
-    for check in verdict.checks:
-        stderr.print(f"{'held ' if check.passed else 'broken'}  {check.sentence}", markup=False)
-    for sentence in verdict.not_checked:
-        stderr.print(f"not checked  {sentence}", markup=False)
+    if verdict.fidelity is not None:
+        stderr.print()
+        for sentence in sentences(verdict.fidelity):
+            stderr.print(sentence, markup=False)
+    _print_checks(verdict)
+    if verdict.non_inferiority is not None:
+        stderr.print(f"\n{verdict.non_inferiority.sentence}", markup=False)
+    if verdict.drift is not None:
+        stderr.print(f"\n{verdict.drift.sentence}", markup=False)
     if verdict.n_truncated:
         stderr.print(f"{verdict.n_truncated} of {verdict.n_held_out} texts were longer than allowed and were cut.")
+
+
+def _print_checks(verdict: Verdict) -> None:
+    """What held and what broke, why answers changed, and what nobody looked at."""
+    for check in verdict.checks:
+        stderr.print(f"{'held ' if check.passed else 'broken'}  {check.sentence}", markup=False)
+    for reason in verdict.reasons[:3]:
+        stderr.print(f"because {reason.sentence}", markup=False)
+        for text in reason.texts:
+            stderr.print(f"          {text}", markup=False, no_wrap=True, overflow="ellipsis")
+    for sentence in verdict.not_checked:
+        stderr.print(f"not checked  {sentence}", markup=False)
 
 
 def print_sweep(record: SweepRecord) -> None:
@@ -47,11 +65,11 @@ def print_sweep(record: SweepRecord) -> None:
     for name in columns(record):
         table.add_column(name.removeprefix("Latency, ").lower(), justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
-    table.add_row("teacher", *_weighed(cells(record.teacher_scores, record.teacher_timing, record)))
+    table.add_row("teacher", *weighed(cells(record.teacher_scores, record.teacher_timing, record)))
     for pair in record.pairs:
         verdict = Text("passed", "green") if pair.passed else Text("refused", "red")
         mark = " *" if pair.on_front else ""
-        table.add_row(pair.name, *_weighed(cells(pair.scores, pair.timing, record)), Text.assemble(verdict, mark))
+        table.add_row(pair.name, *weighed(cells(pair.scores, pair.timing, record)), Text.assemble(verdict, mark))
     stderr.print()
     stderr.print(table, soft_wrap=False)
     fidelity = fidelity_name(record).lower()
@@ -60,8 +78,9 @@ def print_sweep(record: SweepRecord) -> None:
     )
 
 
-def _weighed(row: Sequence[Cell]) -> Iterator[Text]:
-    """The figures of a pair; an interval stands beneath what pairs are weighed by, as there is room for one."""
+def weighed(row: Iterable[Cell]) -> Iterator[Text]:
+    """The figures of a model; an interval stands beneath what models are weighed by, as there is room for one."""
+    row = list(row)
     intervals = [cell.small_print for cell in row if cell.model in {"Retention", "Agreement"}]
     for cell in row:
         small_print = cell.small_print if cell.small_print in intervals[:1] else ""

@@ -45,7 +45,8 @@ def one_by_one(examples: Examples) -> Examples:
         examples = examples.take(np.flatnonzero(examples.labels != UNLABELLED))
     assert examples.text_pairs is not None
     texts = [text for pair in zip(examples.texts, examples.text_pairs, strict=True) for text in pair]
-    singles = Examples(tuple(texts), None, None, examples.label_names)
+    columns = {name: tuple(one for one in values for _ in range(2)) for name, values in examples.columns.items()}
+    singles = Examples(tuple(texts), None, None, examples.label_names, columns)
     scores = examples.labels
     if isinstance(scores, Ragged):  # texts that say themselves what is right
         return replace(singles, labels=Ragged.nothing(len(texts)))

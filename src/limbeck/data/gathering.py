@@ -16,6 +16,7 @@ from limbeck.tasks.columns import Columns, looks_like_label
 from limbeck.windows import WORD_BREAK, Reads, joined_words, words_within
 
 MAX_CHARACTERS = 100_000
+NO_VALUE = "(empty)"
 _UNLABELLED_NUMBER = -1  # what the data sets of the hub write where labels are withheld
 _MISSING = object()
 
@@ -26,11 +27,13 @@ class Gatherer:
 
     columns: Columns
     task: Task
+    further: tuple[str, ...] = ()
     texts: list[str] = field(default_factory=list)
     text_pairs: list[str] = field(default_factory=list)
     labels: list[GivenLabel] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
     pieces: list[Piece] = field(default_factory=list)
+    values: dict[str, list[str]] = field(default_factory=dict)
     _same_labels: dict[tuple[type, GivenLabel], GivenLabel] = field(default_factory=dict)
     _first_labelled: str | None = None
     _first_unlabelled: str | None = None
@@ -55,6 +58,8 @@ class Gatherer:
                 first_keys = values.keys()
             elif values.keys() != first_keys:
                 self._check_unlabelled(values, place)
+            for column in self.further:
+                self.values.setdefault(column, []).append(_value_in_words(values.get(column)))
             self.numbers.append(number)
 
     def table(self, number_names: tuple[str, ...]) -> Table:
@@ -70,6 +75,7 @@ class Gatherer:
             pieces=tuple(self.pieces),
             columns=self.columns,
             number_names=number_names,
+            further={column: tuple(given) for column, given in self.values.items()},
         )
 
     def _text(self, values: Mapping[str, Any], place: str) -> str:
@@ -132,6 +138,15 @@ def words_of_row(values: Mapping[str, Any], column: str, place: str, *, are_tagg
                 hint="Give each word as a string; remove blank ones together with their tags.",
             )
     return _checked(joined_words(given), column, place)
+
+
+def _value_in_words(value: object) -> str:
+    """A value of a further column; empty ones are all the same."""
+    if value is None or value == "":
+        return NO_VALUE
+    if isinstance(value, str | int | float):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
 
 
 def _text(values: Mapping[str, Any], column: str, place: str) -> str:

@@ -67,7 +67,13 @@ def to_examples(tables: Tables, label_names: Sequence[str] | None, *, progress: 
     return GivenExamples(
         tables.source,
         {
-            part: Examples(table.texts, table.text_pairs, _labels(table, indices, task, n_labels=len(names)), names)
+            part: Examples(
+                table.texts,
+                table.text_pairs,
+                _labels(table, indices, task, n_labels=len(names)),
+                names,
+                table.further,
+            )
             for part, table in tables.parts.items()
         },
         shares_contexts=task.reads is Reads.CONTEXT,

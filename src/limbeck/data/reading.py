@@ -1,7 +1,7 @@
 """A file, a folder or a data set of the hub -> tables of texts and labels, row by row and never all of it at once."""
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -12,12 +12,12 @@ from limbeck.data.gathering import Gatherer
 from limbeck.data.hub_rows import HubSplit, open_hub
 from limbeck.data.json_rows import read_json, read_json_lines
 from limbeck.data.parquet_rows import ParquetRows
-from limbeck.data.tables import Row, Table, Tables
+from limbeck.data.tables import TRAIN, Row, Table, Tables
 from limbeck.errors import DataError
 from limbeck.progress import SILENT, Progress
 from limbeck.recipe import DataTable
 from limbeck.tasks import TASKS, Task
-from limbeck.tasks.columns import Columns, KnownNames, find_columns
+from limbeck.tasks.columns import Columns, KnownNames, find_columns, refuse_missing
 from limbeck.wording import counted
 
 _READERS: Mapping[str, Callable[[BinaryIO, str], Iterator[Row]]] = {
@@ -35,6 +35,7 @@ def read_table(
     columns: DataTable | None = None,
     task: str = "classification",
     with_labels: bool = True,
+    slice_by: Sequence[str] = (),
     progress: Progress = SILENT,
 ) -> Tables:
     """Read texts, with labels where there are any.
@@ -45,6 +46,7 @@ def read_table(
         columns: Which columns to read; those that it does not name are found by their names.
         task: Which task's column names to look for.
         with_labels: Whether to read labels; else a column that looks like some is not looked at.
+        slice_by: Further columns to carry along; parts that no artifact is judged by may lack them.
         progress: Told how many texts each part holds, and from which columns.
 
     Raises:
@@ -57,12 +59,14 @@ def read_table(
         asked,
         asked.columns if with_labels else replace(asked.columns, labels=()),
         Columns(settings.text, settings.text_pair, settings.label if with_labels else None),
+        tuple(dict.fromkeys(slice_by)),
     )
     found = sources.find(source)
     if isinstance(found, sources.HubDataset):
-        parts = {part: _table_of_split(split, wanted) for part, split in open_hub(found).items()}
+        splits = open_hub(found)
+        parts = {part: _table_of_split(split, wanted, judges=_judges(part, splits)) for part, split in splits.items()}
     else:
-        parts = {part: _table_of_files(files, wanted) for part, files in found.items()}
+        parts = {part: _table_of_files(files, wanted, judges=_judges(part, found)) for part, files in found.items()}
     for part, table in parts.items():
         progress.say(_told(part, table))
     return Tables(str(source), parts, asked)
@@ -75,12 +79,24 @@ class _Wanted:
     task: Task
     known: KnownNames
     given: Columns
+    slice_by: tuple[str, ...] = ()
+
+    def further_in(self, names: Sequence[str], *, source: str, judges: bool) -> tuple[str, ...]:
+        """The further columns; one that is missing is no fault of a part that only teaches."""
+        if judges:
+            refuse_missing(names, self.slice_by, key="verify.slice_by", source=source)
+        return tuple(name for name in self.slice_by if name in names)
 
     def found_in(self, names: Sequence[str], *, source: str) -> Columns:
         return find_columns(names, self.known, given=self.given, source=source)
 
 
-def _table_of_files(files: Sequence[Path], wanted: _Wanted) -> Table:
+def _judges(part: str, among: Collection[str]) -> bool:
+    """Whether an artifact may be judged by texts of this part: of a train part only where nothing else is given."""
+    return part != TRAIN or len(among) == 1
+
+
+def _table_of_files(files: Sequence[Path], wanted: _Wanted, *, judges: bool) -> Table:
     gatherer: Gatherer | None = None
     number_names: tuple[str, ...] = ()
     for path in files:
@@ -88,7 +104,8 @@ def _table_of_files(files: Sequence[Path], wanted: _Wanted) -> Table:
             if sources.ending(path) == ".parquet":
                 parquet = ParquetRows(stream, str(path))
                 settled = wanted.found_in(parquet.columns, source=str(path))
-                rows, unit = parquet.rows(settled.names), "row"
+                further = wanted.further_in(parquet.columns, source=str(path), judges=judges)
+                rows, unit = parquet.rows(list(dict.fromkeys((*settled.names, *further)))), "row"
                 number_names = parquet.number_names(settled.label)
             else:
                 rows = _READERS[sources.ending(path)](stream, str(path))
@@ -97,9 +114,10 @@ def _table_of_files(files: Sequence[Path], wanted: _Wanted) -> Table:
                     raise _empty(str(path))
                 unit = first.unit
                 settled = wanted.found_in(list(first.values), source=str(path))
+                further = wanted.further_in(list(first.values), source=str(path), judges=judges)
                 rows = itertools.chain([first], rows)
             if gatherer is None:
-                gatherer = Gatherer(settled, wanted.task)
+                gatherer = Gatherer(settled, wanted.task, further)
             elif settled != gatherer.columns:
                 raise DataError(
                     f"{path} has the columns {settled.names}, but {files[0]} has {gatherer.columns.names}.",
@@ -109,10 +127,11 @@ def _table_of_files(files: Sequence[Path], wanted: _Wanted) -> Table:
     return _filled(gatherer, number_names, str(files[0]))
 
 
-def _table_of_split(split: HubSplit, wanted: _Wanted) -> Table:
+def _table_of_split(split: HubSplit, wanted: _Wanted, *, judges: bool) -> Table:
     settled = wanted.found_in(split.columns, source=f"The {split.name}")
-    gatherer = Gatherer(settled, wanted.task)
-    gatherer.take(split.rows(settled.names), name=split.name, unit="row")
+    further = wanted.further_in(split.columns, source=f"The {split.name}", judges=judges)
+    gatherer = Gatherer(settled, wanted.task, further)
+    gatherer.take(split.rows(list(dict.fromkeys((*settled.names, *further)))), name=split.name, unit="row")
     return _filled(gatherer, split.number_names(settled.label), f"The {split.name}")
 
 

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,6 +55,7 @@ class Table:
         pieces: The files that the rows came from, in order.
         columns: Where they stood.
         number_names: Names of the labels 0, 1, ... where the file itself tells them; else empty.
+        further: Further columns that were asked for -> (n,) their values in words.
     """
 
     texts: tuple[str, ...]
@@ -64,6 +65,7 @@ class Table:
     pieces: tuple[Piece, ...]
     columns: Columns
     number_names: tuple[str, ...] = ()
+    further: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.texts)

@@ -63,7 +63,8 @@ def objective_of(
             hint="Set distill.weights.similarities = 0; distill.weights.relations compares the tokens of a text.",
         )
     heads = _relation_heads(recipe, student, teacher) if weights["relations"] > 0 else 1
-    return Objective(weights, temperature=recipe.distill.temperature, relation_heads=heads, task=recipe.task)
+    temperature = recipe.distill.temperature_for(recipe.task)
+    return Objective(weights, temperature=temperature, relation_heads=heads, task=recipe.task)
 
 
 def _refuse_inner(weights: Mapping[str, float]) -> None:

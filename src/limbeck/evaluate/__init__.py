@@ -1,12 +1,22 @@
 """Evaluate: the artifact against the teacher's signals on held-out texts -> Verdict. Needs no torch."""
 
+from limbeck.evaluate.differences import differences
+from limbeck.evaluate.drift import drift, refuse_other_question
+from limbeck.evaluate.facts import facts_of
 from limbeck.evaluate.front import Standing, on_front
 from limbeck.evaluate.gate import Evidence, as_recorded, refuse_unmeasurable
-from limbeck.evaluate.shipping import lasting
+from limbeck.evaluate.kept import KEPT_TASKS, keep
+from limbeck.evaluate.robustness import refuse_unaskable, robustness_of
+from limbeck.evaluate.scores import Doubt
+from limbeck.evaluate.shipping import lasting, unquoted
+from limbeck.evaluate.speed import CALL_SIZES, measure_speed
 from limbeck.evaluate.timing import BATCH_SIZE, Side, time_sides
+from limbeck.evaluate.traits import traits_of
 from limbeck.evaluate.verdict import ModelAnswers, judge
 
 __all__ = [
-    "BATCH_SIZE", "Evidence", "ModelAnswers", "Side", "Standing", "as_recorded", "judge", "lasting", "on_front",
-    "refuse_unmeasurable", "time_sides",
+    "BATCH_SIZE", "CALL_SIZES", "KEPT_TASKS", "Doubt", "Evidence", "ModelAnswers", "Side", "Standing", "as_recorded",
+    "differences", "drift", "facts_of", "judge", "keep", "lasting", "measure_speed", "on_front",
+    "refuse_other_question", "refuse_unaskable", "refuse_unmeasurable", "robustness_of", "time_sides", "traits_of",
+    "unquoted",
 ]  # fmt: skip

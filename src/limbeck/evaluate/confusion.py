@@ -3,9 +3,9 @@
 from collections import defaultdict
 
 from limbeck.examples import Examples
-from limbeck.records import ChangedAnswer, Confusion
 from limbeck.tasks import Task
 from limbeck.tasks.task import AnyLogits
+from limbeck.verdict_record import ChangedAnswer, Confusion
 
 EXAMPLES_SHOWN = 3
 

@@ -4,15 +4,15 @@ Taking over the teacher's layers and training on labels already gives a fair stu
 the merit of the teacher's signals, and only a difference that these texts can show is told as one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from limbeck import wording
-from limbeck.evaluate import scores
+from limbeck.evaluate import intervals, pairs, scores
 from limbeck.evaluate.scores import Doubt
-from limbeck.records import DistillationGain, Score
 from limbeck.tasks import MeasureWords, Task
-from limbeck.tasks.measures import Measure
+from limbeck.tasks.measures import Measure, Share
+from limbeck.verdict_record import DistillationGain, Score
 
 
 @dataclass(frozen=True)
@@ -48,26 +48,40 @@ def distillation_gain(student: Outcomes, baseline: Outcomes, *, task: Task, doub
         return scores.difference(of_student, of_baseline, doubt)
 
     agreement, score = differ(student.agreement, baseline.agreement), differ(student.score, baseline.score)
-    return DistillationGain(student.name, baseline.name, agreement, score, _sentence(agreement, score, task))
+    found = (
+        (task.agreement, agreement, _chance(student.agreement, baseline.agreement)),
+        (task.score, score, _chance(student.score, baseline.score)),
+    )
+    clauses = [_clause(words, difference, chance) for words, difference, chance in found if difference]
+    return DistillationGain(student.name, baseline.name, agreement, score, _sentence(clauses))
 
 
-def _sentence(agreement: Score | None, score: Score | None, task: Task) -> str:
-    found = ((task.agreement, agreement), (task.score, score))
-    clauses = [_clause(words, difference) for words, difference in found if difference]
+def _chance(of_student: Measure | None, of_baseline: Measure | None) -> float | None:
+    """McNemar's exact p-value, where shares of texts are compared: right also where hardly any text parts them."""
+    if not (isinstance(of_student, Share) and isinstance(of_baseline, Share)):
+        return None
+    _, only_student, only_baseline, _ = intervals.outcome_counts(of_student.hits, of_baseline.hits)
+    return pairs.mcnemar_p(only_student, only_baseline)
+
+
+def _sentence(clauses: Sequence[str]) -> str:
     first, *further = clauses
     relation = "against" if first.startswith("cost") else "over"
     sentence = f"Distillation {first} {relation} the same shape trained on labels alone"
     return "; it ".join([sentence, *further]) + "."
 
 
-def _clause(words: MeasureWords, score: Score) -> str:
+def _clause(words: MeasureWords, score: Score, chance: float | None) -> str:
     low, high = 100 * score.interval.low, 100 * score.interval.high
-    if low > 0:
+    is_chance = chance is not None and chance > 1 - score.interval.confidence
+    if low > 0 and not is_chance:
         return (
             f"brought {wording.points(score.value)} of {words.name} ({wording.signed(low)} to {wording.signed(high)})"
         )
-    if high < 0:
+    if high < 0 and not is_chance:
         return f"cost {-100 * score.value:.1f} points of {words.name} ({-high:.1f} to {-low:.1f})"
     texts = wording.counted(score.n, *words.units)
     interval = f"{wording.points(score.value)}, {wording.signed(low)} to {wording.signed(high)}"
+    if chance is not None and not low <= 0 <= high:
+        interval += f", but p = {wording.three_figures(chance)} by McNemar's exact test"
     return f"brought no gain in {words.name} that {texts} can show ({interval})"

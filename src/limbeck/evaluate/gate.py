@@ -1,24 +1,34 @@
 """The gate: what the user accepts against what was measured. Nothing is passed over in silence."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from limbeck import wording
 from limbeck.errors import RecipeError
+from limbeck.evaluate.proof import points
 from limbeck.packing import LARGEST_PAIR
-from limbeck.recipe import Tolerances
-from limbeck.records import Check, ModelScores, Saturation, Score
+from limbeck.proof_record import NonInferiority
+from limbeck.reason_record import WeightFidelity
+from limbeck.runtime.weights_check import LARGEST_DIFFERENCE
 from limbeck.tasks import Task
+from limbeck.verdict_record import Check, ModelScores, Saturation, Score
+from limbeck.verify_table import Tolerances
 
 _LABELS, _TEACHER, _TIMINGS = "labels", "the teacher's answers", "timings of the artifact"
 PAIR_OF_WEIGHTS = "max_pair_of_weights"
 """What a check of saturation is called among the tolerances."""
+WEIGHTS = "max_weight_difference"
+"""What a check of the weights is called among the tolerances."""
 _NEEDS = {
     "min_retention": (_LABELS, _TEACHER),
     "min_agreement": (_TEACHER,),
     "min_score": (_LABELS,),
     "max_size_mb": (),
     "max_latency_ms": (_TIMINGS,),
+    "non_inferior": (_LABELS, _TEACHER),
 }
+FURTHER = "min_further"
+"""The table of tolerances on further measures; a check of one is called so, a dot and its name."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,24 @@ def not_checked(tolerances: Tolerances, evidence: Evidence) -> tuple[str, ...]:
     )
 
 
+def further_not_checked(tolerances: Tolerances, artifact: ModelScores) -> tuple[str, ...]:
+    """A sentence for each further measure with a tolerance that was not measured on these texts.
+
+    Raises:
+        RecipeError: Somebody set them just now.
+    """
+    measured = [one.name for one in artifact.further]
+    missing = [name for name in tolerances.min_further if name not in measured]
+    if missing and FURTHER in tolerances.model_fields_set:
+        raise RecipeError(
+            f"verify.tolerances.{FURTHER} names {', '.join(map(repr, missing))}, which is not measured on these texts.",
+            hint=f"Measured are: {', '.join(map(repr, measured))}."
+            if measured
+            else "Nothing further is measured here.",
+        )
+    return tuple(f"{FURTHER} of {name} was not checked: it is not measured on these texts." for name in missing)
+
+
 def as_recorded(tolerances: Tolerances) -> Tolerances:
     """The same values, as if nobody had set them just now: for tolerances read back from an earlier run's recipe.
 
@@ -81,12 +109,18 @@ def as_recorded(tolerances: Tolerances) -> Tolerances:
 
 
 def check_all(
-    tolerances: Tolerances, artifact: ModelScores, latency_ms: float | None, *, evidence: Evidence, task: Task
+    tolerances: Tolerances,
+    artifact: ModelScores,
+    latency_ms: float | None,
+    *,
+    evidence: Evidence,
+    task: Task,
+    proof: NonInferiority | None = None,
 ) -> tuple[Check, ...]:
     """Every tolerance that has a value and can be measured, checked.
 
-    A figure equal to its bound passes. The figures themselves are compared, not the ends of their intervals: a bound
-    says what the user accepts on these texts, and the interval beside it how far these texts can be trusted.
+    A figure equal to its bound passes. The figures themselves are compared, and the interval beside them says how far
+    these texts can be trusted; with `judge_by = "bound"` the lower ends of the intervals are compared instead.
 
     Args:
         tolerances: What the user accepts.
@@ -94,16 +128,31 @@ def check_all(
         latency_ms: Its p50 at batch 1; None where it was not timed.
         evidence: What there was to measure with.
         task: What was asked.
+        proof: Whether the score is at most a margin below the teacher's; None where nobody could test it.
     """
+    by_bound = tolerances.judge_by == "bound"
+
+    def least(tolerance: str, word: str, bound: float, score: Score | None) -> Check:
+        return _least(tolerance, word, bound, score, by_bound=by_bound)
+
     bounds = {name: bound for name, bound in _set_tolerances(tolerances).items() if not evidence.missing(name)}
-    checks = {
-        "min_retention": lambda bound: _least("min_retention", "retention", bound, artifact.retention),
-        "min_agreement": lambda bound: _least("min_agreement", "agreement", bound, artifact.agreement),
-        "min_score": lambda bound: _least("min_score", task.score.name, bound, artifact.score),
+    checks: dict[str, Callable[[float], Check]] = {
+        "min_retention": lambda bound: least("min_retention", "retention", bound, artifact.retention),
+        "min_agreement": lambda bound: least("min_agreement", "agreement", bound, artifact.agreement),
+        "min_score": lambda bound: least("min_score", task.score.name, bound, artifact.score),
         "max_size_mb": lambda bound: _most("max_size_mb", "size", bound, artifact.known_bytes / 1e6, "MB"),
         "max_latency_ms": lambda bound: _most("max_latency_ms", "latency (p50 at batch 1)", bound, latency_ms, "ms"),
+        "non_inferior": lambda _: _proven(proof, task),
     }
-    return tuple(checks[name](bound) for name, bound in bounds.items())
+    further = {one.name: one.score for one in artifact.further}
+    return (
+        *(checks[name](bound) for name, bound in bounds.items()),
+        *(
+            least(f"{FURTHER}.{name}", name, bound, further[name])
+            for name, bound in tolerances.min_further.items()
+            if name in further
+        ),
+    )
 
 
 def check_saturation(found: Saturation) -> tuple[Check, ...]:
@@ -121,6 +170,22 @@ def check_saturation(found: Saturation) -> tuple[Check, ...]:
     return (Check(PAIR_OF_WEIGHTS, LARGEST_PAIR, found.largest_pair, passed, sentence),)
 
 
+def check_weights(found: WeightFidelity) -> tuple[Check, ...]:
+    """Whether the quantized graph holds the float graph's weights, where any could be compared."""
+    if not found.n_compared:
+        return ()
+    passed = not found.faults
+    compared = wording.counted(found.n_compared, "weight")
+    sentence = (
+        f"weights are those of the float model: {compared} compared, none of them more than "
+        f"{wording.percent(found.largest_difference, decimals=2)} off in scale"
+        if passed
+        else f"weights differ from the float model's: {found.faults[0]}"
+        + (f", and {len(found.faults) - 1} more" if len(found.faults) > 1 else "")
+    )
+    return (Check(WEIGHTS, LARGEST_DIFFERENCE, found.largest_difference, passed, sentence),)
+
+
 def saturation_not_checked(found: Saturation) -> tuple[str, ...]:
     """A sentence where products are the engine's own."""
     if not found.n_blocks:
@@ -130,13 +195,21 @@ def saturation_not_checked(found: Saturation) -> tuple[str, ...]:
 
 
 def _set_tolerances(tolerances: Tolerances) -> dict[str, float]:
-    return {name: value for name in _NEEDS if (value := getattr(tolerances, name)) is not None}
+    values = {name: getattr(tolerances, name) for name in _NEEDS}
+    return {name: value for name, value in values.items() if value is not None and value is not False}
 
 
-def _least(tolerance: str, word: str, bound: float, score: Score | None) -> Check:
+def _least(tolerance: str, word: str, bound: float, score: Score | None, *, by_bound: bool) -> Check:
     if score is None:  # labels and a teacher are there, and the teacher is right on no text
         sentence = f"{word} cannot be measured, because the teacher's own score is not above 0"
         return Check(tolerance, bound, 0.0, passed=False, sentence=sentence)
+    if by_bound:
+        low = score.interval.low
+        told, accepted = wording.told_apart(100 * low, 100 * bound), f"the accepted {wording.plain(100 * bound)} %"
+        sure = f"{wording.plain(100 * score.interval.confidence)} %"
+        relation = "is at least" if low >= bound else "is below"
+        sentence = f"the lower end of {word}'s {sure} interval, {told} %, {relation} {accepted}"
+        return Check(tolerance, bound, low, low >= bound, sentence)
     passed = score.value >= bound
     told = wording.told_apart(100 * score.value, 100 * bound)
     relation = "is at least" if passed else "is below"
@@ -144,6 +217,20 @@ def _least(tolerance: str, word: str, bound: float, score: Score | None) -> Chec
     if passed and score.interval.low < bound:
         sentence += f", though its interval reaches down to {wording.percent(score.interval.low)}"
     return Check(tolerance, bound, score.value, passed, sentence)
+
+
+def _proven(proof: NonInferiority | None, task: Task) -> Check:
+    if proof is None:
+        sentence = f"{task.score.name} cannot be tested against the teacher's, because one of them is not defined"
+        return Check("non_inferior", 0.0, 0.0, passed=False, sentence=sentence)
+    margin = points(proof.margin)
+    if proof.answer == "refuted":
+        sentence = f"{proof.measure} is proven to be more than {margin} below the teacher's"
+    else:
+        sentence = f"that {proof.measure} is at most {margin} below the teacher's is {proof.answer}"
+    if proof.answer == "not decidable":
+        sentence += f" with {wording.counted(proof.n, *task.score.units)}"
+    return Check("non_inferior", -proof.margin, proof.low, proof.answer == "proven", sentence)
 
 
 def _most(tolerance: str, word: str, bound: float, measured: float | None, unit: str) -> Check:

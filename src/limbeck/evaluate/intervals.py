@@ -1,23 +1,24 @@
-"""How far n texts can be trusted: Wilson intervals for shares, paired bootstrap intervals for ratios and differences.
+"""How far n texts can be trusted: which interval goes with which measure, and with two models on the same texts.
 
 Two models that answer the same texts are compared text by text: most texts are easy or hard for both, and only those on
-which the two part carry news. An interval that ignores this is several times too wide.
+which the two part carry news. An interval that ignores this is several times too wide. How often each kind of interval
+holds the truth is measured in docs/results/coverage.md.
 """
 
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from limbeck.records import Interval
-from limbeck.tasks.measures import Hits, Measure
-
-Counts = NDArray[np.int64]
+from limbeck.evaluate import pairs, resampling
+from limbeck.tasks.measures import Hits, Mean, MeanShare, Measure, Values
+from limbeck.verdict_record import Interval
 
 WILSON = "wilson"
-BOOTSTRAP = "percentile bootstrap"
-PAIRED_BOOTSTRAP = "paired percentile bootstrap"
+SCORE = "score"
+BCA = "BCa bootstrap"
+PAIRED_BCA = "paired BCa bootstrap"
+STUDENTIZED = "studentized bootstrap"
 
 
 def wilson(successes: int, n: int, *, confidence: float) -> Interval:
@@ -34,52 +35,56 @@ def wilson(successes: int, n: int, *, confidence: float) -> Interval:
     return Interval(float(found.low), float(found.high), confidence, WILSON)
 
 
-def paired_ratio(first: Hits, second: Hits, *, confidence: float, samples: int, seed: int) -> Interval:
-    """Interval of share(first) / share(second) over the same texts: retention.
-
-    Resamples in which `second` has no hit have no ratio and are left out; that happens with a handful of texts only.
+def paired_ratio(first: Hits, second: Hits, *, confidence: float) -> Interval:
+    """Score interval of share(first) / share(second) over the same texts: retention; see `pairs.ratio_score`.
 
     Args:
         first: (n,) whether the student was right on each text.
         second: (n,) the same of the teacher.
         confidence: Such as 0.95.
-        samples: Bootstrap resamples.
-        seed: The same seed gives the same interval.
-
-    Source: see `_paired_bootstrap`.
     """
-    return _paired_bootstrap(_ratio, first, second, confidence=confidence, samples=samples, seed=seed)
+    both, only_first, only_second, _ = outcome_counts(first, second)
+    low, high = pairs.ratio_ends(both, only_first, only_second, confidence=confidence)
+    return Interval(float(low), float(high), confidence, SCORE)
 
 
-def paired_difference(first: Hits, second: Hits, *, confidence: float, samples: int, seed: int) -> Interval:
-    """Interval of share(first) - share(second) over the same texts; arguments as in `paired_ratio`.
+def paired_difference(first: Hits, second: Hits, *, confidence: float) -> Interval:
+    """Score interval of share(first) - share(second) over the same texts; see `pairs.difference_score`.
 
-    Source: see `_paired_bootstrap`.
+    Args:
+        first: See `paired_ratio`.
+        second: See `paired_ratio`.
+        confidence: Such as 0.95.
     """
-    return _paired_bootstrap(_difference, first, second, confidence=confidence, samples=samples, seed=seed)
+    _, only_first, only_second, _ = outcome_counts(first, second)
+    low, high = pairs.difference_ends(only_first, only_second, len(first), confidence=confidence)
+    return Interval(float(low), float(high), confidence, SCORE)
 
 
 def of_measure(measure: Measure, *, confidence: float, samples: int, seed: int) -> Interval:
-    """Interval of any measure of one model; resamples in which it is not defined are left out.
+    """Bootstrap interval of any measure of one model; resamples in which it is not defined are left out.
 
-    Two imaginary texts join, one won and one lost, where texts can be won and lost (see `Measure.with_imaginary`):
-    without them, 50 texts without a fault would prove that there never is one.
+    Means of what may have a long tail are studentized, all else is BCa: see `resampling`. Two imaginary texts join, one
+    won and one lost, where texts can be won and lost (see `Measure.with_imaginary`): without them, 50 texts without a
+    fault would prove that there never is one.
 
     Args:
         measure: What each text adds to it.
         confidence: Such as 0.95.
         samples: Bootstrap resamples.
         seed: The same seed gives the same interval.
-
-    Source: Efron, Tibshirani 1993, An Introduction to the Bootstrap, chapter 13 (percentile interval).
     """
-    joined = measure.with_imaginary([True, False])
-    found = _resampled(joined.n, joined.over, samples=samples, seed=seed)
-    return _percentiles(found, confidence, BOOTSTRAP)
+    shares = _shares(confidence)
+    if isinstance(measure, Mean) and not isinstance(measure, MeanShare):
+        low, high = resampling.studentized_ends(measure.values, shares=shares, samples=samples, seed=seed)
+        return Interval(low, high, confidence, STUDENTIZED)
+    found = resampling.distribution(measure.with_imaginary([True, False]), samples=samples, seed=seed)
+    low, high = resampling.bca_ends(found, shares=shares)
+    return Interval(low, high, confidence, BCA)
 
 
 def of_pair(
-    compare: Callable[[float, float], float],
+    compare: Callable[[Values, Values], Values],
     first: Measure,
     second: Measure,
     *,
@@ -87,84 +92,33 @@ def of_pair(
     samples: int,
     seed: int,
 ) -> Interval:
-    """Interval of a comparison of two models, both measured on the same resample of the texts.
+    """BCa interval of a comparison of two models, both measured on the same resamples of the texts.
 
-    Two imaginary texts join, of which each model wins one; see `_paired_bootstrap`.
+    Two imaginary texts join, of which each model wins one, as in `of_measure`.
 
     Args:
-        compare: Figures of the first and of the second model -> what is wanted: their ratio, their difference.
+        compare: (resamples,) figures of the first and of the second model -> what is wanted: their ratio, difference.
         first: Of one model.
         second: Of the other, on the same texts.
         confidence: Such as 0.95.
         samples: Bootstrap resamples.
         seed: The same seed gives the same interval.
 
-    Source: as `of_measure`.
+    Source: see `resampling.bca_ends`; Bonett, Price 2012, JEBS 37(4), 479-488 (one more text in each of the two cells
+        that part).
     """
-    one, other = first.with_imaginary([True, False]), second.with_imaginary([False, True])
-
-    def compared(rows: NDArray[np.int64]) -> float:
-        return compare(one.over(rows), other.over(rows))
-
-    return _percentiles(_resampled(one.n, compared, samples=samples, seed=seed), confidence, PAIRED_BOOTSTRAP)
+    one = resampling.distribution(first.with_imaginary([True, False]), samples=samples, seed=seed)
+    other = resampling.distribution(second.with_imaginary([False, True]), samples=samples, seed=seed)
+    low, high = resampling.bca_ends(one.compared(other, compare), shares=_shares(confidence))
+    return Interval(low, high, confidence, PAIRED_BCA)
 
 
-def _resampled(
-    n: int, statistic: Callable[[NDArray[np.int64]], float], *, samples: int, seed: int
-) -> NDArray[np.float64]:
-    draw = np.random.default_rng(seed)
-    return np.array([statistic(draw.integers(n, size=n)) for _ in range(samples)])
-
-
-def _percentiles(found: NDArray[np.float64], confidence: float, method: str) -> Interval:
-    if np.isnan(found).all():  # one text, say, has no correlation
-        return Interval(float("-inf"), float("inf"), confidence, method)
-    low, high = np.nanquantile(found, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(float(low), float(high), confidence, method)
-
-
-def outcome_counts(first: Hits, second: Hits) -> Counts:
-    """(4,) how many texts both hit, only the first hit, only the second hit, and neither hit."""
+def outcome_counts(first: Hits, second: Hits) -> tuple[int, int, int, int]:
+    """How many texts both hit, only the first hit, only the second hit, and neither hit."""
     kinds = 2 * (~first).astype(np.int64) + (~second).astype(np.int64)
-    return np.bincount(kinds, minlength=4)
+    both, only_first, only_second, neither = np.bincount(kinds, minlength=4).tolist()
+    return both, only_first, only_second, neither
 
 
-def _paired_bootstrap(
-    statistic: Callable[[Counts], NDArray[np.float64]],
-    first: Hits,
-    second: Hits,
-    *,
-    confidence: float,
-    samples: int,
-    seed: int,
-) -> Interval:
-    """The percentile bootstrap over texts and two imaginary ones, of which each side wins one.
-
-    Only four kinds of texts exist (see `outcome_counts`), so drawing n texts with replacement is drawing four counts
-    from a multinomial distribution: the same law, without an (samples, n) array.
-
-    Without the imaginary texts, a sample in which the sides never part gives an interval without width, as if n texts
-    proved that they never will: of nominal 95 % intervals, far fewer than 95 % then hold the truth where changes are
-    rare. On many texts the two weigh next to nothing.
-
-    Source: Efron, Tibshirani 1993, An Introduction to the Bootstrap, chapter 13 (percentile interval); Bonett, Price
-    2012, JEBS 37(4), 479-488 (one more text in each of the two cells that part).
-    """
-    counts = outcome_counts(first, second) + np.array([0, 1, 1, 0])
-    n = int(counts.sum())
-    resampled = np.random.default_rng(seed).multinomial(n, counts / n, size=samples)
-    return _percentiles(statistic(resampled), confidence, PAIRED_BOOTSTRAP)
-
-
-def _ratio(counts: Counts) -> NDArray[np.float64]:
-    both, only_first, only_second, _ = counts.T
-    below = (both + only_second).astype(np.float64)
-    below[below == 0] = np.nan
-    ratios: NDArray[np.float64] = (both + only_first) / below
-    return ratios
-
-
-def _difference(counts: Counts) -> NDArray[np.float64]:
-    _, only_first, only_second, _ = counts.T
-    differences: NDArray[np.float64] = (only_first - only_second) / counts.sum(axis=1)
-    return differences
+def _shares(confidence: float) -> tuple[float, float]:
+    return (1 - confidence) / 2, (1 + confidence) / 2

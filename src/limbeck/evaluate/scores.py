@@ -1,11 +1,12 @@
 """Scores on held-out texts, each with its interval: a measure of one model, and how two models compare."""
 
-import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from limbeck.evaluate import intervals
-from limbeck.records import Score
-from limbeck.tasks.measures import Measure, Share
+from limbeck.tasks.measures import Measure, Share, Values
+from limbeck.verdict_record import Score
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Doubt:
 
 
 def of_one(measure: Measure, doubt: Doubt) -> Score:
-    """A measure with its interval: Wilson's for shares, the percentile bootstrap's for all else."""
+    """A measure with its interval: Wilson's for shares, the bootstrap's for all else."""
     if isinstance(measure, Share):
         interval = intervals.wilson(int(measure.hits.sum()), measure.n, confidence=doubt.confidence)
     else:
@@ -42,18 +43,23 @@ def retention(student: Measure, teacher: Measure, doubt: Doubt) -> Score | None:
     if isinstance(student, Share) and isinstance(teacher, Share):
         # One division of whole numbers, so that 49 of 50 is exactly the 0.98 that a recipe says.
         value = int(student.hits.sum()) / int(teacher.hits.sum())
-        return Score(value, intervals.paired_ratio(student.hits, teacher.hits, **vars(doubt)), student.n)
-    return Score(student.value / teacher.value, intervals.of_pair(_ratio, student, teacher, **vars(doubt)), student.n)
+        return Score(value, intervals.paired_ratio(student.hits, teacher.hits, confidence=doubt.confidence), student.n)
+    interval = intervals.of_pair(_ratio, student, teacher, **vars(doubt))
+    return Score(student.value / teacher.value, interval, student.n)
 
 
 def difference(student: Measure, other: Measure, doubt: Doubt) -> Score:
     """The student's score minus the other's, paired text by text."""
     if isinstance(student, Share) and isinstance(other, Share):
         value = (int(student.hits.sum()) - int(other.hits.sum())) / student.n
-        return Score(value, intervals.paired_difference(student.hits, other.hits, **vars(doubt)), student.n)
+        return Score(
+            value, intervals.paired_difference(student.hits, other.hits, confidence=doubt.confidence), student.n
+        )
     interval = intervals.of_pair(lambda one, two: one - two, student, other, **vars(doubt))
     return Score(student.value - other.value, interval, student.n)
 
 
-def _ratio(student: float, teacher: float) -> float:
-    return student / teacher if teacher > 0 else math.nan
+def _ratio(student: Values, teacher: Values) -> Values:
+    found = np.full_like(student, np.nan)
+    np.divide(student, teacher, out=found, where=teacher > 0)
+    return found

@@ -6,9 +6,10 @@ Times differ from run to run and from machine to machine; the report and run.jso
 from dataclasses import replace
 
 from limbeck import wording
+from limbeck.evaluate.slices import sentence_of
 from limbeck.evaluate.summary import verdict_sentence
-from limbeck.records import ARTIFACT, TEACHER, Check, ModelScores, Verdict
 from limbeck.tasks import TASKS
+from limbeck.verdict_record import ARTIFACT, TEACHER, Check, ModelScores, Verdict
 
 _TIMED = "max_latency_ms"
 
@@ -19,7 +20,8 @@ def lasting(verdict: Verdict) -> Verdict:
     Args:
         verdict: As `judge` gives it.
 
-    Returns: The same verdict without timings and without the check of latency; its sentence says whether latency was
+    Returns: The same verdict without timings, without the check of latency, and without the texts that reasons quote;
+        its sentence says whether latency was
         within its bound, and not by how much.
     """
     artifact = _named(verdict, ARTIFACT)
@@ -30,9 +32,31 @@ def lasting(verdict: Verdict) -> Verdict:
         checks=[_untimed(check) for check in verdict.checks],
         timings=(),
         task=TASKS[verdict.task],
+        reasons=verdict.reasons,
     )
     checks = tuple(check for check in verdict.checks if check.tolerance != _TIMED)
-    return replace(verdict, sentence=sentence, checks=checks, timings=())
+    reasons = tuple(replace(reason, rows=(), texts=()) for reason in verdict.reasons)
+    return replace(verdict, sentence=sentence, checks=checks, timings=(), reasons=reasons)
+
+
+def unquoted(verdict: Verdict) -> Verdict:
+    """A verdict that quotes none of the user's texts, nor values of the columns that they were sliced by.
+
+    What ships is passed on, and held-out texts, their authors or sources are not meant to be passed on with it.
+
+    Args:
+        verdict: Any.
+    """
+    fidelity = verdict.fidelity
+    if fidelity is not None:
+        divergence, sliced = fidelity.divergence, fidelity.slices
+        if divergence is not None:
+            divergence = replace(divergence, furthest=())
+        if sliced is not None:
+            kept = tuple(one for one in sliced.slices if not one.is_of_column)
+            sliced = replace(sliced, slices=kept, sentence=sentence_of(kept)) if kept else None
+        fidelity = replace(fidelity, divergence=divergence, slices=sliced)
+    return replace(verdict, changed_answers=(), confusions=(), fidelity=fidelity)
 
 
 def _named(verdict: Verdict, word: str) -> ModelScores | None:

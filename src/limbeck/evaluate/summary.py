@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from limbeck import wording
-from limbeck.records import ARTIFACT, TEACHER, Check, ModelScores, Timing
+from limbeck.reason_record import Reason
 from limbeck.tasks import Task
+from limbeck.verdict_record import ARTIFACT, TEACHER, Check, ModelScores, Timing
 
 _TOO_BUSY = 0.5  # spread between rounds from which on a ratio of speeds would be chance
 _TOO_LITTLE = 0.6  # of a core; one call computes all the time, so whatever is lacking others had
@@ -22,6 +23,7 @@ def verdict_sentence(
     checks: Sequence[Check],
     timings: Sequence[Timing],
     task: Task,
+    reasons: Sequence[Reason] = (),
 ) -> str:
     """What a reader should know who reads nothing else.
 
@@ -31,16 +33,20 @@ def verdict_sentence(
         checks: Every tolerance that was checked.
         timings: Artifact's and teacher's, where measured.
         task: What was asked.
+        reasons: Why answers changed, the most telling first.
     """
     missed = [check.sentence for check in checks if not check.passed]
     if missed:
-        return f"The artifact was refused: {'; '.join(missed)}."
+        refused = f"The artifact was refused: {'; '.join(missed)}."
+        is_news = bool(reasons) and reasons[0].sentence not in refused
+        return f"{refused} The most telling reason: {reasons[0].sentence}." if is_news else refused
+    mind = "".join(f" But {reason.sentence}." for reason in reasons[:1] if reason.p_value is None)
     opening = "The artifact passed: it" if checks else "The artifact was held to no tolerance: it"
     why = _busy(timings)
     if why is None:
-        return f"{opening} {_enumerated(_findings(artifact, teacher, timings, task))}."
+        return f"{opening} {_enumerated(_findings(artifact, teacher, timings, task))}.{mind}"
     told = f"{opening} {_enumerated(_findings(artifact, teacher, (), task))}."
-    return f"{told} Its speed could not be told: the machine was busy, and {why}."
+    return f"{told} Its speed could not be told: the machine was busy, and {why}.{mind}"
 
 
 def _findings(artifact: ModelScores, teacher: ModelScores | None, timings: Sequence[Timing], task: Task) -> list[str]:
@@ -67,8 +73,11 @@ def _findings(artifact: ModelScores, teacher: ModelScores | None, timings: Seque
 
 
 def _busy(timings: Sequence[Timing]) -> str | None:
-    """What shows that artifact or teacher did not have the machine to itself; None where nothing does."""
-    compared = [timing for timing in (side(timings, ARTIFACT), side(timings, TEACHER)) if timing is not None]
+    return busy_because([timing for timing in (side(timings, ARTIFACT), side(timings, TEACHER)) if timing is not None])
+
+
+def busy_because(compared: Sequence[Timing]) -> str | None:
+    """What shows that models did not have the machine to themselves while they were timed; None where nothing does."""
     spread = max((timing.spread for timing in compared), default=0.0)
     share = min((timing.processor_share for timing in compared), default=1.0)
     if share < _TOO_LITTLE:

@@ -14,9 +14,12 @@ import numpy as np
 
 from limbeck.errors import DataError, RecipeError
 from limbeck.progress import SILENT, Progress
-from limbeck.records import Latency, Timing
+from limbeck.speed_record import Latency, LatencyAt, Throughput
+from limbeck.verdict_record import Timing
 
 BATCH_SIZE = 32
+LENGTH_CALLS = 20
+"""How often a text of a chosen length is answered in one round."""
 
 Answer = Callable[[Sequence[str], Sequence[str] | None], object]
 
@@ -39,6 +42,15 @@ class Side:
     batch_size: int = BATCH_SIZE
 
 
+@dataclass(frozen=True)
+class LengthText:
+    """A text, or a pair, of so many tokens as the artifact's tokenizer counts them."""
+
+    n_tokens: int
+    text: str
+    text_pair: str | None = None
+
+
 def time_sides(
     sides: Sequence[Side],
     texts: Sequence[str],
@@ -46,6 +58,8 @@ def time_sides(
     *,
     rounds: int,
     warm_up: int = 10,
+    call_sizes: Sequence[int] = (),
+    at_lengths: Sequence[LengthText] = (),
     progress: Progress = SILENT,
     clock: Callable[[], float] = time.perf_counter,
     processor: Callable[[], float] = time.process_time,
@@ -56,8 +70,10 @@ def time_sides(
         sides: What to time, all with the same number of threads.
         texts: (n,) real texts; their lengths make the result.
         text_pairs: (n,) second texts, or None.
-        rounds: Each round times every side once both ways.
+        rounds: Each round times every side once each way.
         warm_up: Texts that each side answers before the clock runs.
+        call_sizes: Numbers of texts to hand over at once, besides one and all; a size above n is left out.
+        at_lengths: Texts of chosen lengths, each answered by itself `LENGTH_CALLS` times a round.
         progress: Where to tell how far it is.
         clock: Seconds that only ever grow.
         processor: Seconds that this process had on any core.
@@ -70,56 +86,111 @@ def time_sides(
         RecipeError: No round, or sides with unequal threads or unequal batches: their times would say nothing.
     """
     _check(sides, texts, rounds)
-    for side in sides:
-        for index in range(min(warm_up, len(texts))):
-            _answer_one(side, texts, text_pairs, index)
-        if warm_up:
-            _answer_all(side, texts[: 2 * side.batch_size], text_pairs and text_pairs[: 2 * side.batch_size])
-    latencies: list[list[float]] = [[] for _ in sides]
-    throughputs: list[list[float]] = [[] for _ in sides]
-    had = [0.0 for _ in sides]
-    with progress.bar("latency and throughput", total=2 * rounds * len(sides), unit="passes") as bar:
+    sizes = [size for size in call_sizes if size <= len(texts)]
+    watches = [_Watch(side, _Asked(texts, text_pairs, sizes, at_lengths), clock, processor) for side in sides]
+    for watch in watches:
+        watch.warm_up(warm_up)
+    n_passes = 2 + len(sizes) + len(at_lengths)
+    with progress.bar("latency and throughput", total=n_passes * rounds * len(sides), unit="passes") as bar:
         for round_index in range(rounds):
-            order = range(len(sides)) if round_index % 2 == 0 else reversed(range(len(sides)))
-            for at in order:
-                side = sides[at]
-                with _no_garbage_collection():
-                    before = processor()
-                    for index in range(len(texts)):
-                        start = clock()
-                        _answer_one(side, texts, text_pairs, index)
-                        latencies[at].append(clock() - start)
-                    had[at] += processor() - before
-                bar.advance(note=side.name)
-                with _no_garbage_collection():
-                    start = clock()
-                    _answer_all(side, texts, text_pairs)
-                    throughputs[at].append(len(texts) / (clock() - start))
-                bar.advance(note=side.name)
-    return tuple(
-        _summed_up(side, latencies[at], throughputs[at], processor_seconds=had[at]) for at, side in enumerate(sides)
-    )
+            for watch in watches if round_index % 2 == 0 else reversed(watches):
+                for timed in watch.passes():
+                    with _no_garbage_collection():
+                        timed()
+                    bar.advance(note=watch.side.name)
+    return tuple(watch.summed_up() for watch in watches)
 
 
-def _answer_one(side: Side, texts: Sequence[str], text_pairs: Sequence[str] | None, index: int) -> None:
-    side.answer(texts[index : index + 1], None if text_pairs is None else text_pairs[index : index + 1])
+@dataclass(frozen=True)
+class _Asked:
+    """What every side is asked."""
+
+    texts: Sequence[str]
+    text_pairs: Sequence[str] | None
+    sizes: Sequence[int]
+    at_lengths: Sequence[LengthText]
 
 
-def _answer_all(side: Side, texts: Sequence[str], text_pairs: Sequence[str] | None) -> None:
-    side.answer(texts, text_pairs)
+class _Watch:
+    """One side, and the times it took."""
+
+    def __init__(self, side: Side, asked: _Asked, clock: Callable[[], float], processor: Callable[[], float]) -> None:
+        self.side, self.asked, self._clock, self._processor = side, asked, clock, processor
+        self._single: list[float] = []
+        self._rates: list[float] = []
+        self._rates_of: dict[int, list[float]] = {size: [] for size in asked.sizes}
+        self._at: dict[int, list[float]] = {one.n_tokens: [] for one in asked.at_lengths}
+        self._had = 0.0
+
+    def warm_up(self, n: int) -> None:
+        """Answers that nobody times."""
+        for index in range(min(n, len(self.asked.texts))):
+            self._answer(index, index + 1)
+        if n:
+            self._answer(0, 2 * self.side.batch_size)
+            for one in self.asked.at_lengths:
+                self._answer_length(one)
+
+    def passes(self) -> Iterator[Callable[[], None]]:
+        """What a round does, one after the other."""
+        yield self._one_by_one
+        yield lambda: self._rates.append(self._rate(len(self.asked.texts)))
+        for size in self.asked.sizes:
+            yield lambda size=size: self._rates_of[size].append(self._rate(size))  # type: ignore[misc]
+        for one in self.asked.at_lengths:
+            yield lambda one=one: self._at[one.n_tokens].extend(self._times_of(one))  # type: ignore[misc]
+
+    def summed_up(self) -> Timing:
+        """The percentiles and medians of all rounds."""
+        return Timing(
+            name=self.side.name,
+            batch_1=_latency(self._single),
+            texts_per_second_batch_32=float(np.median(self._rates)),
+            spread=_spread(self._rates),
+            threads=self.side.threads,
+            processor_share=min(1.0, self._had / sum(self._single)),
+            throughputs=tuple(
+                Throughput(size, float(np.median(rates)), _spread(rates)) for size, rates in self._rates_of.items()
+            ),
+            at_lengths=tuple(LatencyAt(n_tokens, _latency(times)) for n_tokens, times in self._at.items()),
+        )
+
+    def _one_by_one(self) -> None:
+        before = self._processor()
+        for index in range(len(self.asked.texts)):
+            start = self._clock()
+            self._answer(index, index + 1)
+            self._single.append(self._clock() - start)
+        self._had += self._processor() - before
+
+    def _rate(self, texts_per_call: int) -> float:
+        n = len(self.asked.texts)
+        start = self._clock()
+        for at in range(0, n, texts_per_call):
+            self._answer(at, at + texts_per_call)
+        return n / (self._clock() - start)
+
+    def _times_of(self, one: LengthText) -> Iterator[float]:
+        for _ in range(LENGTH_CALLS):
+            start = self._clock()
+            self._answer_length(one)
+            yield self._clock() - start
+
+    def _answer(self, start: int, stop: int) -> None:
+        pairs = self.asked.text_pairs
+        self.side.answer(self.asked.texts[start:stop], None if pairs is None else pairs[start:stop])
+
+    def _answer_length(self, one: LengthText) -> None:
+        self.side.answer([one.text], None if one.text_pair is None else [one.text_pair])
 
 
-def _summed_up(side: Side, seconds: list[float], rates: list[float], *, processor_seconds: float) -> Timing:
-    p50, p99 = 1000 * np.percentile(seconds, [50, 99])
-    median = float(np.median(rates))
-    return Timing(
-        name=side.name,
-        batch_1=Latency(p50_ms=float(p50), p99_ms=float(p99), n=len(seconds)),
-        texts_per_second_batch_32=median,
-        spread=(max(rates) - min(rates)) / median,
-        threads=side.threads,
-        processor_share=min(1.0, processor_seconds / sum(seconds)),
-    )
+def _latency(seconds: Sequence[float]) -> Latency:
+    p50, p95, p99 = 1000 * np.percentile(seconds, [50, 95, 99])
+    return Latency(p50_ms=float(p50), p95_ms=float(p95), p99_ms=float(p99), n=len(seconds))
+
+
+def _spread(values: Sequence[float]) -> float:
+    return float((max(values) - min(values)) / np.median(values))
 
 
 @contextmanager

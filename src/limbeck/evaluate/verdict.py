@@ -8,20 +8,31 @@ import numpy as np
 from limbeck.errors import DataError, LabelError, ShapeError
 from limbeck.evaluate import scores
 from limbeck.evaluate.confusion import changed_answers, confusions
+from limbeck.evaluate.diagnosis import diagnose, in_order
+from limbeck.evaluate.fidelity import fidelity_of
 from limbeck.evaluate.gain import Outcomes, distillation_gain
 from limbeck.evaluate.gate import (
     Evidence,
     check_all,
     check_saturation,
+    check_weights,
+    further_not_checked,
     not_checked,
     refuse_unmeasurable,
     saturation_not_checked,
 )
+from limbeck.evaluate.proof import non_inferiority
 from limbeck.evaluate.scores import Doubt
 from limbeck.evaluate.summary import side, verdict_sentence
+from limbeck.evaluate.traits import Trait
 from limbeck.examples import Examples
-from limbeck.recipe import Tolerances
-from limbeck.records import (
+from limbeck.fidelity_record import Robustness
+from limbeck.proof_record import NonInferiority
+from limbeck.reason_record import Reason, WeightFidelity
+from limbeck.tasks import TASKS, LabelKind, Task
+from limbeck.tasks.task import AnyLogits
+from limbeck.units import Ragged, values_of
+from limbeck.verdict_record import (
     ARTIFACT,
     BASELINE,
     STUDENT,
@@ -32,9 +43,7 @@ from limbeck.records import (
     Timing,
     Verdict,
 )
-from limbeck.tasks import TASKS, LabelKind, Task
-from limbeck.tasks.task import AnyLogits
-from limbeck.units import Ragged, values_of
+from limbeck.verify_table import Tolerances
 
 
 @dataclass(frozen=True)
@@ -64,10 +73,15 @@ def judge(
     others: Sequence[ModelAnswers] = (),
     n_truncated: int = 0,
     confidence: float = 0.95,
+    margin: float = 0.005,
     bootstrap_samples: int = 2000,
     seed: int = 0,
     timings: Sequence[Timing] = (),
     saturation: Saturation | None = None,
+    weights: WeightFidelity | None = None,
+    facts: Sequence[Reason] = (),
+    traits: Sequence[Trait] = (),
+    robustness: Robustness | None = None,
 ) -> Verdict:
     """Judge an artifact on held-out texts. The same arguments always give the same verdict.
 
@@ -82,17 +96,22 @@ def judge(
         task: What was asked; see `limbeck.tasks`.
         others: Further models on the same texts: "student (float32)", "no-teacher baseline".
         n_truncated: How many of the texts the artifact's tokenizer cut.
-        confidence: Of every interval.
+        confidence: Of every interval and of the proof against the margin.
+        margin: What the artifact's score may be below the teacher's; see `proof.non_inferiority`.
         bootstrap_samples: Resamples behind each interval of a ratio or difference.
         seed: Of the resampling.
         timings: As `time_sides` gives them; the names begin with "artifact" and "teacher".
         saturation: What was found in the artifact's graph; None where nobody looked.
+        weights: What was found of its weights; None where nobody looked.
+        facts: What files say of the artifact that would explain changed answers.
+        traits: What texts have about them that may explain changed answers.
+        robustness: What was found on texts in other spellings; None where nobody looked.
 
     Raises:
         DataError: No text, or neither teacher nor labels.
         LabelError: A label that is no index into the label names.
         ShapeError: Logits that are not (n, classes) or not finite, a model without a size, or two of one name.
-        RecipeError: A tolerance was set that nothing here can check; see `refuse_unmeasurable`.
+        RecipeError: A tolerance was set that nothing here can check; see `refuse_unmeasurable`, `further_not_checked`.
     """
     models = [artifact, *others] if teacher is None else [teacher, *others, artifact]
     asked = TASKS[task].within(examples.groups)
@@ -111,16 +130,28 @@ def judge(
     artifact_scores = scored[artifact.name]
     teacher_scores = None if teacher is None else scored[teacher.name]
 
+    proof = _proof(outcomes[artifact.name], of_teacher, margin, doubt, asked)
     checks = check_all(
-        tolerances, artifact_scores, None if ours is None else ours.batch_1.p50_ms, evidence=evidence, task=asked
+        tolerances,
+        artifact_scores,
+        None if ours is None else ours.batch_1.p50_ms,
+        evidence=evidence,
+        task=asked,
+        proof=proof,
     )
-    unchecked = not_checked(tolerances, evidence)
+    unchecked = (*not_checked(tolerances, evidence), *further_not_checked(tolerances, artifact_scores))
     if saturation is not None:
         checks, unchecked = (*checks, *check_saturation(saturation)), (*unchecked, *saturation_not_checked(saturation))
+    if weights is not None:
+        checks = (*checks, *check_weights(weights))
+    told = () if teacher is None else diagnose(artifact.logits, teacher.logits, examples, asked, traits=traits)
+    reasons = in_order(facts, told)
     changed = () if teacher is None else changed_answers(artifact.logits, teacher.logits, examples, asked)
     return Verdict(
         passed=all(check.passed for check in checks),
-        sentence=verdict_sentence(artifact_scores, teacher_scores, checks=checks, timings=timings, task=asked),
+        sentence=verdict_sentence(
+            artifact_scores, teacher_scores, checks=checks, timings=timings, task=asked, reasons=reasons
+        ),
         checks=checks,
         models=tuple(scored.values()),
         confusions=confusions(changed, examples.label_names) if asked.groups_changes else (),
@@ -132,7 +163,25 @@ def judge(
         gain=_gain(outcomes, outcomes[artifact.name], asked, doubt),
         not_checked=unchecked,
         task=task,
+        reasons=reasons,
+        non_inferiority=proof,
+        fidelity=fidelity_of(
+            (artifact.name, artifact.logits),
+            None if teacher is None else (teacher.name, teacher.logits),
+            examples=examples,
+            task=asked,
+            robustness=robustness,
+            doubt=doubt,
+        ),
     )
+
+
+def _proof(
+    of_artifact: Outcomes, of_teacher: Outcomes | None, margin: float, doubt: Doubt, task: Task
+) -> NonInferiority | None:
+    if of_teacher is None or of_artifact.score is None or of_teacher.score is None:
+        return None
+    return non_inferiority(of_artifact.score, of_teacher.score, margin=margin, doubt=doubt, words=task.score)
 
 
 def _outcomes(model: ModelAnswers, teacher: ModelAnswers | None, examples: Examples, task: Task) -> Outcomes:

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from limbeck import wording
 from limbeck.manifest import quantized_model_file, transformers_js_options
-from limbeck.records import RunRecord, Score, Verdict
+from limbeck.records import RunRecord
 from limbeck.report.citations import citations
 from limbeck.report.measures import tolerances
 from limbeck.report.names import last_name
@@ -21,6 +21,7 @@ from limbeck.report.texts import printable
 from limbeck.report.uses import USES
 from limbeck.scheme import Scheme
 from limbeck.tasks import TASKS, Task
+from limbeck.verdict_record import Score, Verdict
 
 # What a model hub takes for a repository: "owner/name" or, for a few old ones, a bare name.
 _HUB_ID = re.compile(r"(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}")
@@ -63,6 +64,7 @@ def model_card(record: RunRecord, *, name: str) -> str:
             n_held_out=verdict.n_held_out,
             n_changed=verdict.n_changed,
             gain=verdict.gain,
+            proof=verdict.non_inferiority,
             scheme=scheme,
             bits=scheme.in_words,
             model_file=quantized_model_file(scheme),

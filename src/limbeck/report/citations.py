@@ -78,8 +78,19 @@ _CITATIONS = {
     "wilson": (
         "Intervals of shares: Wilson 1927, *Probable Inference, the Law of Succession, and Statistical Inference*."
     ),
-    "paired percentile bootstrap": (
-        "Intervals of ratios and differences: Efron 1979, *Bootstrap Methods: Another Look at the Jackknife*."
+    "score": (
+        "Intervals of ratios and differences of paired shares: Tang, Tang, Chan 2003, *On Tests of Equivalence via "
+        "Non-Unity Relative Risk for Matched-Pair Design*; Tango 1998, *Equivalence Test and Confidence Interval for "
+        "the Difference in Proportions for the Paired-Sample Design*."
+    ),
+    "BCa bootstrap": "Other intervals: Efron 1987, *Better Bootstrap Confidence Intervals*.",
+    "studentized bootstrap": (
+        "Intervals of means: Hall 1988, *Theoretical Comparison of Bootstrap Confidence Intervals*."
+    ),
+    "exact unconditional test": (
+        "The proof: Hsueh, Liu, Chen 2001, *Unconditional Exact Tests for Equivalence or Noninferiority for Paired "
+        "Binary Endpoints*; Berger, Boos 1994, *P Values Maximized over a Confidence Set for the Nuisance Parameter*; "
+        "McNemar 1947, *Note on the Sampling Error of the Difference between Correlated Proportions or Percentages*."
     ),
 }
 
@@ -124,5 +135,8 @@ def _used(record: RunRecord) -> Iterator[str]:
     if record.verdict.task == "reranking":
         yield "ndcg"
     scores = [score for model in models for score in (model.agreement, model.retention, model.score) if score]
-    methods = {score.interval.method for score in scores}
-    yield from (method for method in ("wilson", "paired percentile bootstrap") if method in methods)
+    methods = {score.interval.method.removeprefix("paired ") for score in scores}
+    if record.verdict.non_inferiority is not None:
+        methods.add(record.verdict.non_inferiority.method.removeprefix("paired "))
+    told = ("wilson", "score", "BCa bootstrap", "studentized bootstrap", "exact unconditional test")
+    yield from (method for method in told if method in methods)

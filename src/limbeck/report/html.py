@@ -12,8 +12,8 @@ from markupsafe import Markup, escape
 
 from limbeck import wording
 from limbeck.bits import LayerBits
-from limbeck.records import ModelScores, RunRecord
-from limbeck.report import bearing, panels
+from limbeck.records import RunRecord
+from limbeck.report import bearing, fidelity, panels, proofs
 from limbeck.report.answers import changed_answers
 from limbeck.report.cutting import removal_rows
 from limbeck.report.measures import measures, texts_a_second, tolerances
@@ -23,14 +23,22 @@ from limbeck.report.scatter import key_mark
 from limbeck.report.texts import printable
 from limbeck.report.vocabulary_words import vocabulary_sentence
 from limbeck.tasks import TASKS
+from limbeck.verdict_record import ModelScores, Verdict
 
 _FINGERPRINT = " fingerprint"
 NOISY_SPREAD = 0.25
+_OPENING = 160
+"""Characters of a text that shows a reason."""
 _SECTIONS = {
     "models": "Side by side",
+    "proof": "As good as the teacher?",
     "gain": "What distillation brought",
     "tolerances": "Tolerances",
     "sure": "How sure this is",
+    "flips": "Better and worse",
+    "probabilities": "Probabilities",
+    "slices": "Where it is weaker",
+    "spellings": "Other spellings",
     "speed": "Size and speed",
     "cut": "What was cut",
     "training": "Training",
@@ -90,7 +98,10 @@ def render(record: RunRecord) -> str:
             confidence=confidence_of(verdict.models),
             interval_methods=_interval_methods(record),
             fidelity_panels=panels.fidelity_panels(verdict),
+            fidelity=verdict.fidelity,
+            told=fidelity,
             gain_panel=None if verdict.gain is None else panels.gain_panel(verdict.gain, task),
+            **_proof_words(verdict),
             speed_panels=panels.size_and_speed_panels(verdict),
             training_panels=panels.training_panels(record.trainings, task),
             changed=changed_answers(verdict),
@@ -106,13 +117,27 @@ def render(record: RunRecord) -> str:
     )
 
 
+def _proof_words(verdict: Verdict) -> dict[str, Any]:
+    proof = verdict.non_inferiority
+    if proof is None:
+        return {}
+    return {
+        "proof_panel": proofs.proof_panel(proof),
+        "proof_margin": wording.points(proof.margin).removeprefix("+"),
+        "proof_sides": proofs.two_sided(proof),
+        "proof_confidence": f"{wording.plain(100 * proof.confidence)} %",
+    }
+
+
 def _contents(record: RunRecord) -> list[tuple[str, str]]:
     """(anchor, words) of the sections that this record has."""
     has = {
+        "proof": record.verdict.non_inferiority is not None,
         "gain": record.verdict.gain is not None,
         "cut": record.cut is not None and record.cut.n_texts > 0,
         "training": bool(record.trainings),
         "bearing": bool(record.quantization.sensitivities),
+        **fidelity.sections(record.verdict.fidelity),
     }
     return [(anchor, words) for anchor, words in _SECTIONS.items() if has.get(anchor, True)]
 
@@ -155,12 +180,15 @@ def confidence_of(models: Iterable[ModelScores]) -> str:
 
 _METHOD_WORDS = {
     "wilson": "Intervals of shares are Wilson’s.",
-    "percentile bootstrap": "Other intervals come from drawing the texts anew (bootstrap).",
-    "paired percentile bootstrap": (
-        "Intervals of retention come from drawing the texts anew, teacher and model together (paired bootstrap)."
+    "score": "Intervals of retention, of texts answered right, are score intervals of paired shares.",
+    "BCa bootstrap": (
+        "Other intervals come from drawing the texts anew, corrected for bias and skewness (BCa bootstrap)."
     ),
-    "no change seen": (
-        "Where no text told two models apart, the interval says how many unseen differences may remain."
+    "paired BCa bootstrap": (
+        "Intervals of retention come from drawing the texts anew, teacher and model together (paired BCa bootstrap)."
+    ),
+    "studentized bootstrap": (
+        "Intervals of means come from drawing the texts anew, each draw weighed by its own spread (bootstrap-t)."
     ),
 }
 
@@ -223,6 +251,16 @@ def part_rows(data: Mapping[str, int | str]) -> list[tuple[str, str, str]]:
     ]
 
 
+def _sentence_case(sentence: str) -> str:
+    """With a capital at its beginning."""
+    return sentence[:1].upper() + sentence[1:]
+
+
+def _probability(value: float) -> str:
+    """A small probability: "0.0004", "below 0.0001"."""
+    return "below 0.0001" if value < 0.0001 else f"{value:.4f}"
+
+
 def _shape_words(layer: LayerBits) -> str:
     return " × ".join(wording.count(side) for side in layer.shape)
 
@@ -249,7 +287,12 @@ def environment() -> Environment:
         "percent": wording.percent,
         "size": wording.size,
         "milliseconds": wording.milliseconds,
+        "plain": wording.plain,
+        "sentence_case": _sentence_case,
+        "probability": _probability,
+        "opening": lambda text: text if len(text) <= _OPENING else text[: _OPENING - 1] + "…",
         "count": wording.count,
+        "millions": wording.millions,
         "points": wording.points,
         "points_range": panels.points_range,
         "duration": wording.duration,

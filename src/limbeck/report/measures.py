@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from limbeck import wording
-from limbeck.records import Check, Score, Verdict
 from limbeck.report.roles import Role, Side, first_of, sides
 from limbeck.tasks import TASKS
+from limbeck.verdict_record import Check, Score, Verdict
 
 
 @dataclass(frozen=True)
@@ -95,17 +95,20 @@ def tolerances(checks: Sequence[Check]) -> tuple[Tolerance, ...]:
 
 def tolerance_name(check: Check) -> str:
     """What a check is about: "min_agreement" reads "Agreement"; units and the direction stand with the figures."""
-    name = check.tolerance.removeprefix("min_").removeprefix("max_")
+    name = check.tolerance.removeprefix("min_further.").removeprefix("min_").removeprefix("max_")
     name = name.removesuffix("_mb").removesuffix("_ms").replace("_", " ")
-    return {"size": "Size on disk", "latency": "Latency, p50", "pair of weights": "Pair of weights (saturation)"}.get(
-        name, name.capitalize()
-    )
+    return {
+        "non inferior": "Not worse than the teacher",
+        "size": "Size on disk",
+        "latency": "Latency, p50",
+        "pair of weights": "Pair of weights (saturation)",
+    }.get(name, name.capitalize())
 
 
 def _bound(check: Check) -> str:
-    side = "at least" if check.tolerance.startswith("min_") else "at most"
+    side = "at most" if check.tolerance.startswith("max_") else "at least"
     factor, unit = _unit(check.tolerance)
-    return f"{side} {wording.plain(factor * check.bound)} {unit}".rstrip()
+    return f"{side} {wording.plain(factor * check.bound)} {unit}".rstrip().replace("-", "−")
 
 
 def _measured(check: Check) -> str:
@@ -114,7 +117,7 @@ def _measured(check: Check) -> str:
     if not unit:
         return wording.plain(check.measured)
     figure = wording.told_apart(factor * check.measured, factor * check.bound, decimals=2 if unit == "ms" else 1)
-    return f"{figure} {unit}"
+    return f"{figure} {unit}".replace("-", "−")
 
 
 def _unit(tolerance: str) -> tuple[float, str]:
@@ -122,6 +125,8 @@ def _unit(tolerance: str) -> tuple[float, str]:
         return 1.0, "MB"
     if tolerance.endswith("_of_weights"):
         return 1.0, ""
+    if tolerance == "non_inferior":
+        return 100.0, "points"
     return (1.0, "ms") if tolerance.endswith("_ms") else (100.0, "%")
 
 

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from limbeck import wording
 from limbeck.bits import QuantizationRecord
-from limbeck.records import Check, CurvePoint, DistillationGain, Score, TrainingRecord, Verdict
+from limbeck.records import CurvePoint, TrainingRecord
 from limbeck.report.figures import (
     Bar,
     Curve,
@@ -22,6 +22,7 @@ from limbeck.report.measures import texts_a_second
 from limbeck.report.roles import Role, role_of, sides, timings_in_order
 from limbeck.report.svg import WIDTH
 from limbeck.tasks import TASKS, Task
+from limbeck.verdict_record import Check, DistillationGain, Score, Verdict
 
 MAX_POINTS = 240
 _LATENCY_NOTE = "Bar: p50. Thin line: up to p99 (an arrow: beyond the edge). Shorter is faster."

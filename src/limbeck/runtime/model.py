@@ -23,7 +23,8 @@ from limbeck.units import together
 from limbeck.windows import Reads, joined_words, words_within
 
 if TYPE_CHECKING:
-    from limbeck.records import Saturation
+    from limbeck.reason_record import WeightFidelity
+    from limbeck.verdict_record import Saturation
 
 Texts = str | Sequence[str] | Sequence[Sequence[str]]
 Variant = Literal["quantized", "float"]
@@ -103,7 +104,9 @@ class Model:
                 f"{artifact.folder} lacks {name}, the {variant} model.",
                 hint="Copy the whole artifact, or load the variant that is there.",
             )
+        self.folder: Path = artifact.folder
         self.manifest: Manifest = manifest
+        self.folder = artifact.folder
         self.task = TASKS[manifest.task]
         self.label_names: tuple[str, ...] = manifest.label_names
         self.threads = threads
@@ -199,6 +202,13 @@ class Model:
         scores = scores_of(self.logits([query] * len(passages), passages).values).tolist()
         found = [Ranked(index, passages[index], score) for index, score in enumerate(scores)]
         return sorted(found, key=lambda one: -one.score)
+
+    def weight_fidelity(self) -> "WeightFidelity | None":
+        """Whether the quantized graph holds the weights of the float graph; None where only one of them is there."""
+        from limbeck.runtime.weights_check import weight_fidelity
+
+        files = [self.folder / name for name in (self.manifest.model_file, self.manifest.float_model_file)]
+        return weight_fidelity(*files) if all(file.exists() for file in files) else None
 
     def saturation(self) -> "Saturation":
         """Whether CPUs without VNNI multiply this model's integers as those with it do, looked up in its file."""

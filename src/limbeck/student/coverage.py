@@ -1,13 +1,11 @@
 """How two tokenizers take the same texts apart: what a trimmed one costs on texts that it was not trimmed for."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
 from limbeck.student.trimming import ids_of, untouched
 from limbeck.tokens import TOKENIZER_FILE
+from limbeck.unknown_token import unknown_id
 from limbeck.vocabulary import Coverage, VocabularyRecord
 
 
@@ -31,8 +29,8 @@ def compared(
         n_used=n_used,
         n_held_out=len(texts),
         n_changed=sum(old != [kept[token] for token in new] for old, new in zip(before, after, strict=True)),
-        before=_coverage(before, _unknown_id(whole)),
-        after=_coverage(after, _unknown_id(trimmed)),
+        before=_coverage(before, unknown_id(whole / TOKENIZER_FILE)),
+        after=_coverage(after, unknown_id(trimmed / TOKENIZER_FILE)),
     )
 
 
@@ -40,11 +38,3 @@ def _coverage(tokens: list[list[int]], unknown_id: int | None) -> Coverage:
     n_tokens = sum(len(ids) for ids in tokens)
     n_unknown = sum(ids.count(unknown_id) for ids in tokens) if unknown_id is not None else 0
     return Coverage(tokens_per_text=n_tokens / len(tokens), unknown_share=n_unknown / n_tokens)
-
-
-def _unknown_id(folder: Path) -> int | None:
-    model = json.loads((folder / TOKENIZER_FILE).read_text(encoding="utf-8"))["model"]
-    if model["type"] == "Unigram":
-        return model["unk_id"]  # type: ignore[no-any-return]
-    token = model.get("unk_token")
-    return None if token is None else Tokenizer.from_file(str(folder / TOKENIZER_FILE)).token_to_id(token)

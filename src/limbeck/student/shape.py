@@ -1,6 +1,6 @@
 """A student's shape: which of the teacher's layers it takes over, and what a model's numbers are."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -70,7 +70,8 @@ def choose_layers(
     """Which teacher layers become the student's, counted from 0.
 
     Evenly spaced, they go from the first to the last (3 of 6: layers 0, 2 and 5): the first reads the embeddings that
-    are taken over with it, and the head reads what the last one writes. By loss, they are those that `removed` leaves.
+    are taken over with it, and the head reads what the last one writes. "lower" goes from the first to the last too,
+    but closer below (0, 1 and 5): their distances grow as squares do. By loss, they are those that `removed` leaves.
 
     Args:
         config: The teacher's.
@@ -89,14 +90,28 @@ def choose_layers(
         left = tuple(layer for layer in range(n_teacher) if layer not in removed)
         assert len(left) == n_student, "layers by loss are measured before they are chosen"
         return left
-    if wanted.choose == "first":
+    return _placed(wanted.choose, n_teacher, n_student, keeps_first=family.keeps_first)
+
+
+def _placed(choose: str | None, n_teacher: int, n_student: int, *, keeps_first: bool) -> tuple[int, ...]:
+    """Layers chosen by where they stand."""
+    if choose == "first":
         return tuple(range(n_student))
-    if wanted.choose == "last":
-        n_last = n_student - 1 if family.keeps_first else n_student
-        return (*((0,) if family.keeps_first else ()), *range(n_teacher - n_last, n_teacher))
+    if choose == "last":
+        n_last = n_student - 1 if keeps_first else n_student
+        return (*((0,) if keeps_first else ()), *range(n_teacher - n_last, n_teacher))
     if n_student == 1:
-        return (0,) if family.keeps_first else (n_teacher - 1,)
-    return tuple(round(index * (n_teacher - 1) / (n_student - 1)) for index in range(n_student))
+        return (0,) if keeps_first else (n_teacher - 1,)
+    power = 2 if choose == "lower" else 1
+    return _different(round((n_teacher - 1) * (index / (n_student - 1)) ** power) for index in range(n_student))
+
+
+def _different(rising: Iterable[int]) -> tuple[int, ...]:
+    """The same numbers, each that would be there twice moved up to the next that is free."""
+    found: list[int] = []
+    for number in rising:
+        found.append(max(number, found[-1] + 1) if found else number)
+    return tuple(found)
 
 
 def _refuse_absent(taken: tuple[int, ...], config: "PreTrainedConfig", *, n_teacher: int) -> None:

@@ -1,6 +1,6 @@
 """Classification: one text or a pair of texts, exactly one label. Logits -> answers, and how answers are scored."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from limbeck.errors import ShapeError
 from limbeck.tasks.columns import LABEL_NAMES, PAIR_NAMES, TEXT_NAMES, KnownNames
-from limbeck.tasks.measures import Share
+from limbeck.tasks.decisions import Decisions, Distributions, log_softmax
+from limbeck.tasks.measures import Hits, Share
 from limbeck.tasks.task import (
     Answer,
     Change,
@@ -108,6 +109,23 @@ class Classification(Task):
         check_pairs(logits, teacher_logits, what="teacher logits")
         return Share(logits.argmax(axis=1) == teacher_logits.argmax(axis=1))
 
+    def decisions_of(self, logits: Logits, labels: Labels, label_names: Sequence[str] = ()) -> Decisions:  # noqa: ARG002
+        """One a text: the most probable class, with its probability."""
+        return of_classes(logits, labels, np.arange(len(logits)))
+
+    def distributions_of(self, logits: Logits, teacher_logits: Logits) -> Distributions:
+        """One a text, over the classes."""
+        return Distributions(np.arange(len(logits)), log_softmax(teacher_logits), log_softmax(logits))
+
+    def kinds_of(
+        self, labels: Labels | None, teacher_logits: Logits | None, label_names: Sequence[str]
+    ) -> Mapping[str, Hits]:
+        """The label that people give, or else the teacher."""
+        if labels is None:
+            assert teacher_logits is not None, "texts without labels are judged by a teacher"
+            labels = teacher_logits.argmax(axis=1)
+        return {name: labels == index for index, name in enumerate(label_names)}
+
     def changes(self, logits: Logits, teacher_logits: Logits, label_names: Sequence[str]) -> list[Change]:
         """Every changed answer, in the order of `surest_first`."""
         labels, teacher_labels = logits.argmax(axis=1), teacher_logits.argmax(axis=1)
@@ -145,6 +163,18 @@ def probabilities(logits: Logits) -> NDArray[np.float64]:
     np.exp(shifted, out=shifted)
     shifted /= shifted.sum(axis=1, keepdims=True)
     return shifted
+
+
+def of_classes(logits: Logits, labels: Labels, owners: NDArray[np.int64]) -> Decisions:
+    """The class of the largest logit of each row, with its softmax.
+
+    Args:
+        logits: (decisions, classes).
+        labels: (decisions,) indices of the true classes.
+        owners: (decisions,) the row of each one's text.
+    """
+    answers = logits.argmax(axis=1)
+    return Decisions(owners, answers, answers == labels, probabilities(logits).max(axis=1))
 
 
 def check_columns(logits: Logits, label_names: Sequence[str]) -> None:

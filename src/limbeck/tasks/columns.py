@@ -94,15 +94,8 @@ def find_columns(found: Sequence[str], known: KnownNames, *, given: Columns, sou
         DataError: A given column is not there, or no column or several ones could hold the text or the label.
     """
     labels = _given_labels(given.label, found)
-    for flag, name in (("text", given.text), ("text_pair", given.text_pair), *(("label", name) for name in labels)):
-        if name is not None and name not in found:
-            import difflib  # here, as the runtime loads this file with the answers and must start fast
-
-            near = difflib.get_close_matches(name, found, n=1, cutoff=0.7)
-            raise DataError(
-                f"{source} has no column {name!r} (asked for by data.{flag}); its columns are {_listed(found)}.",
-                hint=f"Did you mean --data.{flag} {near[0]}?" if near else f"Give one of them with --data.{flag} NAME.",
-            )
+    for flag, names in (("text", (given.text,)), ("text_pair", (given.text_pair,)), ("label", labels)):
+        refuse_missing(found, [name for name in names if name is not None], key=f"data.{flag}", source=source)
     chosen = [name for name in (given.text, given.text_pair, *labels) if name is not None]
     if len(set(chosen)) < len(chosen):
         raise DataError(
@@ -113,6 +106,29 @@ def find_columns(found: Sequence[str], known: KnownNames, *, given: Columns, sou
     text, text_pair = (given.text, given.text_pair) if given.text else _find_text(free, known, given.text_pair, source)
     label = given.label or _find_label([name for name in free if name not in (text, text_pair)], known, source)
     return Columns(text, text_pair, label, labels if len(labels) > 1 else ())
+
+
+def refuse_missing(found: Sequence[str], wanted: Sequence[str], *, key: str, source: str) -> None:
+    """Refuse columns that are asked for and not there.
+
+    Args:
+        found: Names of all columns of the table.
+        wanted: Those that are asked for.
+        key: The recipe's key that asks for them.
+        source: What the table is called in messages.
+
+    Raises:
+        DataError: One of them is not there; the message names those that are.
+    """
+    for name in wanted:
+        if name not in found:
+            import difflib  # here, as the runtime loads this file with the answers and must start fast
+
+            near = difflib.get_close_matches(name, found, n=1, cutoff=0.7)
+            raise DataError(
+                f"{source} has no column {name!r} (asked for by {key}); its columns are {_listed(found)}.",
+                hint=f"Did you mean --{key} {near[0]}?" if near else f"Give one of them with --{key} NAME.",
+            )
 
 
 def _given_labels(label: str | None, found: Sequence[str]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from limbeck.errors import ShapeError
 from limbeck.tasks.columns import NUMBER_NAMES, PAIR_NAMES, TEXT_NAMES, KnownNames
-from limbeck.tasks.measures import Mean, MeanShare, Measure, RankCorrelation, Values
+from limbeck.tasks.measures import Mean, MeanShare, Measure, Quantile, RankCorrelation, Values
 from limbeck.tasks.task import Answer, Change, LabelKind, Labels, Logits, MeasureWords, Task, check_logits, check_pairs
 
 NEIGHBOURS = 10
@@ -22,6 +22,19 @@ OVERLAP = MeasureWords(
     f"Of the {NEIGHBOURS} texts that are nearest to a text by the teacher, the share that are so by the model too.",
     f"finds {{value}} of the teacher's {NEIGHBOURS} nearest texts of {{texts}}",
 )
+RANKS = MeasureWords(
+    "rank fidelity",
+    "Spearman’s correlation of a text’s cosines with other texts, by model and by teacher: the mean over texts.",
+    "puts other texts in the teacher's order of nearness with a mean rank correlation of {value} on {texts}",
+)
+_LOW_SHARE = 0.05
+LOWEST = MeasureWords(
+    "lowest cosine, 1 in 20",
+    "One text in 20 has a cosine with the teacher’s vector below this.",
+    "has a cosine of {value} or more with the teacher's vectors of 19 in 20 of {texts}",
+)
+_RANKED = 512
+"""Texts at most whose order of nearness is compared."""
 _PARTED = 0.9
 """Cosine with the teacher's vector below which a text counts as changed."""
 _CORPUS = 4096
@@ -60,6 +73,7 @@ class Embeddings(Task):
         "has a mean cosine of {value} with the teacher's vectors of {texts}",
     )
     groups_changes = False
+    scores_texts = False
 
     def answers(self, logits: Logits, label_names: Sequence[str]) -> list[VectorAnswer]:  # noqa: ARG002
         """One vector per row.
@@ -105,16 +119,19 @@ class Embeddings(Task):
         teacher_logits: Logits | None,
         label_names: Sequence[str] = (),  # noqa: ARG002
     ) -> Mapping[MeasureWords, Measure]:
-        """Retrieval overlap with the teacher; nothing for so few texts that their neighbours are no choice."""
+        """The lowest cosines; and where there is a choice of neighbours, retrieval overlap and rank fidelity."""
         if teacher_logits is None:
             return {}
+        lowest = {LOWEST: Quantile(cosines(logits, teacher_logits), _LOW_SHARE)}
         distinct = np.unique(teacher_logits, axis=0, return_index=True)[1]
         rows = np.sort(distinct)[:_CORPUS]
         if len(rows) <= 2 * NEIGHBOURS:
-            return {}
+            return lowest
         found, wanted = (_nearest(unit(vectors[rows])) for vectors in (logits, teacher_logits))
         shares = [len(np.intersect1d(one, two)) / NEIGHBOURS for one, two in zip(found, wanted, strict=True)]
-        return {OVERLAP: MeanShare(np.array(shares))}
+        ranked = rows[:_RANKED]
+        alike = _rank_correlations(unit(logits[ranked]), unit(teacher_logits[ranked]))
+        return {OVERLAP: MeanShare(np.array(shares)), RANKS: Mean(alike), **lowest}
 
     def changes(self, logits: Logits, teacher_logits: Logits, label_names: Sequence[str]) -> list[Change]:  # noqa: ARG002
         """The texts whose vectors point elsewhere than the teacher's, furthest first."""
@@ -153,4 +170,18 @@ def _nearest(vectors: Values) -> NDArray[np.int64]:
     alike = vectors @ vectors.T
     np.fill_diagonal(alike, -np.inf)
     found: NDArray[np.int64] = np.argpartition(-alike, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
+    return found
+
+
+def _rank_correlations(vectors: Values, others: Values) -> Values:
+    """(n, size) twice, of length 1 -> (n,) Spearman's correlation of each text's cosines with the n - 1 others."""
+    from scipy.stats import rankdata  # here, as the runtime loads this file with the answers and must start fast
+
+    centred = []
+    for side in (vectors, others):
+        alike = (side @ side.T)[~np.eye(len(side), dtype=np.bool_)].reshape(len(side), -1)
+        ranks = rankdata(alike, axis=1)
+        centred.append(ranks - ranks.mean(axis=1, keepdims=True))
+    spread = np.sqrt((centred[0] ** 2).sum(axis=1) * (centred[1] ** 2).sum(axis=1))
+    found: Values = (centred[0] * centred[1]).sum(axis=1) / np.maximum(spread, np.finfo(np.float64).tiny)
     return found

@@ -15,12 +15,14 @@ from limbeck import kept_tokens
 from limbeck.errors import ShapeError
 from limbeck.kept_tokens import UNKNOWN, hidden_of, tokens_of
 from limbeck.tasks.columns import TEXT_NAMES, KnownNames
+from limbeck.tasks.decisions import Decisions, Distributions
 from limbeck.tasks.measures import GeometricMean, Measure, Ratio
-from limbeck.tasks.task import Answer, Change, LabelKind, MeasureWords, Task, surest_first
-from limbeck.units import Ragged, UnitLogits
+from limbeck.tasks.task import Answer, Change, LabelKind, MeasureWords, Respelled, Task, surest_first
+from limbeck.units import Ragged, UnitLogits, owners_of
 from limbeck.windows import Reads
 
 _SHOWN, _NEAR, _CHANGES_SHOWN = 5, 5, 8
+_HIDDEN = ("hidden token", "hidden tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ class FillMask(Task):
         "fills {value} of the masks in {texts} as the teacher does",
     )
     groups_changes = False
+    respelled = Respelled.NOTHING
     takes_pairs = False
     takes_made_up = False
     taught_live = True
@@ -183,6 +186,24 @@ class FillMask(Task):
         """
         is_same = self._is_same(logits, teacher_logits)
         return Ratio(_by_text(logits, is_same), logits.units.spans.lengths)
+
+    def decisions_of(self, logits: UnitLogits, labels: Ragged, label_names: Sequence[str] = ()) -> Decisions:  # noqa: ARG002
+        """One for each hidden token that is known: the likeliest token in its place."""
+        _check(logits)
+        hidden, likeliest = hidden_of(logits.values), tokens_of(logits.values)[:, 0]
+        sure = np.exp(kept_tokens.log_probabilities_of(logits.values)[:, 0])
+        known = np.flatnonzero(hidden != UNKNOWN)
+        owners = owners_of(logits.units.spans)
+        return Decisions(owners[known], likeliest[known], (likeliest == hidden)[known], sure[known], _HIDDEN)
+
+    def distributions_of(self, logits: UnitLogits, teacher_logits: UnitLogits) -> Distributions | None:
+        """One for each hidden token; see `kept_tokens.side_by_side`."""
+        for side in (logits, teacher_logits):
+            _check(side)
+        if not logits.units.are_those_of(teacher_logits.units):
+            return None
+        found, wanted = kept_tokens.side_by_side(logits.values, teacher_logits.values)
+        return Distributions(owners_of(logits.units.spans), wanted, found, _HIDDEN)
 
     def changes(self, logits: UnitLogits, teacher_logits: UnitLogits, label_names: Sequence[str]) -> list[Change]:  # noqa: ARG002
         """Every text with another likeliest token somewhere, in the order of `surest_first`: "'a' for 'the'"."""

@@ -7,7 +7,8 @@ A measure holds what each text adds to it. Intervals come from measuring resampl
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 Hits = NDArray[np.bool_]
 Rows = NDArray[np.int64]
 Values = NDArray[np.float64]
+Weights = NDArray[np.float64]
+"""(resamples, n) how often each text was drawn: whole numbers."""
 
 
 class Measure(ABC):
@@ -30,9 +33,19 @@ class Measure(ABC):
         """The figure of all of them."""
         return self.over(np.arange(self.n))
 
+    @cached_property
+    def worked_out(self) -> dict[Any, Any]:
+        """What was worked out of it already and is wanted again: its figures on resamples, by number and seed."""
+        return {}
+
     @abstractmethod
     def over(self, rows: Rows) -> float:
         """The figure of the texts at `rows`, each as often as it stands there; NaN where it is not defined."""
+
+    def weighted(self, weights: Weights) -> Values:
+        """(resamples,) the figure of each resample; those of this file tell all of them at once."""
+        rows = np.arange(self.n)
+        return np.array([self.over(np.repeat(rows, drawn.astype(np.int64))) for drawn in weights], np.float64)
 
     def with_imaginary(self, won: Sequence[bool]) -> Self:  # noqa: ARG002
         """The same with one imaginary text more for each of `won`, on which the model did all, or nothing.
@@ -42,8 +55,20 @@ class Measure(ABC):
         return self
 
 
+class Weighed(Measure):
+    """A measure that needs no more of a resample than how often each text was drawn."""
+
+    def over(self, rows: Rows) -> float:
+        """The figure of the texts at `rows`, each as often as it stands there; NaN where it is not defined."""
+        return float(self.weighted(np.bincount(rows, minlength=self.n).astype(np.float64)[None])[0])
+
+    @abstractmethod
+    def weighted(self, weights: Weights) -> Values:
+        """(resamples,) the figure of each resample; NaN where it is not defined."""
+
+
 @dataclass(frozen=True)
-class Share(Measure):
+class Share(Weighed):
     """The share of texts on which something holds.
 
     Args:
@@ -62,13 +87,13 @@ class Share(Measure):
         """The figure of all of them: one division of whole numbers."""
         return int(self.hits.sum()) / len(self.hits)
 
-    def over(self, rows: Rows) -> float:
-        """The figure of the texts at `rows`."""
-        return float(self.hits[rows].mean())
+    def weighted(self, weights: Weights) -> Values:
+        """(resamples,) the figure of each."""
+        return _share(weights, self.hits)
 
 
 @dataclass(frozen=True)
-class Mean(Measure):
+class Mean(Weighed):
     """The mean of one value a text.
 
     Args:
@@ -82,9 +107,14 @@ class Mean(Measure):
         """How many texts it is a figure of."""
         return len(self.values)
 
-    def over(self, rows: Rows) -> float:
-        """The figure of the texts at `rows`."""
-        return float(self.values[rows].mean())
+    @property
+    def value(self) -> float:
+        """The figure of all of them."""
+        return float(self.values.mean())
+
+    def weighted(self, weights: Weights) -> Values:
+        """(resamples,) the figure of each."""
+        return _share(weights, self.values)
 
 
 class MeanShare(Mean):
@@ -96,7 +126,7 @@ class MeanShare(Mean):
 
 
 @dataclass(frozen=True)
-class FScore(Measure):
+class FScore(Weighed):
     """F1 over all decisions together (micro-averaged): 2 TP / (2 TP + FP + FN).
 
     Args:
@@ -118,11 +148,10 @@ class FScore(Measure):
         """How many texts it is a figure of."""
         return len(self.true_positives)
 
-    def over(self, rows: Rows) -> float:
-        """The figure of the texts at `rows`."""
-        found = 2 * int(self.true_positives[rows].sum())
-        missed = int(self.false_positives[rows].sum()) + int(self.false_negatives[rows].sum())
-        return found / (found + missed) if found + missed else 1.0
+    def weighted(self, weights: Weights) -> Values:
+        """(resamples,) the figure of each."""
+        found = 2 * (weights @ self.true_positives)
+        return _divided(found, found + weights @ (self.false_positives + self.false_negatives), where_empty=1.0)
 
     def with_imaginary(self, won: Sequence[bool]) -> Self:
         """With texts of one decision, a true positive or a false negative."""
@@ -135,7 +164,7 @@ class FScore(Measure):
 
 
 @dataclass(frozen=True)
-class Ratio(Measure):
+class Ratio(Weighed):
     """One count divided by another, each summed over the texts: precision, recall.
 
     Args:
@@ -151,10 +180,9 @@ class Ratio(Measure):
         """How many texts it is a figure of."""
         return len(self.totals)
 
-    def over(self, rows: Rows) -> float:
-        """The figure of the texts at `rows`."""
-        total = int(self.totals[rows].sum())
-        return int(self.counts[rows].sum()) / total if total else 1.0
+    def weighted(self, weights: Weights) -> Values:
+        """(resamples,) the figure of each."""
+        return _divided(weights @ self.counts, weights @ self.totals, where_empty=1.0)
 
     def with_imaginary(self, won: Sequence[bool]) -> Self:
         """With texts of a total of one."""
@@ -163,11 +191,11 @@ class Ratio(Measure):
 
 
 @dataclass(frozen=True)
-class GeometricMean(Measure):
-    """The geometric mean of probabilities, of which a text may have several.
+class PooledMean(Weighed):
+    """The mean of values of which a text may have several.
 
     Args:
-        sums: (n,) of their natural logarithms, for each text.
+        sums: (n,) of them, for each text.
         counts: (n,) how many they are.
     """
 
@@ -179,14 +207,37 @@ class GeometricMean(Measure):
         """How many texts it is a figure of."""
         return len(self.counts)
 
-    def over(self, rows: Rows) -> float:
-        """The figure of the texts at `rows`; NaN where they have none."""
-        total = int(self.counts[rows].sum())
-        return float(np.exp(self.sums[rows].sum() / total)) if total else float("nan")
+    def weighted(self, weights: Weights) -> Values:
+        """(resamples,) the figure of each; NaN where its texts have no value."""
+        return _divided(weights @ self.sums, weights @ self.counts, where_empty=np.nan)
+
+
+class GeometricMean(PooledMean):
+    """The geometric mean of probabilities, of which a text may have several; `sums` are of their natural logarithms."""
+
+    def weighted(self, weights: Weights) -> Values:
+        """(resamples,) the figure of each; NaN where its texts have no probability."""
+        found: Values = np.exp(super().weighted(weights))
+        return found
 
 
 @dataclass(frozen=True)
-class RankCorrelation(Measure):
+class Places:
+    """Where numbers stand when they are put in order.
+
+    Args:
+        order: (n,) texts from the least number to the greatest.
+        starts: (different numbers,) where in that order each begins.
+        group: (n,) which of the different numbers a text has.
+    """
+
+    order: Rows
+    starts: Rows
+    group: Rows
+
+
+@dataclass(frozen=True)
+class RankCorrelation(Weighed):
     """Spearman's correlation: how alike two lists of numbers put the texts in order.
 
     Args:
@@ -204,11 +255,77 @@ class RankCorrelation(Measure):
         """How many texts it is a figure of."""
         return len(self.first)
 
-    def over(self, rows: Rows) -> float:
-        """The figure of the texts at `rows`; NaN where one list has the same number everywhere."""
-        from scipy.stats import rankdata  # here, as the runtime loads this file with the answers and must start fast
+    def weighted(self, weights: Weights) -> Values:
+        """(resamples,) the figure of each; NaN where one list has the same number everywhere.
 
-        ranks = [rankdata(values[rows]) for values in (self.first, self.second)]
-        centred = [one - one.mean() for one in ranks]
-        spread = np.sqrt((centred[0] ** 2).sum() * (centred[1] ** 2).sum())
-        return float((centred[0] * centred[1]).sum() / spread) if spread > 0 else float("nan")
+        The ranks of a resample follow from how often each text was drawn, so that texts are put in order once, not
+        once a resample; it is the same figure.
+        """
+        first, second = _ranks(weights, self._first_places), _ranks(weights, self._second_places)
+        middle = (weights.sum(axis=1, keepdims=True) + 1) / 2  # the mean rank, with ties too
+        first -= middle
+        second -= middle
+        first_weighted = first * weights
+        common = np.einsum("sn,sn->s", first_weighted, second)
+        squares = np.einsum("sn,sn->s", first_weighted, first) * np.einsum("sn,sn,sn->s", second, second, weights)
+        spread = np.sqrt(squares)
+        return _divided(common, spread, where_empty=np.nan)
+
+    @cached_property
+    def _first_places(self) -> Places:
+        return _places_of(self.first)
+
+    @cached_property
+    def _second_places(self) -> Places:
+        return _places_of(self.second)
+
+
+def _places_of(values: Values) -> Places:
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    is_first = np.append(True, ordered[1:] != ordered[:-1])
+    group = np.empty(len(values), np.int64)
+    group[order] = np.cumsum(is_first) - 1
+    return Places(order, np.flatnonzero(is_first), group)
+
+
+def _ranks(weights: Weights, places: Places) -> Values:
+    """(resamples, n) the rank of each text, equal numbers sharing their mean rank; those not drawn have one too."""
+    ordered = weights.take(places.order, axis=1)
+    drawn = ordered if len(places.starts) == weights.shape[1] else np.add.reduceat(ordered, places.starts, axis=1)
+    up_to = np.cumsum(drawn, axis=1)
+    up_to -= (drawn - 1) / 2
+    return up_to.take(places.group, axis=1)
+
+
+def _share(weights: Weights, values: Hits | Values) -> Values:
+    found: Values = (weights @ values) / weights.sum(axis=1)
+    return found
+
+
+def _divided(above: Values, below: Values, *, where_empty: float) -> Values:
+    found = np.full_like(above, where_empty, dtype=np.float64)
+    np.divide(above, below, out=found, where=below > 0)
+    return found
+
+
+@dataclass(frozen=True)
+class Quantile(Measure):
+    """The value that a share of the texts does not reach.
+
+    Args:
+        values: (n,) finite.
+        share: From 0 to 1.
+    """
+
+    values: Values
+    share: float
+
+    @property
+    def n(self) -> int:
+        """How many texts it is a figure of."""
+        return len(self.values)
+
+    def over(self, rows: Rows) -> float:
+        """The figure of the texts at `rows`."""
+        return float(np.quantile(self.values[rows], self.share))

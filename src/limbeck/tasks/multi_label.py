@@ -1,6 +1,6 @@
 """Multi-label classification: one text or a pair, any number of labels, each decided by itself."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from limbeck.tasks.classification import check_columns
 from limbeck.tasks.columns import PAIR_NAMES, SEVERAL_LABEL_NAMES, TEXT_NAMES, KnownNames
-from limbeck.tasks.measures import FScore, Share
+from limbeck.tasks.decisions import Decisions, Distributions, log_bernoulli
+from limbeck.tasks.measures import FScore, Hits, Share
 from limbeck.tasks.task import (
     Answer,
     Change,
@@ -24,6 +25,7 @@ from limbeck.tasks.task import (
 )
 
 NO_LABEL = "(no label)"
+_BY_LABEL = ("decision on a label", "decisions on labels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,43 @@ class MultiLabel(Task):
         """Whether both give the same set of labels."""
         check_pairs(logits, teacher_logits, what="teacher logits")
         return Share((decisions(logits) == decisions(teacher_logits)).all(axis=1))
+
+    def decisions_of(self, logits: Logits, labels: Labels, label_names: Sequence[str] = ()) -> Decisions:  # noqa: ARG002
+        """One a text: its whole set of labels, which is right where it is just people's set."""
+        found = decisions(logits)
+        sets = np.packbits(found, axis=1)
+        answers = np.array([row.tobytes() for row in sets], dtype=object)
+        right = (found == (labels == 1)).all(axis=1)
+        return Decisions(np.arange(len(logits)), answers, right, np.full(len(logits), np.nan))
+
+    def part_decisions_of(self, logits: Logits, labels: Labels, label_names: Sequence[str] = ()) -> Decisions:  # noqa: ARG002
+        """One for each text and label, with the probability of what was decided: at least one half."""
+        found, shares = decisions(logits), probabilities(logits)
+        return Decisions(
+            np.repeat(np.arange(len(logits)), logits.shape[1]),
+            found.reshape(-1),
+            (found == (labels == 1)).reshape(-1),
+            np.maximum(shares, 1 - shares).reshape(-1),
+            _BY_LABEL,
+        )
+
+    def distributions_of(self, logits: Logits, teacher_logits: Logits) -> Distributions:
+        """One for each text and label: yes or no."""
+        owners = np.repeat(np.arange(len(logits)), logits.shape[1])
+        return Distributions(owners, log_bernoulli(teacher_logits), log_bernoulli(logits), _BY_LABEL)
+
+    def kinds_of(
+        self, labels: Labels | None, teacher_logits: Logits | None, label_names: Sequence[str]
+    ) -> Mapping[str, Hits]:
+        """The labels that people give, or else the teacher; a text may have several, or none."""
+        if labels is None:
+            assert teacher_logits is not None, "texts without labels are judged by a teacher"
+            given = decisions(teacher_logits)
+        else:
+            given = labels == 1
+        found: dict[str, Hits] = {name: given[:, index] for index, name in enumerate(label_names)}
+        found[NO_LABEL] = np.logical_not(given.any(axis=1))
+        return found
 
     def changes(self, logits: Logits, teacher_logits: Logits, label_names: Sequence[str]) -> list[Change]:
         """Every text with another set of labels; first where both sides were sure of what they part on.

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limbeck.errors import ShapeError
-from limbeck.tasks.answer_text import is_exact, overlap
+from limbeck.tasks.answer_text import is_exact, normalised, overlap
 from limbeck.tasks.columns import ANSWER_NAMES, QUESTION_NAMES, KnownNames
+from limbeck.tasks.decisions import Decisions, Distributions, log_softmax
 from limbeck.tasks.measures import MeanShare, Measure, Share
-from limbeck.tasks.task import Answer, Change, LabelKind, Labels, MeasureWords, Task, surest_first
+from limbeck.tasks.task import Answer, Change, LabelKind, Labels, MeasureWords, Respelled, Task, surest_first
 from limbeck.units import NOWHERE, Ragged, UnitLogits, Units
 from limbeck.windows import Reads
 
@@ -79,6 +80,7 @@ class QuestionAnswering(Task):
         "answers {value} of {texts} as the teacher does",
     )
     groups_changes = False
+    respelled = Respelled.FIRST_TEXT
     reads = Reads.CONTEXT
     head = "ForQuestionAnswering"
     takes_made_up = False
@@ -131,6 +133,30 @@ class QuestionAnswering(Task):
         """Whether both answers are the same, normalised."""
         both = zip(self.answers(logits, label_names), self.answers(teacher_logits, label_names), strict=True)
         return Share(np.array([is_exact(one.text, [other.text]) for one, other in both], np.bool_))
+
+    def decisions_of(self, logits: UnitLogits, labels: Ragged, label_names: Sequence[str] = ()) -> Decisions:
+        """One a question: its answer, normalised, which is right where it is one of people's."""
+        found = self.answers(logits, label_names)
+        right = [is_exact(one.text, texts) for one, texts in zip(found, self._wanted(logits, labels), strict=True)]
+        return Decisions(
+            np.arange(len(found)),
+            np.array([normalised(one.text) for one in found], dtype=object),
+            np.array(right, np.bool_),
+            np.array([one.probability for one in found], np.float64),
+            ("question", "questions"),
+        )
+
+    def distributions_of(self, logits: UnitLogits, teacher_logits: UnitLogits) -> Distributions | None:
+        """Two for each window, over its tokens: where the answer begins and where it ends."""
+        if not logits.units.are_those_of(teacher_logits.units):
+            return None  # other tokens, or other windows
+        n_windows = [len(_windows(spans)) for spans in logits.units.spans]
+        return Distributions(
+            np.repeat(np.arange(len(n_windows)), len(ENDS) * np.array(n_windows, np.int64)),
+            log_softmax(ends_by_window(teacher_logits)),
+            log_softmax(ends_by_window(logits)),
+            ("end of an answer", "ends of answers"),
+        )
 
     def changes(self, logits: UnitLogits, teacher_logits: UnitLogits, label_names: Sequence[str]) -> list[Change]:
         """Every question with another answer, in the order of `surest_first`."""

@@ -47,6 +47,7 @@ class Regression(Task):
         "orders {texts} as the teacher does, with a rank correlation of {value}",
     )
     groups_changes = False
+    scores_texts = False
 
     def answers(self, logits: Logits, label_names: Sequence[str]) -> list[NumberAnswer]:  # noqa: ARG002
         """One number per row.

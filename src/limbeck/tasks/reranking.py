@@ -15,7 +15,18 @@ from limbeck.tasks import order
 from limbeck.tasks.columns import PAIR_NAMES, TEXT_NAMES, KnownNames
 from limbeck.tasks.measures import MeanShare, Measure, Share, Values
 from limbeck.tasks.order import Rows
-from limbeck.tasks.task import Answer, Change, LabelKind, Labels, Logits, MeasureWords, Task, check_logits, check_pairs
+from limbeck.tasks.task import (
+    Answer,
+    Change,
+    LabelKind,
+    Labels,
+    Logits,
+    MeasureWords,
+    Respelled,
+    Task,
+    check_logits,
+    check_pairs,
+)
 
 GRADE_NAMES = (
     "relevance", "grade", "label", "labels", "score", "rating", "relevance_label", "relevance_grade", "rel",
@@ -68,6 +79,8 @@ class Reranking(Task):
         QUERIES,
     )
     groups_changes = False
+    scores_texts = False
+    respelled = Respelled.FIRST_TEXT
     groups_rows = True
 
     def __init__(self, groups: Rows | None = None) -> None:

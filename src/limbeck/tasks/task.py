@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from limbeck.errors import ShapeError
 from limbeck.tasks.columns import KnownNames
-from limbeck.tasks.measures import Measure
+from limbeck.tasks.decisions import Decisions, Distributions
+from limbeck.tasks.measures import Hits, Measure
 from limbeck.units import Units
 from limbeck.windows import Reads
 
@@ -32,6 +33,15 @@ class LabelKind(StrEnum):
     TAGS = "a tag for each word"
     ANSWERS = "answers within the second text"
     HIDDEN = "nothing: the text holds what is right"
+
+
+class Respelled(StrEnum):
+    """What of a row may be written otherwise to see whether the answer stays."""
+
+    TEXTS = "its texts"
+    WORDS = "its words, each as long as it was"
+    FIRST_TEXT = "its first text"
+    NOTHING = "nothing"
 
 
 @dataclass(frozen=True)
@@ -100,6 +110,10 @@ class Task(ABC):
     """Against what the teacher says."""
     groups_changes: ClassVar[bool] = True
     """Whether changed answers fall into few kinds (this label became that one)."""
+    scores_texts: ClassVar[bool] = True
+    """Whether each text adds to the score by itself, so that some of the texts have a score of their own."""
+    respelled: ClassVar[Respelled] = Respelled.TEXTS
+    """What of a row may be written otherwise, so that the answer ought to stay."""
     takes_pairs: ClassVar[bool] = True
     """Whether a model reads both texts of a pair at once; else each by itself, and pairs only judge."""
     reads: ClassVar[Reads] = Reads.TEXT
@@ -143,6 +157,40 @@ class Task(ABC):
         label_names: Sequence[str] = (),  # noqa: ARG002
     ) -> Mapping[MeasureWords, Measure]:
         """What else tells how well answers fit what people or the teacher say; nothing, where two figures tell all."""
+        return {}
+
+    def decisions_of(
+        self,
+        logits: AnyLogits,  # noqa: ARG002
+        labels: AnyLabels,  # noqa: ARG002
+        label_names: Sequence[str] = (),  # noqa: ARG002
+    ) -> Decisions | None:
+        """What was decided, and whether people say the same; None where an answer is not right or wrong.
+
+        Args:
+            logits: Of n texts.
+            labels: What people say of them.
+            label_names: The classes.
+        """
+        return None
+
+    def part_decisions_of(
+        self, logits: AnyLogits, labels: AnyLabels, label_names: Sequence[str] = ()
+    ) -> Decisions | None:
+        """Decisions as they have probabilities: those of `decisions_of`, or where these have parts, the parts."""
+        return self.decisions_of(logits, labels, label_names)
+
+    def distributions_of(self, logits: AnyLogits, teacher_logits: AnyLogits) -> Distributions | None:  # noqa: ARG002
+        """Both models' distributions; None where answers have none, or the models' cannot be set side by side."""
+        return None
+
+    def kinds_of(
+        self,
+        labels: AnyLabels | None,  # noqa: ARG002
+        teacher_logits: AnyLogits | None,  # noqa: ARG002
+        label_names: Sequence[str],  # noqa: ARG002
+    ) -> Mapping[str, Hits]:
+        """Label -> (n,) the texts that have it: by what people say, or else by the teacher's answers."""
         return {}
 
     @abstractmethod

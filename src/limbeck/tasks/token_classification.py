@@ -14,13 +14,17 @@ from numpy.typing import NDArray
 from limbeck.errors import ShapeError
 from limbeck.tasks.classification import probabilities
 from limbeck.tasks.columns import TAG_NAMES, WORDS_NAMES, KnownNames
-from limbeck.tasks.measures import FScore, Measure, Ratio
-from limbeck.tasks.spans import spans_of
-from limbeck.tasks.task import Answer, Change, LabelKind, Labels, MeasureWords, Task, surest_first
-from limbeck.units import Ragged, UnitLogits, Units
+from limbeck.tasks.decisions import Decisions, Distributions, log_softmax
+from limbeck.tasks.measures import FScore, Hits, Measure, Ratio
+from limbeck.tasks.spans import parsed, spans_of
+from limbeck.tasks.task import Answer, Change, LabelKind, Labels, MeasureWords, Respelled, Task, surest_first
+from limbeck.units import Ragged, UnitLogits, Units, owners_of
 from limbeck.windows import WORD_BREAK, Reads
 
 NO_SPAN = "(no span)"
+_WORDS = ("word", "words")
+_UNREAD = -1
+"""In place of a tag: the model did not read the word."""
 
 _Place = tuple[int, int, str]
 
@@ -126,6 +130,7 @@ class TokenClassification(Task):
         "finds the teacher's spans in {texts} with an F1 of {value}",
     )
     groups_changes = False
+    respelled = Respelled.WORDS
     reads = Reads.WORDS
     head = "ForTokenClassification"
 
@@ -199,6 +204,48 @@ class TokenClassification(Task):
         """F1 of the spans, with the teacher's in the place of people's."""
         _check(logits, label_names)
         return _f_score(_found(logits, label_names), _found(teacher_logits, label_names))
+
+    def decisions_of(self, logits: UnitLogits, labels: Ragged, label_names: Sequence[str] = ()) -> Decisions:
+        """One for each word; those that the model did not read are outside of all spans, with no probability."""
+        _check(logits, label_names)
+        outside = np.array([not kind for _, kind in parsed(tuple(label_names))])
+        answers = np.full(len(labels.values), _UNREAD, np.int64)
+        shares = np.full(len(labels.values), np.nan)
+        given, sure = logits.values.argmax(axis=1), probabilities(logits.values).max(axis=1)
+        for row, (text, tags, spans) in enumerate(zip(logits.units.texts, labels, logits.units.spans, strict=True)):
+            number = {start: index for index, (start, _) in enumerate(words_of(text, len(tags)))}
+            words = labels.starts[row] + np.array([number[start] for start in spans[:, 0].tolist()], np.int64)
+            own = slice(logits.units.spans.starts[row], logits.units.spans.starts[row + 1])
+            answers[words], shares[words] = given[own], sure[own]
+        right = np.where(answers == _UNREAD, outside[labels.values], answers == labels.values)
+        return Decisions(owners_of(labels), answers, right, shares, _WORDS)
+
+    def distributions_of(self, logits: UnitLogits, teacher_logits: UnitLogits) -> Distributions:
+        """One for each word that both models read, over the tags."""
+        if logits.units.are_those_of(teacher_logits.units):
+            own = wanted = np.arange(len(logits.values))
+        else:
+            own, wanted = _read_by_both(logits.units, teacher_logits.units)
+        return Distributions(
+            owners_of(logits.units.spans)[own],
+            log_softmax(teacher_logits.values[wanted]),
+            log_softmax(logits.values[own]),
+            _WORDS,
+        )
+
+    def kinds_of(
+        self, labels: Ragged | None, teacher_logits: UnitLogits | None, label_names: Sequence[str]
+    ) -> Mapping[str, Hits]:
+        """The types of the spans that people mark, or else the teacher; a text may have several, or none."""
+        if labels is not None:
+            tagged = labels
+        else:
+            assert teacher_logits is not None, "texts without labels are judged by a teacher"
+            tagged = teacher_logits.units.spans.with_values(teacher_logits.values.argmax(axis=1))
+        found = [{kind for _, _, kind in spans_of(tags.tolist(), label_names)} for tags in tagged]
+        names = dict.fromkeys(kind for _, kind in parsed(tuple(label_names)) if kind)
+        hits = {name: np.array([name in kinds for kinds in found], np.bool_) for name in names}
+        return hits | {NO_SPAN: np.array([not kinds for kinds in found], np.bool_)}
 
     def changes(self, logits: UnitLogits, teacher_logits: UnitLogits, label_names: Sequence[str]) -> list[Change]:
         """Every text with other spans; first where both sides were sure of the words that they tag differently."""
@@ -290,6 +337,18 @@ def _sureness(logits: UnitLogits, other: UnitLogits) -> tuple[NDArray[np.float64
         pairs.append(np.min(parted, axis=0) if parted else (1.0, 1.0))
     sides = np.array(pairs, np.float64).reshape(-1, 2)
     return sides[:, 0], sides[:, 1]
+
+
+def _read_by_both(units: Units, others: Units) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where the words that stand in both stand in either."""
+    pairs: list[tuple[int, int]] = []
+    for row, (own, wanted) in enumerate(zip(units.spans, others.spans, strict=True)):
+        begin = int(others.spans.starts[row])
+        places = {start: begin + index for index, start in enumerate(wanted[:, 0].tolist())}
+        first = int(units.spans.starts[row])
+        pairs += [(first + at, places[start]) for at, start in enumerate(own[:, 0].tolist()) if start in places]
+    both = np.array(pairs, np.int64).reshape(-1, 2)
+    return both[:, 0], both[:, 1]
 
 
 def _in_words(places: set[_Place], text: str) -> str:

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from limbeck.artifact import SIGNALS_FOLDER
 from limbeck.examples import Examples
 from limbeck.progress import SILENT, Progress
 from limbeck.recipe import TeacherTable
 from limbeck.records import LabellingRecord
-from limbeck.signals import SignalsKey, SignalStore
+from limbeck.signals import Signals, SignalsKey, SignalStore
 from limbeck.tasks.task import AnyLogits
+from limbeck.units import values_of
 
 MadeUpTexts = Literal["answered", "paid", "impossible"]
 """What asking about texts that nobody wrote is like: as cheap as any other, paid for one by one, or impossible."""
@@ -40,10 +42,13 @@ class TimedAnswers:
     Args:
         engine: What computes, as a timing names it: "PyTorch float32".
         logits: Texts and their second texts, or None -> (n, classes) float32, or those of the texts' units.
+        fresh: Arguments of a Python that answers one text in a process of its own, as `evaluate.fresh.Start` says;
+            None where nobody can start it so.
     """
 
     engine: str
     logits: Callable[[Sequence[str], Sequence[str] | None], AnyLogits]
+    fresh: tuple[str, ...] | None = None
 
 
 class Teacher(Protocol):
@@ -124,3 +129,20 @@ class Teacher(Protocol):
 def key_of_answers(fingerprint: str, *, n_classes: int) -> SignalsKey:
     """The key of answers by a teacher whose fingerprint says all: no hidden states, no precision of ours."""
     return SignalsKey(teacher=fingerprint, tokenizer="", precision="float32", n_classes=n_classes, hidden_size=0)
+
+
+def ship_answers(folder: Path, fingerprint: str, text_fingerprints: Sequence[str], logits: AnyLogits) -> None:
+    """Put a teacher's answers into a folder, where `verify` looks for them.
+
+    Args:
+        folder: An artifact that is not sealed yet, or what a run keeps of its held-out texts.
+        fingerprint: The teacher's.
+        text_fingerprints: (n,) what the texts are named by; the texts themselves do not ship.
+        logits: (n, classes), or those of the texts' units.
+
+    Raises:
+        OutputError: The disk is full.
+    """
+    key = key_of_answers(fingerprint, n_classes=values_of(logits).shape[1])
+    store = SignalStore(folder / SIGNALS_FOLDER, key, compressed=True)
+    store.append(text_fingerprints, Signals(logits))

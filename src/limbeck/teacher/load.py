@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _TIMING_BATCH_TEXTS = 32
 _MOST_LOGITS = 1 << 27
 _ASKED_TOKENS = 4096
+_FRESH = Path(__file__).with_name("fresh_transformers.py")
 _VOCABULARIES = ("vocab.txt", "vocab.json", "*.model")
 
 
@@ -111,7 +112,15 @@ class EncoderTeacher:
     def timed(self, threads: int) -> Iterator[TimedAnswers]:
         """Within, PyTorch computes with so many threads."""
         with computing_with(threads):
-            yield TimedAnswers("PyTorch float32", self.logits)
+            yield TimedAnswers("PyTorch float32", self.logits, self._fresh(threads))
+
+    def _fresh(self, threads: int) -> tuple[str, ...] | None:
+        """A process of its own, for models that need no code but transformers' own."""
+        if getattr(self.model.config, "auto_map", None):
+            return None
+        return (
+            str(_FRESH), str(self.folder), str(self.tokenizer_folder), str(threads), str(self.encoder.max_tokens)
+        )  # fmt: skip
 
 
 def float32_logits(

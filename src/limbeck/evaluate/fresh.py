@@ -1,0 +1,103 @@
+"""What a fresh process takes: from its start to the first answer, and its peak memory. Files lie in the disk's cache.
+
+Everything else is timed in a process that has answered before. Who starts a server, a function in the cloud or a
+command pays for the imports, the loading and the first answer too.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from limbeck.examples import Examples
+from limbeck.progress import SILENT, Progress
+from limbeck.speed_record import FreshStart
+
+_SCRIPT = Path(__file__).with_name("fresh_artifact.py")
+_LONGEST_SECONDS = 300
+_LAST_CHARACTERS = 500
+
+
+@dataclass(frozen=True)
+class Start:
+    """A side that answers in a process of its own.
+
+    Args:
+        arguments: Of Python. The process reads {"text", "text_pair"} as JSON on stdin, answers it, and prints a line of
+            JSON with "peak_bytes" when it has.
+    """
+
+    arguments: tuple[str, ...]
+
+
+def of_artifact(folder: Path, *, threads: int) -> Start:
+    """An artifact that `limbeck.load` loads, its hashes checked, as anybody would."""
+    return Start((str(_SCRIPT), str(folder), str(threads)))
+
+
+def measure(
+    starts: Sequence[Start | None], examples: Examples, *, n: int, progress: Progress = SILENT
+) -> list[FreshStart | None]:
+    """Start each side n times, in turns, after one start that nobody times and that brings its files into memory.
+
+    Args:
+        starts: The sides; None for those that cannot be started alone.
+        examples: Their first text is answered.
+        n: Processes a side; 0 measures nothing.
+        progress: Told how far it is.
+
+    Returns: What each took; None where nothing was measured, or where a process did not answer, which is told.
+    """
+    asked = {"text": examples.texts[0], "text_pair": None if examples.text_pairs is None else examples.text_pairs[0]}
+    there = [start for start in starts if start is not None and n > 0]
+    seconds: dict[Start, list[float]] = {start: [] for start in there}
+    peaks: dict[Start, list[int]] = {start: [] for start in there}
+    with progress.bar("fresh processes", total=(n + 1) * len(there), unit="starts") as bar:
+        for round_index in range(n + 1):
+            for start in [one for one in there if one in seconds]:
+                took, told = _run(start, json.dumps(asked))
+                bar.advance()
+                if isinstance(told, str):
+                    progress.say(f"A process of its own that was to answer one text did not: {told}")
+                    del seconds[start]
+                elif round_index:
+                    seconds[start].append(took)
+                    peaks[start] += [told["peak_bytes"]] if told["peak_bytes"] else []
+    return [
+        None if start is None or not seconds.get(start) else _summed_up(seconds[start], peaks[start])
+        for start in starts
+    ]
+
+
+def _run(start: Start, asked: str) -> tuple[float, dict[str, int | None] | str]:
+    """Seconds up to the end of the process that answered, and what it told; or the last words of one that did not."""
+    began = time.perf_counter()
+    command = [sys.executable, "-P", *start.arguments]
+    try:
+        done = subprocess.run(  # noqa: S603  (this very Python, and a script of ours)
+            command,
+            input=asked,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=_LONGEST_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return 0.0, f"it took more than {_LONGEST_SECONDS} s"
+    took = time.perf_counter() - began
+    try:
+        found: dict[str, int | None] = json.loads(done.stdout.splitlines()[-1])
+    except (IndexError, ValueError):
+        return took, done.stderr[-_LAST_CHARACTERS:].strip() or f"it ended with exit code {done.returncode}"
+    return took, found
+
+
+def _summed_up(seconds: Sequence[float], peaks: Sequence[int]) -> FreshStart:
+    median = float(np.median(seconds))
+    return FreshStart(median, (max(seconds) - min(seconds)) / median, max(peaks, default=None), len(seconds))

@@ -1,0 +1,116 @@
+"""Artifacts and their teacher measured side by side: latency, throughput, lengths, and what a fresh process takes."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from limbeck import machine, runtime
+from limbeck.evaluate import fresh
+from limbeck.evaluate.timing import LengthText, Side, time_sides
+from limbeck.examples import Examples
+from limbeck.progress import SILENT, Progress
+from limbeck.speed_record import TextLengths
+from limbeck.teacher.answering import Teacher
+from limbeck.tokens import TextEncoder
+from limbeck.verdict_record import TEACHER, Timing
+from limbeck.verify_table import VerifyTable
+from limbeck.windows import Reads
+
+CALL_SIZES = (8, 32, 128)
+LENGTHS = (16, 32, 128)
+_MOST_WORDS = 2_000
+"""Of the texts' words, as many are tried when a text of a chosen length is put together."""
+
+
+def measure_speed(
+    artifacts: Mapping[str, Path],
+    master: Teacher | None,
+    held_out: Examples,
+    *,
+    settings: VerifyTable,
+    progress: Progress = SILENT,
+) -> tuple[Timing, ...]:
+    """Artifacts and, as the last, their teacher on the same real texts with equal threads, in turn.
+
+    A teacher that does not run on this machine is not timed. Then each side that can answers one text in a process of
+    its own, `settings.fresh_starts` times.
+
+    Args:
+        artifacts: What each is called in its timing, and its folder.
+        master: The teacher; None where it is not at hand.
+        held_out: The texts, of which `settings.timing_texts` are taken.
+        settings: The recipe's table verify.
+        progress: Told what goes on.
+    """
+    threads = settings.threads or machine.physical_cores()
+    some = held_out.take(range(min(settings.timing_texts, len(held_out))))
+    models = {name: runtime.load(folder, threads=threads, check=False) for name, folder in artifacts.items()}
+    sides = [Side(name, model.logits, threads) for name, model in models.items()]
+    starts: list[fresh.Start | None] = [fresh.of_artifact(folder, threads=threads) for folder in artifacts.values()]
+    encoder = next(iter(models.values())).encoder
+    with ExitStack() as stack:
+        answers = None if master is None else stack.enter_context(master.timed(threads))
+        if answers is not None:
+            sides.append(Side(f"{TEACHER} ({answers.engine})", answers.logits, threads))
+            starts.append(None if answers.fresh is None else fresh.Start(answers.fresh))
+        timings = time_sides(
+            sides,
+            some.texts,
+            some.text_pairs,
+            rounds=settings.timing_rounds,
+            call_sizes=CALL_SIZES,
+            at_lengths=texts_of_lengths(encoder, some, LENGTHS),
+            progress=progress,
+        )
+    found = fresh.measure(starts, some, n=settings.fresh_starts, progress=progress)
+    lengths = _lengths(encoder, some)
+    return tuple(replace(timing, lengths=lengths, fresh=one) for timing, one in zip(timings, found, strict=True))
+
+
+def texts_of_lengths(encoder: TextEncoder, examples: Examples, lengths: Sequence[int]) -> tuple[LengthText, ...]:
+    """Texts of just so many tokens, put together of the words of real ones; of pairs, both texts together are as long.
+
+    Args:
+        encoder: Counts the tokens, special ones included.
+        examples: Whose words are taken.
+        lengths: What is wanted; one beyond the encoder's limit, or that these words cannot make, is left out.
+
+    Returns: In the order of `lengths`; none for tasks that read contexts in windows, or hide tokens.
+    """
+    if encoder.rules.reads in {Reads.CONTEXT, Reads.MASKS}:
+        return ()
+    words = [word for text in examples.texts for word in text.split()][:_MOST_WORDS]
+    first = None if examples.text_pairs is None else (words[0] if words else "")
+    found = []
+    for wanted in lengths:
+        text = _grown(encoder, words, first, wanted) if wanted <= encoder.max_tokens else None
+        if text is not None:
+            found.append(LengthText(wanted, text, None) if first is None else LengthText(wanted, first, text))
+    return tuple(found)
+
+
+def _grown(encoder: TextEncoder, words: Sequence[str], first: str | None, wanted: int) -> str | None:
+    """A text of these words, from the first on, without those that would make it too long; None where none fits."""
+
+    def count(text: str) -> int:
+        found = encoder.encode([text] if first is None else [first], None if first is None else [text])
+        return wanted + 1 if found.truncated else found.lengths[0]
+
+    text = ""
+    for word in words:
+        longer = f"{text} {word}".strip()
+        n_tokens = count(longer)
+        if n_tokens <= wanted:
+            text = longer
+        if n_tokens == wanted:
+            return text
+    return None
+
+
+def _lengths(encoder: TextEncoder, some: Examples) -> TextLengths:
+    counts = encoder.encode(some.texts, some.text_pairs).text_lengths
+    p5, p50, p95 = np.percentile(counts, [5, 50, 95])
+    return TextLengths(float(p5), float(p50), float(p95), max(counts), len(counts))
