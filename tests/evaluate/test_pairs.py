@@ -103,6 +103,15 @@ def test_no_disagreement_proves_what_the_rule_of_three_says() -> None:
     assert pairs.difference_score(0, 0, 560, -0.005) > 1.645
 
 
+def test_a_difference_that_nobody_doubts_is_not_disproved() -> None:
+    """Twins differ by less than a margin above zero; were the p-value small there, they would be told to be apart."""
+    assert pairs.above_p(0, 0, 10_000, 0.005) == 1.0
+    p_values = [pairs.above_p(2, 1, 2000, d) for d in (-0.5, -0.01, -0.002, 0.0, 0.002, 0.01, 0.5)]
+    assert p_values == sorted(p_values)
+    assert p_values[0] < 0.05
+    assert p_values[-1] == 1.0
+
+
 def test_bounds_and_test_agree() -> None:
     """A lower bound on one side of the margin and a test on the other could not both be printed."""
     for b, c, n in ((20, 25, 872), (0, 0, 700), (3, 9, 300)):

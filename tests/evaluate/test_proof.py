@@ -3,6 +3,8 @@
 import held_out
 import numpy as np
 import pytest
+from scipy.optimize import minimize_scalar
+from scipy.stats import norm
 
 from limbeck.errors import DataError, RecipeError
 from limbeck.evaluate import judge, pairs
@@ -146,6 +148,22 @@ def test_texts_needed_by_hand() -> None:
     assert texts_needed(0.3, 0.0, margin=0.02, confidence=0.95) == pytest.approx(1391, abs=1)
     assert texts_needed(0.3, 0.0, margin=0.01, confidence=0.95) == pytest.approx(4 * 1391, abs=4)
     assert texts_needed(0.3, -0.01, margin=0.01, confidence=0.95) is None
+
+
+def test_the_variance_at_the_margin_is_that_of_the_likeliest_law() -> None:
+    """By twin: of all laws whose loss is the margin, that which is nearest to the true one, found by search."""
+    discordance, difference, margin = 0.5, -0.4, 0.1
+    cells = np.array([(discordance + difference) / 2, (discordance - difference) / 2, 1 - discordance])
+
+    def away(q: float) -> float:
+        return -float(cells @ np.log([q - margin, q, 1 + margin - 2 * q]))
+
+    q = minimize_scalar(
+        away, bounds=(margin + 1e-9, (1 + margin) / 2 - 1e-9), method="bounded", options={"xatol": 1e-10}
+    ).x
+    reach = norm.ppf(0.95) * np.sqrt(2 * q - margin - margin**2) + norm.ppf(0.8) * np.sqrt(discordance - difference**2)
+    expected = int(np.ceil((reach / (difference + margin)) ** 2))
+    assert paired_texts_needed(discordance, difference, margin=margin, confidence=0.95) == expected
 
 
 def test_without_disagreement_the_rule_of_three_is_what_is_needed() -> None:

@@ -4,6 +4,8 @@ import math
 
 from scipy.special import ndtri
 
+from limbeck.evaluate import pairs
+
 POWER = 0.8
 """How often the texts that are planned for suffice."""
 _MOST = 10**8
@@ -33,10 +35,7 @@ def paired_texts_needed(
     """
     parted = max(discordance, abs(difference))
     away = difference + margin
-    of_second = (parted - difference) / 2
-    linear = -(2 + difference) * margin - parted
-    likeliest = (math.sqrt(max(linear**2 - 8 * of_second * margin * (1 + margin), 0.0)) - linear) / 4
-    supposed = max(2 * likeliest - margin * (1 + margin), 0.0)
+    supposed = float(pairs.difference_variance((parted + difference) / 2, (parted - difference) / 2, 1, -margin))
     found = _squared(math.sqrt(supposed), math.sqrt(max(parted - difference**2, 0.0)), away, confidence, power)
     if found is None or away < 0 or margin >= 1:
         return found

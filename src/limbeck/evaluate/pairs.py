@@ -35,7 +35,7 @@ def mcnemar_p(only_first: int, only_second: int) -> float:
 def difference_score(only_first: ArrayLike, only_second: ArrayLike, n: ArrayLike, difference: ArrayLike) -> Figures:
     """Score statistic of a difference of two paired shares, standard normal where it is the true one; broadcast.
 
-    (b - c - n d) / sqrt(n (2 q + d (1 - d))), with q the likeliest share of c where the difference is d.
+    (b - c - n d) / sqrt(v), with v the variance that `difference_variance` gives.
 
     Args:
         only_first: b.
@@ -47,10 +47,27 @@ def difference_score(only_first: ArrayLike, only_second: ArrayLike, n: ArrayLike
         design, Statistics in Medicine 17, 891-908.
     """
     b, c, texts, d = (np.asarray(one, np.float64) for one in (only_first, only_second, n, difference))
+    return _standardised(b - c - texts * d, difference_variance(b, c, texts, d))
+
+
+def difference_variance(only_first: ArrayLike, only_second: ArrayLike, n: ArrayLike, difference: ArrayLike) -> Figures:
+    """Variance of b - c where the true difference is d and all else is as likely as can be; broadcast.
+
+    n (2 q + d (1 - d)), with q the likeliest share of c where the difference is d.
+
+    Args:
+        only_first: b.
+        only_second: c.
+        n: Texts; 1 where b and c are shares.
+        difference: d, from -1 to 1.
+
+    Source: see `difference_score`.
+    """
+    b, c, texts, d = (np.asarray(one, np.float64) for one in (only_first, only_second, n, difference))
     linear = (2 * texts - b + c) * d - b - c
     root = np.sqrt(np.maximum(linear**2 + 8 * texts * c * d * (1 - d), 0))
-    likeliest = (root - linear) / (4 * texts)
-    return _standardised(b - c - texts * d, texts * (2 * likeliest + d * (1 - d)))
+    found: Figures = np.maximum(texts * (2 * (root - linear) / (4 * texts) + d * (1 - d)), 0)
+    return found
 
 
 def ratio_score(both: ArrayLike, only_first: ArrayLike, only_second: ArrayLike, ratio: ArrayLike) -> Figures:
@@ -128,8 +145,8 @@ def above_p(only_first: int, only_second: int, n: int, difference: float, *, alp
     outside = _OUTSIDE * alpha
     parted = binomtest(only_first + only_second, n).proportion_ci(confidence_level=1 - outside, method="exact")
     low, high = max(parted.low, abs(difference), 1e-12), parted.high
-    if high < low:  # so few part that the difference cannot be as large
-        return outside
+    if high < low:  # so few part that the difference is nearer to zero: less than one above it, more than one below
+        return 1.0 if difference > 0 else outside
     discordances = np.clip(np.linspace(np.sqrt(low), np.sqrt(high), _GRID) ** 2, low, high)
     of_first, of_second = (discordances + difference) / 2, (discordances - difference) / 2
     middle, spread = n * of_second, np.sqrt(n * of_second * (1 - of_second))
