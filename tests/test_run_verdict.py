@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,16 @@ def test_a_run_needs_no_data(run: Path, tmp_path: Path) -> None:
     assert _untimed(alone) == _untimed(by_hand)
     assert _untimed(alone) == _untimed(verify(run, changes=QUICK))
     assert [model.name for model in alone.models] == ["teacher", "artifact (int8)"]
+
+
+def test_slices_by_columns_are_worked_out_again(run: Path) -> None:
+    """A failure would leave out what the run had told, and correct the other slices for fewer tests than it did."""
+    sources = tuple("forum" if index % 2 else "mail" for index in range(len(TEXTS)))
+    write_examples(run / "held_out" / "texts.arrow", replace(HELD_OUT, columns={"source": sources}))
+    fidelity = verify(run, changes=QUICK).fidelity
+    assert fidelity is not None
+    assert fidelity.slices is not None
+    assert [one.name for one in fidelity.slices.slices if one.by == "source"] == ["forum", "mail"]
 
 
 def test_a_run_on_another_machine_without_torch(run: Path, tmp_path: Path) -> None:

@@ -34,10 +34,12 @@ def test_examples_come_back_as_they_were(
     tmp_path: Path,
 ) -> None:
     """A failure would judge a run by other texts or labels than it was judged by. By law: the same fingerprint."""
-    examples = Examples(TEXTS, pairs, labels, NAMES)
+    columns = {"source": ("mail", "mail", "", "\udc00"), "text": ("1", "2", "3", "4")}
+    examples = Examples(TEXTS, pairs, labels, NAMES, columns)
     write_examples(tmp_path / "there" / "texts.arrow", examples)
     found = read_examples(tmp_path / "there" / "texts.arrow")
     assert (found.texts, found.text_pairs, found.label_names) == (TEXTS, pairs, NAMES)
+    assert found.columns == columns
     assert found.fingerprint == examples.fingerprint
     assert type(found.labels) is type(labels)
     if isinstance(labels, np.ndarray):

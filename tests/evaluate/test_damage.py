@@ -129,3 +129,22 @@ def test_chance_is_no_reason() -> None:
         traits = [Trait(kind, kind, draw.random(300) < share) for kind, share in (("cut", 0.1), ("rare", 0.5))]
         told += len(diagnose(_logits(ours), _logits(theirs), _examples(300), TASKS["classification"], traits=traits))
     assert told <= 2
+
+
+def test_labels_that_chance_arranges_have_not_changed_places() -> None:
+    """A model that knows nothing agrees better in the best order of its labels, whatever it says: that is no swap."""
+    draw = np.random.default_rng(0)
+    examples = Examples(tuple(f"text {index}" for index in range(72)), None, None, tuple(f"{n}" for n in range(24)))
+    theirs = np.arange(72) % 24
+    for _ in range(50):
+        ours = draw.integers(24, size=72)
+        logits, teacher_logits = (np.eye(24, dtype=np.float32)[side] for side in (ours, theirs))
+        assert diagnose(logits, teacher_logits, examples, TASKS["classification"], traits=()) == ()
+    swapped = np.where(theirs < 2, 1 - theirs, theirs)
+    logits, teacher_logits = (
+        np.eye(24, dtype=np.float32)[side] for side in (np.repeat(swapped, 5), np.repeat(theirs, 5))
+    )
+    examples = examples.take([row for row in range(72) for _ in range(5)])
+    (reason,) = diagnose(logits, teacher_logits, examples, TASKS["classification"], traits=())
+    assert "the labels '0' and '1' seem to have changed places: 30 of 30" in reason.sentence
+    assert reason.p_value == pytest.approx(24 * 23 / 2 * 0.5**30)

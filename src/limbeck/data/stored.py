@@ -1,4 +1,4 @@
-"""Texts with their labels in a file of limbeck's own, whatever the task: written whole, read back the same."""
+"""Texts, labels and further columns in a file of our own, whatever the task: written whole, read back the same."""
 
 import json
 import os
@@ -15,10 +15,11 @@ from limbeck.examples import Examples
 from limbeck.units import Ragged
 
 _ABOUT = b"limbeck examples"
+_FURTHER = "further column {}"
 
 
 def write_examples(path: Path, examples: Examples) -> None:
-    """Write texts and labels, compressed.
+    """Write texts, labels and further columns, compressed.
 
     Raises:
         OutputError: The disk is full.
@@ -26,7 +27,8 @@ def write_examples(path: Path, examples: Examples) -> None:
     columns = {"text": _texts(examples.texts)}
     if examples.text_pairs is not None:
         columns["text_pair"] = _texts(examples.text_pairs)
-    about: dict[str, Any] = {"label_names": examples.label_names, "labels": None}
+    columns |= {_FURTHER.format(number): _texts(given) for number, given in enumerate(examples.columns.values())}
+    about: dict[str, Any] = {"label_names": examples.label_names, "labels": None, "columns": list(examples.columns)}
     labels = examples.labels
     if labels is not None:
         rows = list(labels)
@@ -68,6 +70,9 @@ def read_examples(path: Path) -> Examples:
         text_pairs=_read_texts(table, "text_pair") if "text_pair" in table.column_names else None,
         labels=None if about["labels"] is None else _read_labels(table, **about["labels"]),
         label_names=tuple(about["label_names"]),
+        columns={
+            name: _read_texts(table, _FURTHER.format(number)) for number, name in enumerate(about.get("columns", ()))
+        },
     )
 
 

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
-from scipy.stats import binomtest, fisher_exact
+from scipy.special import gammaln
+from scipy.stats import binom
 
 from limbeck import wording
 from limbeck.evaluate.several import holm
+from limbeck.evaluate.slices import worse_by_chance
 from limbeck.evaluate.traits import Trait
 from limbeck.examples import Examples
 from limbeck.reason_record import Reason
@@ -28,7 +30,8 @@ def diagnose(
 
     Each trait is held against the texts without it by Fisher's exact test (one-sided); labels that changed places show
     as an order of the artifact's labels that agrees with the teacher better than their own (the best assignment of a
-    confusion matrix), each of them by a binomial test. All p-values are corrected together by Holm's method.
+    confusion matrix), each cycle of them by a binomial test whose p-value is multiplied by the number of cycles as long
+    that there could be. All p-values are corrected together by Holm's method.
 
     Args:
         artifact_logits: (n, classes), or those of the texts' units.
@@ -71,9 +74,10 @@ def in_order(facts: Sequence[Reason], told: Sequence[Reason]) -> tuple[Reason, .
 def _of_trait(
     trait: Trait, changed: NDArray[np.bool_], rows: Sequence[int], examples: Examples
 ) -> tuple[Reason, float] | None:
+    p_value = worse_by_chance(~changed, trait.has)
+    if p_value is None:
+        return None
     inside, outside = changed[trait.has], changed[~trait.has]
-    table = [[int(inside.sum()), int((~inside).sum())], [int(outside.sum()), int((~outside).sum())]]
-    p_value = float(fisher_exact(table, alternative="greater").pvalue)
     extra = round(inside.sum() - len(inside) * outside.mean())
     if extra < 1:
         return None
@@ -114,9 +118,14 @@ def _exchanged(
             f"{wording.counted(of_them, 'text')} that the teacher gives one of them have the next from the artifact"
         )
         shown = [row for row in rows if theirs[row] in cycle and ours[row] == order[theirs[row]]][:_SHOWN]
-        p_value = float(binomtest(moved, moved + stayed, 0.5, alternative="greater").pvalue)
-        found.append((_reason("labels", sentence, moved, shown, examples), p_value))
+        by_chance = binom.logsf(moved - 1, moved + stayed, 0.5) + _log_cycles(n, len(cycle))
+        found.append((_reason("labels", sentence, moved, shown, examples), float(np.exp(min(0.0, by_chance)))))
     return found
+
+
+def _log_cycles(n: int, length: int) -> float:
+    """Logarithm of how many cycles of this length n labels have, n! / ((n - length)! length): the best was picked."""
+    return float(gammaln(n + 1) - gammaln(n - length + 1) - np.log(length))
 
 
 def _reason(kind: str, sentence: str, n_explained: int, rows: Sequence[int], examples: Examples) -> Reason:
