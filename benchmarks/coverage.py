@@ -18,7 +18,7 @@ from scipy.stats import binom
 
 from limbeck.evaluate import intervals, pairs, scores
 from limbeck.evaluate.scores import Doubt
-from limbeck.tasks.measures import FScore, Mean, Measure, RankCorrelation, Share
+from limbeck.tasks.measures import FScore, Mean, Measure, PooledMean, RankCorrelation, Share
 
 MARGIN = 0.005
 
@@ -111,6 +111,13 @@ def cosines(draw: np.random.Generator, n: int, *, spread: float) -> tuple[Measur
     return (Mean(1 - 0.02 * np.exp(spread * draw.normal(size=n))),)
 
 
+def divergences(draw: np.random.Generator, n: int, *, words: int) -> tuple[Measure, ...]:
+    """Divergences of the words of a text, lognormal numbers; a text has Poisson many and one."""
+    counts = 1 + draw.poisson(words - 1, n) if words > 1 else np.ones(n, np.int64)
+    values = np.exp(1.5 * draw.normal(size=int(counts.sum())))
+    return (PooledMean(np.bincount(np.repeat(np.arange(n), counts), weights=values, minlength=n), counts),)
+
+
 def f1_of(present: float, missed: float, invented: float) -> float:
     """The true F1 of `spans`."""
     right = 2 * present * (1 - missed)
@@ -162,6 +169,16 @@ SETTINGS: tuple[Setting, ...] = (
     *(
         Setting("mean cosine", f"tail {spread:g}", n, partial(cosines, spread=spread), 1 - 0.02 * np.exp(spread**2 / 2))
         for n, spread in ((50, 0.5), (100, 1.0))
+    ),
+    *(
+        Setting(
+            "mean divergence",
+            f"tail 1.5, {words} a text",
+            n,
+            partial(divergences, words=words),
+            float(np.exp(1.5**2 / 2)),
+        )
+        for n, words in ((100, 1), (872, 1), (100, 10))
     ),
 )
 

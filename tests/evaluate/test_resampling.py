@@ -148,7 +148,7 @@ def test_models_are_compared_choice_by_choice() -> None:
 def test_studentized_by_twin() -> None:
     """Resample by resample, with standard errors written out."""
     values = np.random.default_rng(2).exponential(size=40)
-    low, high = resampling.studentized_ends(values, shares=(0.05, 0.95), samples=20_000, seed=5)
+    low, high = _studentized(values, shares=(0.05, 0.95), samples=20_000, seed=5)
     rows = np.random.default_rng(6).integers(40, size=(20_000, 40))
     drawn = values[rows]
     distances = (drawn.mean(axis=1) - values.mean()) / (drawn.std(axis=1, ddof=1) / np.sqrt(40))
@@ -156,11 +156,34 @@ def test_studentized_by_twin() -> None:
     assert (low, high) == pytest.approx(tuple(ends), abs=0.05 * values.std() / np.sqrt(40))
 
 
-def test_means_of_one_number_and_of_equal_numbers() -> None:
-    """One text has no spread to learn from; equal ones have none."""
-    assert resampling.studentized_ends(np.array([0.9]), shares=(0.025, 0.975), samples=200, seed=0) == (-np.inf, np.inf)
-    same = resampling.studentized_ends(np.full(9, 0.9), shares=(0.025, 0.975), samples=200, seed=0)
+def test_studentized_with_several_values_a_text_by_twin() -> None:
+    """Words of one text belong together: a mean over all words has the standard error of a ratio of two sums."""
+    draw = np.random.default_rng(3)
+    counts = draw.poisson(4, size=40).astype(float)
+    sums = counts * draw.exponential(size=40)
+
+    def told(rows: np.ndarray) -> tuple[float, float]:
+        mean = sums[rows].sum() / counts[rows].sum()
+        return mean, float(np.sqrt(((sums[rows] - mean * counts[rows]) ** 2).sum()) / counts[rows].sum())
+
+    mean, error = told(np.arange(40))
+    drawn = np.array([told(rows) for rows in np.random.default_rng(6).integers(40, size=(4000, 40))])
+    ends = mean - np.quantile((drawn[:, 0] - mean) / drawn[:, 1], [0.95, 0.05]) * error
+    found = resampling.studentized_ends(sums, counts, shares=(0.05, 0.95), samples=4000, seed=5)
+    assert found == pytest.approx(tuple(ends), abs=0.2 * error)
+
+
+def test_means_of_few_numbers_and_of_equal_numbers() -> None:
+    """One text has no spread to learn from, two only one resample with a spread; equal ones have none."""
+    for few in ([0.9], [0.1, 0.9]):
+        assert _studentized(np.array(few), shares=(0.025, 0.975), samples=200, seed=0) == (-np.inf, np.inf)
+    same = _studentized(np.full(9, 0.9), shares=(0.025, 0.975), samples=200, seed=0)
     assert same == pytest.approx((0.9, 0.9))
+
+
+def _studentized(values: np.ndarray, *, shares: tuple[float, float], samples: int, seed: int) -> tuple[float, float]:
+    """Of one value a text."""
+    return resampling.studentized_ends(values, np.ones(len(values)), shares=shares, samples=samples, seed=seed)
 
 
 def test_an_undefined_figure_has_an_interval_without_ends() -> None:

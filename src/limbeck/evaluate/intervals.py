@@ -11,7 +11,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from limbeck.evaluate import pairs, resampling
-from limbeck.tasks.measures import Hits, Mean, MeanShare, Measure, Values
+from limbeck.tasks.measures import GeometricMean, Hits, Mean, MeanShare, Measure, PooledMean, Values, Weights
 from limbeck.verdict_record import Interval
 
 WILSON = "wilson"
@@ -75,8 +75,9 @@ def of_measure(measure: Measure, *, confidence: float, samples: int, seed: int) 
         seed: The same seed gives the same interval.
     """
     shares = _shares(confidence)
-    if isinstance(measure, Mean) and not isinstance(measure, MeanShare):
-        low, high = resampling.studentized_ends(measure.values, shares=shares, samples=samples, seed=seed)
+    parts = _long_tailed(measure)
+    if parts is not None:
+        low, high = resampling.studentized_ends(*parts, shares=shares, samples=samples, seed=seed)
         return Interval(low, high, confidence, STUDENTIZED)
     found = resampling.distribution(measure.with_imaginary([True, False]), samples=samples, seed=seed)
     low, high = resampling.bca_ends(found, shares=shares)
@@ -118,6 +119,15 @@ def outcome_counts(first: Hits, second: Hits) -> tuple[int, int, int, int]:
     kinds = 2 * (~first).astype(np.int64) + (~second).astype(np.int64)
     both, only_first, only_second, neither = np.bincount(kinds, minlength=4).tolist()
     return both, only_first, only_second, neither
+
+
+def _long_tailed(measure: Measure) -> tuple[Values, Weights] | None:
+    """Each text's sum of values and their number, where the measure is a mean of what may have a long tail."""
+    if isinstance(measure, PooledMean) and not isinstance(measure, GeometricMean):
+        return measure.sums, measure.counts.astype(np.float64)
+    if isinstance(measure, Mean) and not isinstance(measure, MeanShare):
+        return measure.values, np.ones(measure.n)
+    return None
 
 
 def _shares(confidence: float) -> tuple[float, float]:

@@ -84,38 +84,45 @@ def bca_ends(found: Distribution, *, shares: tuple[float, float]) -> tuple[float
     return float(low), float(high)
 
 
-def studentized_ends(values: Values, *, shares: tuple[float, float], samples: int, seed: int) -> tuple[float, float]:
+def studentized_ends(
+    sums: Values, counts: Weights, *, shares: tuple[float, float], samples: int, seed: int
+) -> tuple[float, float]:
     """Where these shares of the bootstrap distribution of t end, told as means: for means of what has a long tail.
 
-    Each resample's distance from the mean is measured in its own standard errors. Resamples of one number repeated have
-    none and are left out.
+    Each resample's distance from the mean is measured in its own standard errors, those of a ratio of two sums.
+    Resamples that have none, as all their numbers are the same, are left out.
 
     Args:
-        values: (n,) finite.
+        sums: (n,) finite: of a text's values.
+        counts: (n,) how many these are, some of them above 0.
         shares: Such as 0.025 and 0.975.
         samples: Bootstrap resamples.
         seed: The same seed gives the same ends.
 
-    Returns: The ends; both the mean where all numbers are the same, minus and plus infinity of a single one.
+    Returns: The ends; both the mean where all numbers are the same, minus and plus infinity of fewer than three texts:
+        two have one resample with a spread, and that is they themselves.
 
     Source: Efron, Tibshirani 1993, An Introduction to the Bootstrap, section 12.5; Hall 1988, Annals of Statistics 16,
-        927-953.
+        927-953; of ratios, Davison, Hinkley 1997, Bootstrap Methods and their Application, section 2.7.2.
     """
-    n, mean = len(values), float(values.mean())
-    if n == 1:
+    n, total = len(sums), float(counts.sum())
+    mean = float(sums.sum()) / total
+    off = sums - mean * counts
+    error = float(np.sqrt((off**2).sum())) / total
+    if np.count_nonzero(counts) < 3:
         return -math.inf, math.inf
-    off = values - mean
-    spread = float(np.sqrt((off**2).mean()))
-    if spread <= 1e-12 * max(1.0, abs(mean)):
+    if error <= 1e-12 * max(1.0, abs(mean)):
         return mean, mean
     distances = []
     for weights in _drawn(n, samples, seed):
-        means = weights @ off / n
-        spreads = np.sqrt(np.maximum(weights @ off**2 / n - means**2, 0))
-        is_told = spreads > 1e-9 * spread
-        distances.append(means[is_told] / spreads[is_told])
+        drawn = weights @ counts
+        away = np.divide(weights @ off, drawn, out=np.zeros_like(drawn), where=drawn > 0)
+        squares = weights @ off**2 - 2 * away * (weights @ (off * counts)) + away**2 * (weights @ counts**2)
+        errors = np.sqrt(np.maximum(squares, 0)) / np.maximum(drawn, 1)
+        is_told = errors > 1e-9 * error
+        distances.append(away[is_told] / errors[is_told])
     low, high = np.quantile(np.concatenate(distances), shares)
-    return mean - float(high) * spread, mean - float(low) * spread
+    return mean - float(high) * error, mean - float(low) * error
 
 
 def _acceleration(left_out: Values) -> float:

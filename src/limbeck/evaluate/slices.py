@@ -5,8 +5,10 @@ each is tested against all other texts, and the tests are corrected for how many
 worse.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -156,10 +158,12 @@ def _by_text(task: Task, logits: AnyLogits, examples: Examples) -> Measure | Non
 
 def _groups(examples: Examples, teacher_logits: AnyLogits | None, task: Task) -> Iterator[_Group]:
     if examples.labels is not None or teacher_logits is not None:
-        yield from _pooled(LABEL, task.kinds_of(examples.labels, teacher_logits, examples.label_names))
+        hits = task.kinds_of(examples.labels, teacher_logits, examples.label_names)
+        counts = {name: int(found.sum()) for name, found in hits.items()}
+        yield from _pooled(LABEL, counts, lambda names: _any_of(hits, names))
     yield from _by_length(examples)
     for column, values in examples.columns.items():
-        yield from _pooled(column, _by_value(values), is_of_column=True)
+        yield from _pooled(column, Counter(values), partial(_among, values), is_of_column=True)
 
 
 def _by_length(examples: Examples) -> Iterator[_Group]:
@@ -184,28 +188,36 @@ def _by_length(examples: Examples) -> Iterator[_Group]:
         yield _Group(LENGTH, name, (lengths >= start) & (lengths <= end))
 
 
-def _by_value(values: Sequence[str]) -> dict[str, Hits]:
-    column = np.array(values, dtype=object)
-    return {value: np.asarray(column == value, np.bool_) for value in dict.fromkeys(values)}
+def _any_of(hits: Mapping[str, Hits], names: Collection[str]) -> Hits:
+    """Texts that have any of these labels."""
+    found: Hits = np.any([hits[name] for name in names], axis=0)
+    return found
 
 
-def _pooled(by: str, hits: Mapping[str, Hits], *, is_of_column: bool = False) -> Iterator[_Group]:
+def _among(values: Sequence[str], names: Collection[str]) -> Hits:
+    """Texts whose value is one of these; a column may have as many values as texts."""
+    wanted = set(names)
+    return np.array([value in wanted for value in values], np.bool_)
+
+
+def _pooled(
+    by: str, counts: Mapping[str, int], hits_of: Callable[[Collection[str]], Hits], *, is_of_column: bool = False
+) -> Iterator[_Group]:
     """One group for each of the frequent values, and one for all texts of the rarer ones together."""
-    counts = {name: int(found.sum()) for name, found in hits.items()}
-    there = [name for name in hits if counts[name]]
+    there = [name for name in counts if counts[name]]
     frequent = [name for name in there if counts[name] >= LEAST_TEXTS]
     if is_of_column:
         frequent = sorted(frequent, key=lambda name: (-counts[name], name))[:_MOST_VALUES]
-    rare = [name for name in there if name not in set(frequent)]
+    shown = set(frequent)
+    rare = [name for name in there if name not in shown]
     if len(rare) == 1:  # told by its own name, however few its texts are
         frequent, rare = [name for name in there if name in {*frequent, *rare}], []
     if len(frequent) + bool(rare) < 2:
         return
     for name in frequent:
-        yield _Group(by, name, hits[name], 0, is_of_column)
+        yield _Group(by, name, hits_of([name]), 0, is_of_column)
     if rare:
-        together: Hits = np.any([hits[name] for name in rare], axis=0)
-        yield _Group(by, f"{len(rare):,} rarer ones together", together, len(rare), is_of_column)
+        yield _Group(by, f"{len(rare):,} rarer ones together", hits_of(rare), len(rare), is_of_column)
 
 
 def sentence_of(found: Sequence[Slice]) -> str:
