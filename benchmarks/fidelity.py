@@ -15,8 +15,9 @@ from asked_and_told import flags, origin, run_limbeck, tell
 
 from limbeck import wording
 from limbeck.records import RunRecord
+from limbeck.score_record import Score
 from limbeck.tasks import TASKS
-from limbeck.verdict_record import ModelScores, Score
+from limbeck.verdict_record import ModelScores
 
 MEASURES = ("score", "retention", "agreement")
 

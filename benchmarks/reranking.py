@@ -20,9 +20,9 @@ from limbeck import fingerprint, machine, wording
 from limbeck.cli.console import ConsoleProgress
 from limbeck.pipeline import Run, compress
 from limbeck.recipe import Recipe
+from limbeck.score_record import Score
 from limbeck.tasks import TASKS
 from limbeck.teaching import teach
-from limbeck.verdict_record import Score
 
 N_PASSAGES = 5
 SHARES = {"train": 0.65, "validation": 0.1, "test": 0.25}

@@ -16,9 +16,10 @@ import numpy as np
 from limbeck import machine, wording
 from limbeck.pipeline import Run, compress
 from limbeck.recipe import Recipe
+from limbeck.score_record import Score
 from limbeck.tasks import TASKS
 from limbeck.teaching import teach
-from limbeck.verdict_record import ARTIFACT, BASELINE, STUDENT, TEACHER, ModelScores, Score
+from limbeck.verdict_record import ARTIFACT, BASELINE, STUDENT, TEACHER, ModelScores
 
 
 def main() -> None:

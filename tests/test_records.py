@@ -10,18 +10,9 @@ from pydantic import ValidationError
 
 from limbeck.bits import LayerBits, QuantizationRecord
 from limbeck.records import CurvePoint, LabellingRecord, RunRecord, TrainingRecord, from_json, run_schema, to_json
+from limbeck.score_record import Interval, Score
 from limbeck.speed_record import Latency
-from limbeck.verdict_record import (
-    ChangedAnswer,
-    Check,
-    Confusion,
-    DistillationGain,
-    Interval,
-    ModelScores,
-    Score,
-    Timing,
-    Verdict,
-)
+from limbeck.verdict_record import ChangedAnswer, Check, Confusion, DistillationGain, ModelScores, Timing, Verdict
 
 
 def whole_run() -> RunRecord:

@@ -12,7 +12,7 @@ from limbeck import evaluate, machine, places, report, wording
 from limbeck.artifact import FolderKind, folder_kind, read_manifest
 from limbeck.comparison_record import ComparedPair, ComparisonRecord
 from limbeck.comparison_told import told
-from limbeck.consulting import TeacherSide, answers_on_disk, ask_teacher, in_order, read_held_out, recipe_of
+from limbeck.consulting import TeacherSide, answers_on_disk, ask_teacher, read_held_out, recipe_of
 from limbeck.contenders import Contender, open_contenders
 from limbeck.errors import DataError, OutputError, ShapeError
 from limbeck.examples import Examples
@@ -23,8 +23,8 @@ from limbeck.tasks import TASKS
 from limbeck.tasks.measures import Measure
 from limbeck.tasks.task import AnyLogits
 from limbeck.teacher.opening import TeacherSource
-from limbeck.units import UnitLogits
-from limbeck.verdict_record import TEACHER, ModelScores, PairedDifference, Timing
+from limbeck.units import UnitLogits, with_columns
+from limbeck.verdict_record import TEACHER, ModelScores, PairedDifference
 from limbeck.verify_table import Tolerances
 from limbeck.windows import Reads
 
@@ -101,6 +101,7 @@ def compare(
                 task=first.task,
                 threshold=float("inf") if threshold is None else threshold,
                 root=root,
+                work=Path(work) / TEACHER,
                 progress=progress,
             )
         progress.say(f"Comparing on {wording.counted(len(examples), 'text')}")
@@ -110,7 +111,9 @@ def compare(
         ]
         _refuse_other_tokens(contenders, answers)
         cut = [one.count_cut and one.count_cut(examples.texts, examples.text_pairs) for one in contenders]
-        timings = _timed(contenders, known, examples, table, threads=threads, opened=opened, progress=progress)
+        sides = [evaluate.Side(one.name, one.logits, threads) for one in contenders]
+        master = None if known is None else known.master
+        timings, _ = evaluate.time_beside_teacher(sides, master, examples, settings=table.verify, progress=progress)
     scores = _scored(contenders, answers, known, examples, table)
     pairs = _pairs(contenders, answers, known, examples, table)
     record = told(contenders, scores, timings, cut, pairs, teacher=_told_of(known), examples=examples, notes=notes)
@@ -169,7 +172,7 @@ def _on_disk(
     for model, order in artifacts:
         known = answers_on_disk(model, examples, root=root)
         if known is not None:
-            return replace(known, logits=in_order(known.logits, order))
+            return replace(known, logits=with_columns(known.logits, order))
     notes.append(
         "Agreement was not measured, as the teacher's answers to these texts are not on this disk; --teacher asks it."
     )
@@ -197,28 +200,6 @@ def _refuse_other_tokens(contenders: Sequence[Contender], answers: Sequence[AnyL
                 "hidden from it.",
                 hint="Compare masked language models of one tokenizer and one length limit.",
             )
-
-
-def _timed(
-    contenders: Sequence[Contender],
-    known: TeacherSide | None,
-    examples: Examples,
-    recipe: Recipe,
-    *,
-    threads: int,
-    opened: ExitStack,
-    progress: Progress,
-) -> tuple[Timing, ...]:
-    """Every model and, as the last, the teacher where it runs here: in turns, with equal threads."""
-    sides = [evaluate.Side(one.name, one.logits, threads) for one in contenders]
-    if known is not None and known.master is not None:
-        answers = opened.enter_context(known.master.timed(threads))
-        if answers is not None:
-            sides.append(evaluate.Side(f"{TEACHER} ({answers.engine})", answers.logits, threads))
-    some = examples.take(range(min(recipe.verify.timing_texts, len(examples))))
-    return evaluate.time_sides(
-        sides, some.texts, some.text_pairs, rounds=recipe.verify.timing_rounds, progress=progress
-    )
 
 
 def _scored(
@@ -260,7 +241,7 @@ def _pairs(
 ) -> tuple[ComparedPair, ...]:
     """Every two of the models, each measure tested over all pairs together."""
     task = TASKS[contenders[0].task].within(examples.groups)
-    doubt = evaluate.Doubt(recipe.verify.confidence, recipe.verify.bootstrap_samples, recipe.seed)
+    doubt = evaluate.doubt_of(recipe)
     places = list(combinations(range(len(contenders)), 2))
 
     def tested(measured: Sequence[Measure] | None, name: str) -> Sequence[PairedDifference | None]:

@@ -7,7 +7,8 @@ from typing import Any, Self
 from pydantic import TypeAdapter
 
 from limbeck.records import from_json, to_json
-from limbeck.verdict_record import ModelScores, PairedDifference, Score, Timing
+from limbeck.score_record import Score
+from limbeck.verdict_record import ModelScores, PairedDifference, Timing
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,11 @@
 """What is known of held-out texts elsewhere: the texts as the models read them, and the teacher's answers to them."""
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from limbeck import data, evaluate, runtime
-from limbeck.artifact import SIGNALS_FOLDER, open_artifact
+from limbeck.artifact import SIGNALS_FOLDER
 from limbeck.errors import ArtifactError, LabelError
 from limbeck.examples import Examples
 from limbeck.manifest import Manifest
@@ -18,7 +17,7 @@ from limbeck.tasks import TASKS
 from limbeck.tasks.task import AnyLogits
 from limbeck.teacher.answering import Teacher
 from limbeck.teacher.opening import TeacherSource, open_teacher
-from limbeck.units import UnitLogits
+from limbeck.units import with_columns
 from limbeck.verdict_record import TEACHER
 
 _PART = "held-out texts"
@@ -110,8 +109,7 @@ def answers_on_disk(model: runtime.Model, examples: Examples, *, root: Path) -> 
 
 def _shipped(model: runtime.Model) -> Path:
     """The folder of the signals that ship; it need not be there. A file that was put there later is not believed."""
-    opened = open_artifact(model.folder, check=False)
-    added = [name for name in opened.unlisted if name.startswith(f"{SIGNALS_FOLDER}/")]
+    added = [name for name in model.unlisted if name.startswith(f"{SIGNALS_FOLDER}/")]
     if added:
         raise ArtifactError(
             f"{model.folder} holds {added[0]}, which its manifest does not name: it was put there later.",
@@ -128,6 +126,7 @@ def ask_teacher(
     task: str,
     threshold: float,
     root: Path,
+    work: Path,
     progress: Progress,
 ) -> tuple[Examples, TeacherSide]:
     """The texts that the teacher answers, and its answers in the order of the texts' label names.
@@ -139,6 +138,7 @@ def ask_teacher(
         task: What is asked.
         threshold: See `UnitLogits`.
         root: Folder of all signals; what somebody else's machine says is kept there.
+        work: What the teacher needs is kept there: for as long as it is to be asked.
         progress: Told what goes on.
 
     Raises:
@@ -146,36 +146,22 @@ def ask_teacher(
         LimbeckError: It cannot be opened, or cannot answer.
     """
     label_names = examples.label_names
-    with tempfile.TemporaryDirectory() as work:
-        recipe = recipe.model_copy(update={"task": task})
-        master = open_teacher(source, recipe=recipe, work=Path(work), known_labels=lambda _task: label_names)
-        if set(master.label_names) != set(label_names):
-            raise LabelError(
-                f"The teacher's labels are {', '.join(master.label_names)}; the artifact's are "
-                f"{', '.join(label_names)}.",
-                hint="Give the teacher that this artifact was made from.",
-            )
-        # A model of this machine is asked again at no cost; what others say is kept, so that nobody pays for it twice.
-        kept = Path(work) if master.size_bytes is not None else root
-        evaluate.refuse_unaskable(recipe.verify, runs_here=runs_here(master))
-        progress.say(f"Asking the teacher about {len(examples)} texts")
-        master.prepare({_PART: examples}, kept, progress=progress)
-        labelled = master.label(
-            examples, kept, settings=recipe.teacher, part_name=_PART, judges=True, progress=progress
+    recipe = recipe.model_copy(update={"task": task})
+    master = open_teacher(source, recipe=recipe, work=work, known_labels=lambda _task: label_names)
+    if set(master.label_names) != set(label_names):
+        raise LabelError(
+            f"The teacher's labels are {', '.join(master.label_names)}; the artifact's are {', '.join(label_names)}.",
+            hint="Give the teacher that this artifact was made from.",
         )
-        for note in labelled.record.notes:
-            progress.say(note)
-        answered = examples.without(labelled.store.unanswered(examples.text_fingerprints))
-        logits = labelled.store.read(answered.text_fingerprints, within=answered.within, threshold=threshold).logits
-    logits = in_order(logits, [master.label_names.index(name) for name in label_names])
+    # A model of this machine is asked again at no cost; what others say is kept, so that nobody pays for it twice.
+    kept = work if master.size_bytes is not None else root
+    evaluate.refuse_unaskable(recipe.verify, runs_here=runs_here(master))
+    progress.say(f"Asking the teacher about {len(examples)} texts")
+    master.prepare({_PART: examples}, kept, progress=progress)
+    labelled = master.label(examples, kept, settings=recipe.teacher, part_name=_PART, judges=True, progress=progress)
+    for note in labelled.record.notes:
+        progress.say(note)
+    answered = examples.without(labelled.store.unanswered(examples.text_fingerprints))
+    logits = labelled.store.read(answered.text_fingerprints, within=answered.within, threshold=threshold).logits
+    logits = with_columns(logits, [master.label_names.index(name) for name in label_names])
     return answered, TeacherSide(logits, master.size_bytes, master.n_parameters, master.fingerprint, master)
-
-
-def in_order(logits: AnyLogits, order: Sequence[int]) -> AnyLogits:
-    """The columns of logits in another order.
-
-    Args:
-        logits: (n, classes), or those of the texts' units.
-        order: (classes,) which column comes first, which next.
-    """
-    return logits.columns(order) if isinstance(logits, UnitLogits) else logits[:, list(order)]

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from limbeck import runtime
 from limbeck.artifact import ARTIFACT_FOLDER, FolderKind, folder_kind, open_artifact
-from limbeck.consulting import in_order
 from limbeck.errors import ArtifactError, LabelError, RecipeError
 from limbeck.recipe import Recipe
 from limbeck.tasks.task import AnyLogits
 from limbeck.teacher.graph import GraphTeacher, is_graph
 from limbeck.teacher.opening import open_teacher
+from limbeck.units import with_columns
 from limbeck.verdict_record import artifact_name
 
 _SAYS_NOTHING = frozenset({ARTIFACT_FOLDER, "onnx", "model.onnx", "model_quantized.onnx"})
@@ -69,7 +69,7 @@ class Contender:
 
     def answer(self, texts: Sequence[str], text_pairs: Sequence[str] | None, *, columns: Sequence[int]) -> AnyLogits:
         """The logits of these texts, in this order of columns."""
-        return in_order(self.logits(texts, text_pairs), columns)
+        return with_columns(self.logits(texts, text_pairs), columns)
 
 
 def open_contenders(

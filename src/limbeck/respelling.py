@@ -11,7 +11,7 @@ from limbeck.recipe import Recipe
 from limbeck.runtime import Model
 from limbeck.tasks.task import AnyLogits
 from limbeck.teacher.answering import Teacher
-from limbeck.units import UnitLogits
+from limbeck.units import with_columns
 
 
 def respelled(
@@ -42,7 +42,6 @@ def respelled(
     def own(texts: Sequence[str], text_pairs: Sequence[str] | None) -> AnyLogits:
         return model.logits(texts, text_pairs).values
 
-    doubt = evaluate.Doubt(settings.confidence, settings.bootstrap_samples, recipe.seed)
     with ExitStack() as stack:
         theirs = None
         if master is not None and runs_here(master):
@@ -51,8 +50,7 @@ def respelled(
                 order = [master.label_names.index(name) for name in model.label_names]
 
                 def theirs(texts: Sequence[str], text_pairs: Sequence[str] | None) -> AnyLogits:
-                    found = here.logits(texts, text_pairs)
-                    return found.columns(order) if isinstance(found, UnitLogits) else found[:, order]
+                    return with_columns(here.logits(texts, text_pairs), order)
 
         progress.say("Asking again about texts in other spellings")
         return evaluate.robustness_of(
@@ -61,7 +59,7 @@ def respelled(
             examples=examples,
             task=model.manifest.task,
             settings=settings,
-            doubt=doubt,
+            doubt=evaluate.doubt_of(recipe),
         )
 
 

@@ -6,7 +6,8 @@ from typing import Any, Self
 
 from limbeck import wording
 from limbeck.records import from_json, to_json
-from limbeck.verdict_record import Check, ModelScores, Score, Timing
+from limbeck.score_record import Score
+from limbeck.verdict_record import Check, ModelScores, Timing
 
 
 @dataclass(frozen=True)

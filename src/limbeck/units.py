@@ -225,6 +225,16 @@ def together(pieces: Sequence[Any]) -> Any:  # noqa: ANN401  (arrays, or UnitLog
     return np.concatenate(pieces)
 
 
+def with_columns(logits: Any, order: Sequence[int]) -> Any:  # noqa: ANN401  (an array, or UnitLogits)
+    """The columns of logits in another order.
+
+    Args:
+        logits: (n, classes), or those of the texts' units.
+        order: (classes,) which column comes first, which next.
+    """
+    return logits.columns(order) if isinstance(logits, UnitLogits) else logits[:, list(order)]
+
+
 def values_of(logits: Any) -> NDArray[np.floating]:  # noqa: ANN401  (an array, or UnitLogits)
     """All rows of logits, whatever they belong to."""
     found: NDArray[np.floating] = logits.values if isinstance(logits, UnitLogits) else logits

@@ -6,8 +6,7 @@ from limbeck.fidelity_record import Fidelity
 from limbeck.proof_record import NonInferiority
 from limbeck.reason_record import Reason
 from limbeck.scheme import Scheme
-from limbeck.score_record import Interval as Interval  # noqa: PLC0414  (told here to all who read a verdict)
-from limbeck.score_record import Score as Score  # noqa: PLC0414
+from limbeck.score_record import Score
 from limbeck.speed_record import FreshStart, Latency, LatencyAt, TextLengths, Throughput
 
 # What the models of a verdict are called; a name may go on in brackets: "artifact (int8)".

@@ -1,5 +1,6 @@
 """Judge an artifact on other texts or another machine: through the runtime, without torch unless a teacher needs it."""
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -54,6 +55,33 @@ def verify(
     Raises:
         LimbeckError: Whatever is wrong with what was given; a tolerance that these texts cannot check among it.
     """
+    with tempfile.TemporaryDirectory() as work:
+        return _verified(
+            artifact,
+            data_source,
+            teacher_source=teacher_source,
+            recipe=recipe,
+            changes=changes,
+            signals=signals,
+            against=against,
+            work=Path(work),
+            progress=progress,
+        )
+
+
+def _verified(
+    artifact: str | Path,
+    data_source: str | Path | None,
+    *,
+    teacher_source: TeacherSource | None,
+    recipe: Recipe | None,
+    changes: Mapping[str, Any] | None,
+    signals: str | Path | None,
+    against: str | Path | None,
+    work: Path,
+    progress: Progress,
+) -> Verdict:
+    """The same, with a folder for what the teacher needs while it is asked and timed."""
     artifact, kept = _with_kept(Path(artifact).expanduser(), data_source)
     model = runtime.load(artifact)
     table = recipe or _recipe_of(model)
@@ -91,6 +119,7 @@ def verify(
             task=model.manifest.task,
             threshold=model.encoder.rules.threshold,
             root=root,
+            work=work,
             progress=progress,
         )
     progress.say(f"Verifying on {len(examples)} texts")
@@ -134,7 +163,7 @@ def verify(
             answered.values,
             examples=examples,
             teacher_logits=None if known is None else known.logits,
-            doubt=evaluate.Doubt(table.verify.confidence, table.verify.bootstrap_samples, table.seed),
+            doubt=evaluate.doubt_of(table),
             source=str(against),
         )
         verdict = replace(verdict, drift=drift)

@@ -107,6 +107,12 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def margin(share: float) -> str:
+    """A loss that is put up with, in points: "0.5 points", "1 point"."""
+    figure = plain(100 * share)
+    return f"{figure} point{'' if figure == '1' else 's'}"
+
+
 def p_value(value: float) -> str:
     """The chance of what was seen, were there nothing to see: "0.012"; very small ones by their bound."""
     return "< 0.0001" if value < 1e-4 else f"{value:.2g}"

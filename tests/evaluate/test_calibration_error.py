@@ -7,7 +7,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 
 from limbeck.evaluate import Doubt
-from limbeck.evaluate.calibration import bins_of, calibration_of, calibrations_of, corrected_square_error
+from limbeck.evaluate.calibration import _squares, _sums_by_text, bins_of, calibration_of, calibrations_of
 from limbeck.tasks.decisions import Decisions
 
 DOUBT = Doubt(0.95, 200, 0)
@@ -39,7 +39,9 @@ def test_correction_takes_the_bias_away(too_sure: float) -> None:
         place = bins_of(shares)
         counts = np.bincount(place)
         plain.append((counts / N * (np.bincount(place, weights=right - shares) / counts) ** 2).sum())
-        corrected.append(corrected_square_error(shares, right))
+        found = _squares(_sums_by_text(place, right - shares, np.arange(N), N).sum(axis=0))
+        assert found[0] == pytest.approx(plain[-1])
+        corrected.append(found[1])
     standard_error = np.std(corrected) / np.sqrt(REPETITIONS)
     assert abs(np.mean(corrected) - too_sure**2) < 4 * standard_error
     assert np.mean(plain) - too_sure**2 > 20 * standard_error

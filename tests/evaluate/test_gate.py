@@ -12,8 +12,9 @@ from limbeck.evaluate.gate import (
     refuse_unmeasurable,
 )
 from limbeck.proof_record import NonInferiority, ProofAnswer
+from limbeck.score_record import Interval, Score
 from limbeck.tasks import TASKS
-from limbeck.verdict_record import FurtherScore, Interval, ModelScores, Score
+from limbeck.verdict_record import FurtherScore, ModelScores
 from limbeck.verify_table import Tolerances
 
 TASK = TASKS["classification"]

@@ -10,18 +10,9 @@ from limbeck.bits import LayerBits, QuantizationRecord
 from limbeck.proof_record import McNemar, NonInferiority
 from limbeck.recipe import Recipe
 from limbeck.records import CurvePoint, LabellingRecord, RunRecord, TrainingRecord
+from limbeck.score_record import Interval, Score
 from limbeck.speed_record import FreshStart, Latency, LatencyAt, TextLengths, Throughput
-from limbeck.verdict_record import (
-    ChangedAnswer,
-    Check,
-    Confusion,
-    DistillationGain,
-    Interval,
-    ModelScores,
-    Score,
-    Timing,
-    Verdict,
-)
+from limbeck.verdict_record import ChangedAnswer, Check, Confusion, DistillationGain, ModelScores, Timing, Verdict
 
 N_HELD_OUT = 872
 HIDDEN, INTERMEDIATE, VOCABULARY, POSITIONS = 384, 1536, 30_522, 512

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from limbeck.cli.machine_words import print_json
+
 _Teacher = Annotated[
     str,
     typer.Option("--teacher", help="Model folder, hub id, ONNX, artifact, answers, http address, ensemble."),
@@ -77,7 +79,7 @@ def teach(
 
     taught = teach_it(encoder, data, out=out, recipe=settings, progress=progress)
     if as_json:
-        _print_json({"teacher": str(taught.folder), "validation_score": taught.validation_score})
+        print_json({"teacher": str(taught.folder), "validation_score": taught.validation_score})
     score = wording.percent(taught.validation_score)
     progress.say(f"[bold]Taught:[/bold] {taught.folder}, {taught.task.score.name} on validation texts {score}")
 
@@ -155,7 +157,7 @@ def plan(
     found = plan_it(teacher, data, recipe=settings, signals=signals, layers=n_layers, progress=progress)
     print_plan(found)
     if as_json:
-        _print_json(found.to_json())
+        print_json(found.to_json())
 
 
 def sweep(
@@ -221,7 +223,7 @@ def sweep(
     print_sweep(found.record)
     console.stderr.print(f"Pairs:  {found.folder / 'runs'}\nReport: {found.report}", markup=False)
     if as_json:
-        _print_json(found.record.to_json())
+        print_json(found.record.to_json())
     raise typer.Exit(0 if found.record.passed else 1)
 
 
@@ -287,11 +289,11 @@ def verify(
         found = plan_proof(alone[0] if alone else None, verdict, recipe=settings, changes=changes, power=power)
         print_proof_plan(found)
         if as_json:
-            _print_json(found.to_json())
+            print_json(found.to_json())
         return
     print_verdict(verdict)
     if as_json:
-        _print_json(to_json(verdict))
+        print_json(to_json(verdict))
     raise typer.Exit(0 if verdict.passed else 1)
 
 
@@ -347,7 +349,7 @@ def inspect(
 
     found = describe_path(path)
     if as_json:
-        _print_json(to_json(found))
+        print_json(to_json(found))
     else:
         print_inspection(found)
 
@@ -378,11 +380,5 @@ def _finish(run: Any, *, as_json: bool) -> None:  # noqa: ANN401  (pipeline.Run,
     print_verdict(run.verdict)
     console.stderr.print(f"Artifact: {run.artifact}\nReport:   {run.report}", markup=False)
     if as_json:
-        _print_json(run.record.to_json())
+        print_json(run.record.to_json())
     raise typer.Exit(0 if run.verdict.passed else 1)
-
-
-def _print_json(value: Any) -> None:  # noqa: ANN401  (anything that JSON can hold)
-    import json
-
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from limbeck.cli.machine_words import print_json
+
 if TYPE_CHECKING:
     from limbeck.comparison_record import ComparisonRecord
 
@@ -42,7 +44,6 @@ def compare(
     from limbeck.cli import console
     from limbeck.cli.flags import apart, changes_from, recipe_from
     from limbeck.comparison import compare as compare_them
-    from limbeck.records import to_json
 
     console.silence_libraries()
     alone, flags = apart([*models, *context.args])
@@ -61,10 +62,7 @@ def compare(
     if found.report is not None:
         console.stderr.print(f"Report: {found.report}", markup=False)
     if as_json:
-        import json
-        import sys
-
-        sys.stdout.write(json.dumps(to_json(found.record), ensure_ascii=False, indent=2) + "\n")
+        print_json(found.record.to_json())
 
 
 def print_comparison(record: "ComparisonRecord") -> None:

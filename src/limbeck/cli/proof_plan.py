@@ -8,10 +8,10 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from limbeck import wording
-from limbeck.artifact import open_artifact
+from limbeck.artifact import ARTIFACT_FOLDER, FolderKind, folder_kind, open_artifact
 from limbeck.cli.console import stderr
 from limbeck.evaluate.needed import POWER
-from limbeck.evaluate.proof import points, rounded_up
+from limbeck.evaluate.proof import rounded_up
 from limbeck.evaluate.sample_plan import SamplePlan, Wanted, plan_of_manifest, plan_of_nothing, plan_of_proof
 from limbeck.proof_record import NonInferiority
 from limbeck.recipe import Recipe, with_overrides
@@ -39,7 +39,7 @@ def plan_proof(
     Raises:
         LimbeckError: It is no artifact, or nothing tells how often the two part, or a key is wrong.
     """
-    manifest = None if artifact is None else open_artifact(Path(artifact)).manifest
+    manifest = None if artifact is None else open_artifact(_artifact_of(Path(artifact).expanduser())).manifest
     if recipe is None:
         recipe = (
             Recipe() if manifest is None else Recipe.from_dict(dict(manifest.recipe), source="the artifact's recipe")
@@ -54,12 +54,19 @@ def plan_proof(
     return plan_of_manifest(manifest.verdict, None if told is None else from_json(NonInferiority, told), wanted)
 
 
+def _artifact_of(path: Path) -> Path:
+    """The artifact itself, where the folder of a finished run is given."""
+    inside = path / ARTIFACT_FOLDER
+    return inside if folder_kind(path) is FolderKind.RUN and inside.is_dir() else path
+
+
 def print_proof_plan(plan: SamplePlan) -> None:
     """What is planned for, then the table, within 80 columns; on stderr."""
     wanted = plan.wanted
     stderr.print(
         f"\nTexts that decide, with {100 * wanted.confidence:g} % confidence, whether the artifact's {plan.measure}\n"
-        f"is at most {points(wanted.margin)} below the teacher's. So many do in {100 * wanted.power:g} of 100 cases.\n"
+        f"is at most {wording.margin(wanted.margin)} below the teacher's. "
+        f"So many do in {100 * wanted.power:g} of 100 cases.\n"
         f"{plan.source}\n",
         markup=False,
         highlight=False,

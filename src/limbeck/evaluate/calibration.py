@@ -92,20 +92,6 @@ def bins_of(probabilities: Values) -> Rows:
     return found
 
 
-def corrected_square_error(probabilities: Values, right: NDArray[np.bool_]) -> float:
-    """The squared calibration error over `bins_of`, without what chance adds; below 0 where chance added less.
-
-    sum over bins of n_b / n * (d_b^2 - s_b^2 / n_b), with d_b the mean and s_b^2 the sample variance of
-    (right - probability) in a bin of n_b decisions.
-
-    Args:
-        probabilities: (n,) of decisions.
-        right: (n,) whether they are right.
-    """
-    place = bins_of(probabilities)
-    return float(_squares(_sums_by_text(place, right - probabilities, np.zeros_like(place), 1)[0])[1])
-
-
 def _sums_by_text(place: Rows, differences: Values, owners: Rows, n_texts: int) -> NDArray[np.float64]:
     """(texts, 3, bins) decisions, sum of the differences, and sum of their squares."""
     n_bins = int(place.max()) + 1
@@ -120,7 +106,11 @@ def _sums_by_text(place: Rows, differences: Values, owners: Rows, n_texts: int) 
 
 
 def _squares(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(..., 3, bins) -> (2, ...) the squared error, plain and corrected; bins of one decision are not corrected."""
+    """(..., 3, bins) -> (2, ...) the squared error, plain and corrected; bins of one decision are not corrected.
+
+    sum over bins of n_b / n * d_b^2, and of n_b / n * (d_b^2 - s_b^2 / n_b), with d_b the mean and s_b^2 the sample
+    variance of (right - probability) in a bin of n_b decisions. The corrected one is below 0 where chance added less.
+    """
     counts, differences, squares = (sums[..., number, :] for number in range(3))
     some = np.maximum(counts, 1.0)
     square = (differences / some) ** 2

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from limbeck.evaluate import scores
-from limbeck.evaluate.intervals import outcome_counts
 from limbeck.evaluate.pairs import mcnemar_p
 from limbeck.evaluate.scores import Doubt
 from limbeck.evaluate.several import holm
-from limbeck.tasks.measures import Measure, Share
+from limbeck.tasks.measures import Measure
 from limbeck.verdict_record import PairedDifference
 
 
@@ -28,7 +27,7 @@ def differences(pairs: Sequence[tuple[Measure, Measure]], doubt: Doubt, *, name:
         Dunn 1961, JASA 56(293), 52-64 (Bonferroni's correction of intervals).
     """
     risk = 1 - doubt.confidence
-    counts = [_parted(first, second) for first, second in pairs]
+    counts = [scores.parted(first, second) for first, second in pairs]
     p_values = [None if found is None else mcnemar_p(*found) for found in counts]
     known = [p_value for p_value in p_values if p_value is not None]
     corrected = iter(holm(known))
@@ -50,11 +49,3 @@ def differences(pairs: Sequence[tuple[Measure, Measure]], doubt: Doubt, *, name:
             )
         )
     return tuple(told)
-
-
-def _parted(first: Measure, second: Measure) -> tuple[int, int] | None:
-    """On how many texts only the one and only the other won; None where texts are not simply won or lost."""
-    if not (isinstance(first, Share) and isinstance(second, Share)):
-        return None
-    _, only_first, only_second, _ = outcome_counts(first.hits, second.hits)
-    return only_first, only_second

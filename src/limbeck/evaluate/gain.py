@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from limbeck import wording
-from limbeck.evaluate import intervals, pairs, scores
+from limbeck.evaluate import pairs, scores
 from limbeck.evaluate.scores import Doubt
+from limbeck.score_record import Score
 from limbeck.tasks import MeasureWords, Task
-from limbeck.tasks.measures import Measure, Share
-from limbeck.verdict_record import DistillationGain, Score
+from limbeck.tasks.measures import Measure
+from limbeck.verdict_record import DistillationGain
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,8 @@ def distillation_gain(student: Outcomes, baseline: Outcomes, *, task: Task, doub
 
 def _chance(of_student: Measure | None, of_baseline: Measure | None) -> float | None:
     """McNemar's exact p-value, where shares of texts are compared: right also where hardly any text parts them."""
-    if not (isinstance(of_student, Share) and isinstance(of_baseline, Share)):
-        return None
-    _, only_student, only_baseline, _ = intervals.outcome_counts(of_student.hits, of_baseline.hits)
-    return pairs.mcnemar_p(only_student, only_baseline)
+    counts = None if of_student is None or of_baseline is None else scores.parted(of_student, of_baseline)
+    return None if counts is None else pairs.mcnemar_p(*counts)
 
 
 def _sentence(clauses: Sequence[str]) -> str:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from limbeck import wording
 from limbeck.errors import RecipeError
-from limbeck.evaluate.proof import points
 from limbeck.packing import LARGEST_PAIR
 from limbeck.proof_record import NonInferiority
 from limbeck.reason_record import WeightFidelity
 from limbeck.runtime.weights_check import LARGEST_DIFFERENCE
+from limbeck.score_record import Score
 from limbeck.tasks import Task
-from limbeck.verdict_record import Check, ModelScores, Saturation, Score
+from limbeck.verdict_record import Check, ModelScores, Saturation
 from limbeck.verify_table import Tolerances
 
 _LABELS, _TEACHER, _TIMINGS = "labels", "the teacher's answers", "timings of the artifact"
@@ -223,7 +223,7 @@ def _proven(proof: NonInferiority | None, task: Task) -> Check:
     if proof is None:
         sentence = f"{task.score.name} cannot be tested against the teacher's, because one of them is not defined"
         return Check("non_inferior", 0.0, 0.0, passed=False, sentence=sentence)
-    margin = points(proof.margin)
+    margin = wording.margin(proof.margin)
     if proof.answer == "refuted":
         sentence = f"{proof.measure} is proven to be more than {margin} below the teacher's"
     else:

@@ -11,8 +11,8 @@ import numpy as np
 from scipy.stats import binomtest
 
 from limbeck.evaluate import pairs, resampling
+from limbeck.score_record import Interval
 from limbeck.tasks.measures import GeometricMean, Hits, Mean, MeanShare, Measure, PooledMean, Values, Weights
-from limbeck.verdict_record import Interval
 
 WILSON = "wilson"
 SCORE = "score"

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from scipy.special import ndtri
 
 from limbeck import wording
-from limbeck.evaluate import intervals, pairs, scores
+from limbeck.evaluate import pairs, scores
 from limbeck.evaluate.needed import paired_texts_needed, texts_needed
 from limbeck.evaluate.scores import Doubt
 from limbeck.proof_record import McNemar, NonInferiority, ProofAnswer
 from limbeck.tasks import MeasureWords
-from limbeck.tasks.measures import Measure, Share
+from limbeck.tasks.measures import Measure
 
 EXACT = "exact unconditional test"
 
@@ -36,8 +36,9 @@ def non_inferiority(
     """
     alpha = 1 - doubt.confidence
     mcnemar = None
-    if isinstance(artifact, Share) and isinstance(teacher, Share):
-        _, only_artifact, only_teacher, _ = intervals.outcome_counts(artifact.hits, teacher.hits)
+    counts = scores.parted(artifact, teacher)
+    if counts is not None:
+        only_artifact, only_teacher = counts
         n, difference = artifact.n, (only_artifact - only_teacher) / artifact.n
         mcnemar = _mcnemar(only_artifact, only_teacher, words)
         answer = _answer(
@@ -101,7 +102,7 @@ def _mcnemar(only_artifact: int, only_teacher: int, words: MeasureWords) -> McNe
 
 
 def _sentence(told: NonInferiority, words: MeasureWords) -> str:
-    margin = points(told.margin)
+    margin = wording.margin(told.margin)
     texts = wording.counted(told.n, *words.units)
     sure = f"{wording.plain(100 * told.confidence)} % confidence"
     difference = f"The difference is {wording.points(told.difference, decimals=2)} on {texts}"
@@ -126,12 +127,6 @@ def _sentence(told: NonInferiority, words: MeasureWords) -> str:
         f"{wording.signed(100 * told.low, decimals=2)} at worst and {wording.signed(100 * told.high, decimals=2)} at "
         f"best; {needed}."
     )
-
-
-def points(margin: float) -> str:
-    """A margin in points: "0.5 points", "1 point"."""
-    figure = wording.plain(100 * margin)
-    return f"{figure} point{'' if figure == '1' else 's'}"
 
 
 def rounded_up(n: int) -> int:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from limbeck.evaluate import intervals
+from limbeck.recipe import Recipe
+from limbeck.score_record import Score
 from limbeck.tasks.measures import Measure, Share, Values
-from limbeck.verdict_record import Score
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,19 @@ class Doubt:
     confidence: float
     samples: int
     seed: int
+
+
+def doubt_of(recipe: Recipe) -> Doubt:
+    """As a recipe says."""
+    return Doubt(recipe.verify.confidence, recipe.verify.bootstrap_samples, recipe.seed)
+
+
+def parted(first: Measure, second: Measure) -> tuple[int, int] | None:
+    """On how many texts only the one and only the other won; None where texts are not simply won or lost."""
+    if not (isinstance(first, Share) and isinstance(second, Share)):
+        return None
+    _, only_first, only_second, _ = intervals.outcome_counts(first.hits, second.hits)
+    return only_first, only_second
 
 
 def of_one(measure: Measure, doubt: Doubt) -> Score:

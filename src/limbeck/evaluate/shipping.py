@@ -21,8 +21,7 @@ def lasting(verdict: Verdict) -> Verdict:
         verdict: As `judge` gives it.
 
     Returns: The same verdict without timings, without the check of latency, and without the texts that reasons quote;
-        its sentence says whether latency was
-        within its bound, and not by how much.
+        its sentence says whether latency was within its bound, and not by how much.
     """
     artifact = _named(verdict, ARTIFACT)
     assert artifact is not None, "every verdict holds the artifact"

@@ -1,7 +1,7 @@
 """Artifacts and their teacher measured side by side: latency, throughput, lengths, and what a fresh process takes."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from limbeck.evaluate.timing import LengthText, Side, time_sides
 from limbeck.examples import Examples
 from limbeck.progress import SILENT, Progress
 from limbeck.speed_record import TextLengths
-from limbeck.teacher.answering import Teacher
+from limbeck.teacher.answering import Teacher, TimedAnswers
 from limbeck.tokens import TextEncoder
 from limbeck.verdict_record import TEACHER, Timing
 from limbeck.verify_table import VerifyTable
@@ -51,23 +51,59 @@ def measure_speed(
     sides = [Side(name, model.logits, threads) for name, model in models.items()]
     starts: list[fresh.Start | None] = [fresh.of_artifact(folder, threads=threads) for folder in artifacts.values()]
     encoder = next(iter(models.values())).encoder
-    with ExitStack() as stack:
-        answers = None if master is None else stack.enter_context(master.timed(threads))
-        if answers is not None:
-            sides.append(Side(f"{TEACHER} ({answers.engine})", answers.logits, threads))
-            starts.append(None if answers.fresh is None else fresh.Start(answers.fresh))
-        timings = time_sides(
-            sides,
-            some.texts,
-            some.text_pairs,
-            rounds=settings.timing_rounds,
-            call_sizes=CALL_SIZES,
-            at_lengths=texts_of_lengths(encoder, some, LENGTHS),
-            progress=progress,
-        )
+    timings, answers = time_beside_teacher(
+        sides,
+        master,
+        some,
+        settings=settings,
+        call_sizes=CALL_SIZES,
+        at_lengths=texts_of_lengths(encoder, some, LENGTHS),
+        progress=progress,
+    )
+    if answers is not None:
+        starts.append(None if answers.fresh is None else fresh.Start(answers.fresh))
     found = fresh.measure(starts, some, n=settings.fresh_starts, progress=progress)
     lengths = _lengths(encoder, some)
     return tuple(replace(timing, lengths=lengths, fresh=one) for timing, one in zip(timings, found, strict=True))
+
+
+def time_beside_teacher(
+    sides: Sequence[Side],
+    master: Teacher | None,
+    held_out: Examples,
+    *,
+    settings: VerifyTable,
+    call_sizes: Sequence[int] = (),
+    at_lengths: Sequence[LengthText] = (),
+    progress: Progress = SILENT,
+) -> tuple[tuple[Timing, ...], TimedAnswers | None]:
+    """Sides and, as the last, their teacher, timed in turns on the same real texts; see `time_sides`.
+
+    Args:
+        sides: At least one; the teacher computes with as many threads.
+        master: The teacher; None where it is not at hand.
+        held_out: The texts, of which `settings.timing_texts` are taken.
+        settings: The recipe's table verify.
+        call_sizes: See `time_sides`.
+        at_lengths: See `time_sides`.
+        progress: Told how far it is.
+
+    Returns: A timing a side, and what answered for the teacher; None where it does not run on this machine.
+    """
+    some = held_out.take(range(min(settings.timing_texts, len(held_out))))
+    threads = sides[0].threads
+    with nullcontext() if master is None else master.timed(threads) as answers:
+        theirs = () if answers is None else (Side(f"{TEACHER} ({answers.engine})", answers.logits, threads),)
+        timings = time_sides(
+            [*sides, *theirs],
+            some.texts,
+            some.text_pairs,
+            rounds=settings.timing_rounds,
+            call_sizes=call_sizes,
+            at_lengths=at_lengths,
+            progress=progress,
+        )
+    return timings, answers
 
 
 def texts_of_lengths(encoder: TextEncoder, examples: Examples, lengths: Sequence[int]) -> tuple[LengthText, ...]:

@@ -20,8 +20,9 @@ from limbeck.report.roles import Side, first_of, sides
 from limbeck.report.texts import printable
 from limbeck.report.uses import USES
 from limbeck.scheme import Scheme
+from limbeck.score_record import Score
 from limbeck.tasks import TASKS, Task
-from limbeck.verdict_record import Score, Verdict
+from limbeck.verdict_record import Verdict
 
 # What a model hub takes for a repository: "owner/name" or, for a few old ones, a bare name.
 _HUB_ID = re.compile(r"(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}")

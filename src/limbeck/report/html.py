@@ -123,7 +123,7 @@ def _proof_words(verdict: Verdict) -> dict[str, Any]:
         return {}
     return {
         "proof_panel": proofs.proof_panel(proof),
-        "proof_margin": wording.points(proof.margin).removeprefix("+"),
+        "proof_margin": wording.margin(proof.margin),
         "proof_sides": proofs.two_sided(proof),
         "proof_confidence": f"{wording.plain(100 * proof.confidence)} %",
     }
@@ -256,11 +256,6 @@ def _sentence_case(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
 
 
-def _probability(value: float) -> str:
-    """A small probability: "0.0004", "below 0.0001"."""
-    return "below 0.0001" if value < 0.0001 else f"{value:.4f}"
-
-
 def _shape_words(layer: LayerBits) -> str:
     return " × ".join(wording.count(side) for side in layer.shape)
 
@@ -289,7 +284,7 @@ def environment() -> Environment:
         "milliseconds": wording.milliseconds,
         "plain": wording.plain,
         "sentence_case": _sentence_case,
-        "probability": _probability,
+        "p_value": wording.p_value,
         "opening": lambda text: text if len(text) <= _OPENING else text[: _OPENING - 1] + "…",
         "count": wording.count,
         "millions": wording.millions,

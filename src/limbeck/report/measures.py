@@ -6,8 +6,9 @@ from functools import partial
 
 from limbeck import wording
 from limbeck.report.roles import Role, Side, first_of, sides
+from limbeck.score_record import Score
 from limbeck.tasks import TASKS
-from limbeck.verdict_record import Check, Score, Verdict
+from limbeck.verdict_record import Check, Verdict
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,7 @@ class Model:
             )
         self.folder: Path = artifact.folder
         self.manifest: Manifest = manifest
-        self.folder = artifact.folder
+        self.unlisted = artifact.unlisted
         self.task = TASKS[manifest.task]
         self.label_names: tuple[str, ...] = manifest.label_names
         self.threads = threads
