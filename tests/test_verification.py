@@ -1,5 +1,7 @@
 """Judging an artifact elsewhere: by labels, by signals on the disk, by the teacher itself, and never by guesswork."""
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,7 @@ import numpy as np
 import pytest
 
 import limbeck
+from limbeck import evaluate
 from limbeck.data import read_table, to_examples
 from limbeck.errors import ArtifactError, LabelError, RecipeError
 from limbeck.recipe import Recipe, TeacherTable
@@ -90,6 +93,26 @@ def test_a_teacher_that_is_given_is_asked(walked: SmallRun, tmp_path: Path) -> N
     assert [timing.name for timing in verdict.timings] == ["artifact (int8)", "teacher (PyTorch float32)"]
     assert "Asking the teacher about 60 texts" in events.sentences
     assert not (tmp_path / "none").exists()
+
+
+def test_a_teacher_has_its_files_until_it_was_timed(
+    walked: SmallRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure would leave out the fresh start of a teacher of 2019, whose tokenizer is converted first."""
+    teacher = shutil.copytree(walked.teacher, tmp_path / "teacher")
+    tokens = json.loads((teacher / "tokenizer.json").read_text())["model"]["vocab"]
+    (teacher / "vocab.txt").write_text("\n".join(sorted(tokens, key=tokens.__getitem__)) + "\n")
+    (teacher / "tokenizer.json").unlink()
+    (teacher / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer", "do_lower_case": true}')
+    there: list[bool] = []
+
+    def measured(_artifacts: object, master: Any, *_rest: object, **_given: object) -> tuple[()]:
+        there.append((master.tokenizer_folder / "tokenizer.json").exists())
+        return ()
+
+    monkeypatch.setattr(evaluate, "measure_speed", measured)
+    _verify(walked, write_rows(tmp_path / "new.jsonl", NEW), teacher_source=str(teacher))
+    assert there == [True]
 
 
 def test_what_the_user_does_not_accept_is_refused(walked: SmallRun, tmp_path: Path) -> None:

@@ -36,6 +36,8 @@ def test_a_plan_by_the_artifacts_own_verdict(walked: SmallRun) -> None:
     assert told["disagreements"][0]["discordance"] == parted / proof.n
     assert told["wanted"] == {"margin": 0.02, "confidence": 0.95, "power": 0.9}
     assert f"From the {proof.n} texts of the verdict" in told["source"]
+    of_run = limbeck("verify", walked.run.folder, "--plan", "--margin", 2, "--power", 0.9, "--json")
+    assert json.loads(of_run.out) == told
 
 
 def test_refusals(walked: SmallRun, tmp_path: Path) -> None:
