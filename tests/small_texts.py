@@ -10,7 +10,10 @@ from tiny import WORDS
 
 TEACHER = "0" * 32
 """The fingerprint of the teacher that small artifacts name."""
-QUICK = {"verify.timing_texts": 2, "verify.timing_rounds": 1, "verify.threads": 1, "verify.bootstrap_samples": 200}
+QUICK = {
+    "verify.timing_texts": 2, "verify.timing_rounds": 1, "verify.fresh_starts": 0, "verify.threads": 1,
+    "verify.bootstrap_samples": 200,
+}  # fmt: skip
 QUICK_FLAGS = [word for key, value in QUICK.items() for word in (f"--{key}", str(value))]
 TEACHER_TOLD: dict[str, Any] = {"models": [{"name": "teacher", "size_bytes": 91_000_000, "n_parameters": 22_000_000}]}
 """What a verdict within a manifest tells of the teacher."""

@@ -3,7 +3,7 @@
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -11,6 +11,7 @@ from limbeck.errors import RecipeError
 from limbeck.recipe import DataTable, Recipe, known_keys, with_overrides
 from limbeck.report.html import recipe_toml
 from limbeck.student_table import StudentTable
+from limbeck.verify_table import Tolerances, VerifyTable
 
 HINT = "`limbeck recipe` prints every key with its default and meaning."
 
@@ -43,16 +44,11 @@ def _refusal(tables: dict[str, Any]) -> RecipeError:
 def test_a_printed_recipe_is_read_back(recipe: Recipe, tmp_path: Path) -> None:
     """A failure would make `limbeck recipe > r.toml` give another recipe than the one that it was made from.
 
-    A key without a value is printed as a comment, so a tolerance that was switched off would come back: it is not.
+    A key without a value is printed as a comment: a tolerance that was switched off comes back with its task's default.
     """
     path = tmp_path / "recipe.toml"
     path.write_text(recipe.to_toml(), encoding="utf-8")
-    read = Recipe.from_toml(path)
-    switched_off = recipe.verify.tolerances.min_retention is None
-    wanted = recipe.model_dump()
-    if switched_off:
-        wanted["verify"]["tolerances"]["min_retention"] = Recipe().verify.tolerances.min_retention
-    assert read.model_dump() == wanted
+    assert Recipe.from_toml(path).model_dump() == recipe.model_dump()
 
 
 def test_a_printed_recipe_holds_every_key_with_its_meaning() -> None:
@@ -211,13 +207,46 @@ def test_tables_of_labels_come_back_from_toml() -> None:
     assert [type(value) for value in read.values()] == [int, float, bool, str]
 
 
-def test_the_usual_agreement_hangs_on_the_task() -> None:
-    """A failure would refuse good vectors by a bound for labels, or overrule what somebody said."""
-    assert Recipe().settled("embeddings").tolerances.min_agreement == 0.8
-    assert Recipe().settled("classification").tolerances.min_agreement == 0.9
-    said = Recipe.from_dict({"task": "embeddings", "verify": {"tolerances": {"min_agreement": 0.9}}})
-    assert said.settled("embeddings").tolerances.min_agreement == 0.9
-    assert "min_agreement" not in Recipe().settled("embeddings").tolerances.model_fields_set
+@pytest.mark.parametrize(
+    ("task", "reached"),
+    [
+        ("token-classification", (0.932, 0.678)),  # docs/results/wnut-17.md, the worst figures of three seeds
+        ("reranking", (0.958, 0.842)),
+        ("fill-mask", (0.947, 0.694)),
+        ("embeddings", (0.998, 0.848)),
+    ],
+)
+def test_the_usual_tolerances_hang_on_the_task(task: str, reached: tuple[float, float]) -> None:
+    """A failure would refuse what a good student of a task reaches, or overrule what somebody said.
+
+    Reached are the figures of docs/results, which meet the project's own goals.
+    """
+    usual = Recipe().settled(task).tolerances
+    assert usual.min_retention is not None
+    assert usual.min_agreement is not None
+    assert 0 <= reached[0] - usual.min_retention < 0.025
+    assert 0 <= reached[1] - usual.min_agreement < 0.05
+    assert not usual.model_fields_set
+    said = Recipe.from_dict({"task": task, "verify": {"tolerances": {"min_agreement": 0.9}}}).settled(task)
+    assert (said.tolerances.min_agreement, said.tolerances.min_retention) == (0.9, usual.min_retention)
+    assert said.tolerances.model_fields_set == {"min_agreement"}
+    assert Recipe().settled(task).settled(task) == Recipe().settled(task)
+
+
+def test_labels_are_asked_for_most() -> None:
+    """A failure would accept a classifier that lost what no classifier need lose."""
+    usual = Recipe().settled("classification").tolerances
+    assert (usual.min_retention, usual.min_agreement) == (0.98, 0.9)
+    switched_off = Recipe(verify=VerifyTable(tolerances=Tolerances(min_retention=None)))
+    assert switched_off.settled("classification").tolerances.min_retention is None
+
+
+@pytest.mark.parametrize("task", get_args(Recipe.model_fields["task"].annotation)[1:])
+def test_a_printed_recipe_asks_for_the_same_as_none(task: str, tmp_path: Path) -> None:
+    """A failure would refuse an artifact by a file that nobody changed, which no file would have accepted."""
+    (tmp_path / "recipe.toml").write_text(Recipe().to_toml(), encoding="utf-8")
+    assert Recipe.from_toml(tmp_path / "recipe.toml").settled(task) == Recipe().settled(task)
+    assert Recipe.from_toml(tmp_path / "recipe.toml").settled(task).tolerances == Recipe().settled(task).tolerances
 
 
 def test_the_temperature_hangs_on_the_task_unless_it_is_given() -> None:

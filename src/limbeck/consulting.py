@@ -90,20 +90,38 @@ def answers_on_disk(model: runtime.Model, examples: Examples, *, root: Path) -> 
         ArtifactError: Among the signals that ship lies something that the manifest does not name.
         SignalsError: A store is damaged.
     """
-    fingerprint = model.manifest.fingerprints["teacher"]
-    stores = [store for folder in (root, _shipped(model)) for store in find_stores(folder, teacher=fingerprint)]
-    exact_first = sorted(stores, key=lambda store: store.key.precision != "float32")
     teacher_told = next(
         (told for told in (model.manifest.verdict or {}).get("models", ()) if told["name"].startswith(TEACHER)), None
     )
-    if teacher_told is None:
+    logits = None if teacher_told is None else _logits_on_disk(model, examples, root=root)
+    if teacher_told is None or logits is None:
         return None
-    for store in exact_first:
+    fingerprint = model.manifest.fingerprints["teacher"]
+    return TeacherSide(logits, teacher_told["size_bytes"], teacher_told["n_parameters"], fingerprint)
+
+
+def recalled(model: runtime.Model, *, root: Path) -> evaluate.Ask:
+    """What an artifact's teacher said before, asked for texts: its logits, or None where it was not asked about all.
+
+    Args:
+        model: The artifact.
+        root: Folder of all signals.
+    """
+
+    def ask(texts: Sequence[str], text_pairs: Sequence[str] | None) -> AnyLogits | None:
+        pairs = None if text_pairs is None else tuple(text_pairs)
+        return _logits_on_disk(model, Examples(tuple(texts), pairs, None, ()), root=root)
+
+    return ask
+
+
+def _logits_on_disk(model: runtime.Model, examples: Examples, *, root: Path) -> AnyLogits | None:
+    fingerprint = model.manifest.fingerprints["teacher"]
+    stores = [store for folder in (root, _shipped(model)) for store in find_stores(folder, teacher=fingerprint)]
+    for store in sorted(stores, key=lambda store: store.key.precision != "float32"):
         if not store.missing(examples.text_fingerprints):
-            logits = store.read(
-                examples.text_fingerprints, within=examples.within, threshold=model.encoder.rules.threshold
-            ).logits
-            return TeacherSide(logits, teacher_told["size_bytes"], teacher_told["n_parameters"], fingerprint)
+            threshold = model.encoder.rules.threshold
+            return store.read(examples.text_fingerprints, within=examples.within, threshold=threshold).logits
     return None
 
 

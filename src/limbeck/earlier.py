@@ -6,8 +6,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from limbeck.errors import DataError
-from limbeck.evaluate import KEPT_TASKS
 from limbeck.records import from_json
+from limbeck.tasks import TASKS
 from limbeck.verdict_record import KeptAnswers
 
 
@@ -33,11 +33,10 @@ def earlier_answers(source: str | Path) -> KeptAnswers:
     if not isinstance(verdict, dict) or "checks" not in verdict:
         raise DataError(f"{path} holds no verdict.", hint=hint)
     if verdict.get("answers") is None:
-        if verdict.get("task") in KEPT_TASKS:
-            raise DataError(f"{path} keeps no answers: an earlier limbeck wrote it.", hint=hint)
         raise DataError(
-            f"{path} keeps no answers: those of the task {verdict.get('task')!r} are too large for a verdict.",
-            hint="Compare the two artifacts themselves: limbeck compare OLD NEW --data texts.jsonl",
+            f"{path} keeps no answers to pair with: a limbeck wrote it that kept none, or none of this task.",
+            hint="Verify the earlier artifact anew, with --json, or compare the two: limbeck compare OLD NEW --data "
+            "texts.jsonl",
         )
     try:
         kept = from_json(KeptAnswers, verdict["answers"])
@@ -45,6 +44,6 @@ def earlier_answers(source: str | Path) -> KeptAnswers:
         raise DataError(
             f"{path}: the answers that it keeps are damaged ({error.error_count()} faults).", hint=hint
         ) from None
-    if kept.task not in KEPT_TASKS:
+    if kept.task not in TASKS:
         raise DataError(f"{path} keeps answers of the unknown task {kept.task!r}.", hint=hint)
     return kept

@@ -2,7 +2,8 @@
 
 Each stage is timed by the code that the walk runs, in three rounds of texts of all lengths. A round tells seconds for
 each token, padding included, as texts of other lengths are padded otherwise; the whole stage has so many tokens. The
-rounds differ as the machine does: the estimate is by the median round, its range from the quickest to the slowest.
+rounds differ as the machine does: the estimate is by the median round, its range from the quickest to the slowest. What
+judging takes is reckoned by `limbeck.reckoning`.
 """
 
 import math
@@ -13,27 +14,22 @@ from pathlib import Path
 
 import numpy as np
 
-from limbeck import batching, evaluate, heads, machine, mixing, teacher
+from limbeck import batching, heads
 from limbeck.distill import Objective, TrainingPlan, lessons_of, train
-from limbeck.evaluate.timing import Answer
 from limbeck.examples import Examples
-from limbeck.export import write_onnx
 from limbeck.kept_tokens import KEPT, kept_rows
 from limbeck.progress import SILENT, Progress
 from limbeck.recipe import Recipe, TeacherTable
-from limbeck.runtime.engine import Engine
 from limbeck.shaping import Shaped
 from limbeck.signals import Signals
 from limbeck.stopwatch import N_ROUNDS, Rounds, Stopwatch, padded, spread
 from limbeck.teacher import Teacher
 from limbeck.teacher.labelling import MAX_TEXTS
 from limbeck.tokens import TextEncoder
-from limbeck.verdict_record import Timing
 
 _ROUND_SECONDS = 1.5
 _FIRST_TEXTS, _MOST_TEXTS = 16, 1024
 _FEWEST_BATCHES, _MOST_BATCHES, _COMPARED_TEXTS = 2, 8, 128
-_TIMED_TEXTS, _WARM_UP = 24, 2
 
 
 def time_labelling(
@@ -173,79 +169,3 @@ def _stand_ins(trial: Trial, texts: Examples) -> Signals:
     states = generator.standard_normal((len(texts), origin.hidden_size), np.float32).astype(np.float16)
     keeps_states = origin.is_teacher and read.reading is None
     return Signals(read.as_logits(logits), states if keeps_states else None)
-
-
-def time_verification(
-    master: Teacher,
-    shaped: Shaped,
-    recipe: Recipe,
-    *,
-    texts: Examples,
-    n_held_out: int,
-    has_baseline: bool,
-    work: Path,
-    progress: Progress = SILENT,
-) -> Rounds:
-    """Time what judges an artifact: its two graphs, the baseline and the teacher, on texts that may be read.
-
-    Args:
-        master: The teacher; one that does not run here is not timed, as it is not when the artifact is judged.
-        shaped: The student, whose graphs are written untrained.
-        recipe: Its tables quantize and verify.
-        texts: The validation texts.
-        n_held_out: Texts that will judge.
-        has_baseline: Whether a baseline will answer them too.
-        work: An existing folder.
-        progress: Told how far it is.
-    """
-    settings = recipe.verify
-    model, encoder = shaped.build().eval(), shaped.origin.encoder
-    write_onnx(model, work / "float.onnx", packed=None)
-    write_onnx(model, work / "scheme.onnx", packed=mixing.blank_student(model, recipe.quantize))
-    threads = settings.threads or machine.physical_cores()
-    lengths = _lengths(encoder, texts)
-    taken = spread(lengths, _TIMED_TEXTS)
-    some, padding = texts.take(taken), _padding(lengths, [lengths[position] for position in taken])
-    sides = [
-        evaluate.Side(name, _answering(work / f"{name}.onnx", encoder, threads), threads)
-        for name in ("scheme", "float")
-    ]
-    if has_baseline:
-        sides.append(evaluate.Side("baseline", lambda *given: teacher.float32_logits(model, encoder, *given), threads))
-    with master.timed(threads) as answers:
-        if answers is not None:
-            sides.append(evaluate.Side("teacher", answers.logits, threads))
-        rounds = []
-        for number in range(N_ROUNDS):
-            warm_up = 0 if number else _WARM_UP
-            found = evaluate.time_sides(
-                sides, some.texts, some.text_pairs, rounds=1, warm_up=warm_up, progress=Stopwatch(progress)
-            )
-            n_timed = settings.timing_rounds * min(settings.timing_texts, n_held_out)
-            rounds.append(sum(_seconds(one, n_timed=n_timed, n_held_out=n_held_out, padding=padding) for one in found))
-    return Rounds(tuple(rounds))
-
-
-def _seconds(timing: Timing, *, n_timed: int, n_held_out: int, padding: float) -> float:
-    """Artifact and teacher are timed in every way that judging has; all but the teacher answer every held-out text.
-
-    Texts of chosen lengths and fresh processes are a few seconds more, which nobody reckons.
-    """
-    seconds, in_batch = 0.0, padding / timing.texts_per_second_batch_32
-    if timing.name in {"scheme", "teacher"}:
-        seconds += n_timed * (timing.batch_1.p50_ms / 1000 + (1 + len(evaluate.CALL_SIZES)) * in_batch)
-    return seconds if timing.name == "teacher" else seconds + n_held_out * in_batch
-
-
-def _padding(lengths: Sequence[int], some: Sequence[int]) -> float:
-    """Tokens a text in batches of all texts, padding included, over those in batches of some, which are padded more."""
-    each = [
-        padded(these, batching.by_length(these, max_tokens=sum(these), max_texts=evaluate.BATCH_SIZE)) / len(these)
-        for these in (lengths, some)
-    ]
-    return each[0] / each[1]
-
-
-def _answering(path: Path, encoder: TextEncoder, threads: int) -> Answer:
-    engine = Engine(path, threads=threads)
-    return lambda texts, text_pairs: engine.run_by_length(encoder, encoder.encode(texts, text_pairs))

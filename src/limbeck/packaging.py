@@ -20,6 +20,7 @@ from limbeck.respelling import respelled
 from limbeck.run_folder import TEXTS_FILE, RunFolder
 from limbeck.scheme import Scheme
 from limbeck.signals import Signals
+from limbeck.tasks.task import AnyLogits
 from limbeck.teacher import Teacher
 from limbeck.teacher.answering import ship_answers
 from limbeck.tokens import TOKENIZER_FILE
@@ -97,10 +98,12 @@ def package(
         timings = evaluate.measure_speed(
             named, content.master, content.held_out, settings=recipe.verify, progress=progress
         )
-        verdict = _judge(artifact, content, recipe, timings=timings, progress=progress)
+        heard: list[tuple[Examples, AnyLogits]] = []
+        verdict = _judge(artifact, content, recipe, timings=timings, heard=heard, progress=progress)
     with folder_written_whole(folder.held_out) as kept:
         write_examples(kept / TEXTS_FILE, content.held_out)
-        ship_answers(kept, content.master.fingerprint, content.held_out.text_fingerprints, content.signals.logits)
+        for texts, logits in ((content.held_out, content.signals.logits), *heard):
+            ship_answers(kept, content.master.fingerprint, texts.text_fingerprints, logits)
     lasting = evaluate.lasting(verdict)
     with written_whole(artifact / "README.md") as temporary:
         card = report.model_card(replace(record, verdict=lasting), name=_card_name(record))
@@ -110,9 +113,18 @@ def package(
 
 
 def _judge(
-    artifact: Path, content: Package, recipe: Recipe, *, timings: tuple[Timing, ...], progress: Progress
+    artifact: Path,
+    content: Package,
+    recipe: Recipe,
+    *,
+    timings: tuple[Timing, ...],
+    heard: list[tuple[Examples, AnyLogits]],
+    progress: Progress,
 ) -> Verdict:
-    """Everyone's answers to the held-out texts; artifact and student through the runtime."""
+    """Everyone's answers to the held-out texts; artifact and student through the runtime.
+
+    What the teacher says of them in other spellings is put into `heard`.
+    """
     texts, pairs = content.held_out.texts, content.held_out.text_pairs
     small, float32 = runtime.load(artifact), runtime.load(artifact, variant="float", check=False)
     answered = small.logits(texts, pairs)
@@ -133,6 +145,9 @@ def _judge(
         recipe=recipe,
         master=content.master,
         teacher_logits=content.signals.logits,
+        remember=lambda texts, pairs, logits: heard.append(
+            (Examples(tuple(texts), None if pairs is None else tuple(pairs), None, ()), logits)
+        ),
         progress=progress,
     )
     verdict = evaluate.judge(
@@ -165,9 +180,8 @@ def _judge(
     )
     kept = evaluate.keep(
         recipe.task,
-        answered.values,
-        text_fingerprints=content.held_out.text_fingerprints,
-        label_names=content.held_out.label_names,
+        evaluate.Answered(answered.values, content.signals.logits, content.master.fingerprint),
+        examples=content.held_out,
     )
     return replace(verdict, answers=kept)
 

@@ -17,11 +17,12 @@ extras.need("train", what="Planning a run")
 from limbeck import machine, places, shaping, student  # noqa: E402
 from limbeck.asking import TAUGHT_BY, ask  # noqa: E402
 from limbeck.distill import count_trained  # noqa: E402
-from limbeck.estimating import Trial, time_labelling, time_training, time_verification  # noqa: E402
+from limbeck.estimating import Trial, time_labelling, time_training  # noqa: E402
 from limbeck.export import size_beside  # noqa: E402
 from limbeck.plan_record import Estimate, Lengths, Plan, PlannedPart, PlannedShape, PlannedTraining  # noqa: E402
 from limbeck.progress import SILENT, Bar, Progress  # noqa: E402
 from limbeck.recipe import Recipe  # noqa: E402
+from limbeck.reckoning import time_verification  # noqa: E402
 from limbeck.shaping import Shaped  # noqa: E402
 from limbeck.signals import SignalStore, mirrored  # noqa: E402
 from limbeck.starting import Inputs, Start, read_inputs, recipe_told, start  # noqa: E402

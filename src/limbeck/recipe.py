@@ -197,10 +197,6 @@ class QuantizeTable(Table):
         return notation
 
 
-_USUAL_AGREEMENT = {"embeddings": 0.8}
-"""Where the usual bound means something else: a mean cosine of 0.8 and more keeps nearly all of a rank correlation."""
-
-
 class Recipe(Table):
     """A whole run."""
 
@@ -223,13 +219,10 @@ class Recipe(Table):
         data = self.data.model_copy(update={"max_tokens": self.data.tokens_for(found)})
         distill = self.distill.model_copy(update={"temperature": self.distill.temperature_for(found)})
         student = self.student.model_copy(update={"choose": self.student.choice_for(found)})
-        settled = self.model_copy(update={"task": found, "data": data, "student": student, "distill": distill})
-        given = self.verify.tolerances
-        if found not in _USUAL_AGREEMENT or "min_agreement" in given.model_fields_set:
-            return settled
-        values = {**vars(given), "min_agreement": _USUAL_AGREEMENT[found]}
-        tolerances = Tolerances.model_construct(_fields_set=set(given.model_fields_set), **values)
-        return settled.model_copy(update={"verify": self.verify.model_copy(update={"tolerances": tolerances})})
+        verify = self.verify.model_copy(update={"tolerances": self.verify.tolerances.for_task(found)})
+        return self.model_copy(
+            update={"task": found, "data": data, "student": student, "distill": distill, "verify": verify}
+        )
 
     @property
     def tolerances(self) -> Tolerances:

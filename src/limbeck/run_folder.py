@@ -3,7 +3,8 @@
 <out>/limbeck-run.json   what this run is made of; a folder without it is not ours to write in
 <out>/artifact/          the folder that ships
 <out>/report.html, run.json, recipe.toml
-<out>/held_out/          the texts that decided, and the teacher's answers to them: the verdict can be worked out again
+<out>/held_out/          the texts that decided, what they are sliced by, and the teacher's answers to them, also in
+                         other spellings: the verdict can be worked out again
 <out>/work/              finished stages and checkpoints, from which a killed run goes on
 """
 

@@ -56,6 +56,9 @@ class Timing:
         at_lengths: Single texts of several lengths, the same on every side.
         lengths: Of the timed texts; the same on every side.
         fresh: First answer and memory of a process of its own; None where that was not measured.
+        n_texts: Texts that were timed; the same on every side. None in records of an earlier limbeck.
+        n_rounds: How often; the same on every side.
+        is_shortened: Whether these are fewer than asked for, as timing them all would have taken too long.
     """
 
     name: str
@@ -68,6 +71,9 @@ class Timing:
     at_lengths: tuple[LatencyAt, ...] = ()
     lengths: TextLengths | None = None
     fresh: FreshStart | None = None
+    n_texts: int | None = None
+    n_rounds: int | None = None
+    is_shortened: bool = False
 
 
 @dataclass(frozen=True)
@@ -205,9 +211,12 @@ class KeptAnswers:
     Args:
         task: What was asked.
         label_names: In the order in which answers count labels.
-        n_texts: How many texts were answered.
+        n_texts: Of how many texts the answers are kept.
         texts: The first 8 bytes of each text's fingerprint, deflated, in base 85.
-        answers: The label, the decisions or the number of each, deflated, in base 85.
+        answers: The numbers of each that `evaluate.kept_forms` tells of, deflated, in base 85.
+        lengths: How many numbers each text has, deflated, in base 85; empty where all have as many.
+        n_left_out: Texts that were answered too, and whose answers would have been too large to keep.
+        teacher: Fingerprint of the teacher that cosines are with; None without one.
     """
 
     task: str
@@ -215,6 +224,9 @@ class KeptAnswers:
     n_texts: int
     texts: str
     answers: str
+    lengths: str = ""
+    n_left_out: int = 0
+    teacher: str | None = None
 
 
 @dataclass(frozen=True)
@@ -226,8 +238,10 @@ class Drift:
         n_only_now: Texts that only the new one answered.
         n_only_before: Texts that only the old one answered.
         score: Difference of the scores; None without labels.
-        agreement: Difference of the agreements with the teacher; None without its answers.
+        agreement: Difference of the agreements with the teacher; None without its answers, and of vectors where the
+            earlier ones were held to another teacher.
         sentence: The same in words.
+        outcome: "better", "worse", "better and worse" or "not told apart".
     """
 
     n_texts: int
@@ -236,6 +250,7 @@ class Drift:
     score: PairedDifference | None
     agreement: PairedDifference | None
     sentence: str
+    outcome: str = ""
 
 
 @dataclass(frozen=True)
@@ -259,7 +274,7 @@ class Verdict:
         reasons: Why answers changed, as far as files and texts can tell, the most telling first.
         non_inferiority: Whether the score is at most a margin below the teacher's; None without labels or a teacher.
         fidelity: Flips, probabilities, calibration, slices, other spellings; None in records of before these were told.
-        answers: What the artifact answered, for a later one to be compared with; None where that is not kept.
+        answers: What the artifact answered, for a later one to be compared with; None in records of an earlier limbeck.
         drift: How it compares with an earlier one; None where none was named.
     """
 

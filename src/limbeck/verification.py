@@ -1,14 +1,14 @@
 """Judge an artifact on other texts or another machine: through the runtime, without torch unless a teacher needs it."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from limbeck import evaluate, places, runtime
 from limbeck.artifact import ARTIFACT_FOLDER, SIGNALS_FOLDER, FolderKind, folder_kind
-from limbeck.consulting import answers_on_disk, ask_teacher, read_held_out, recipe_of
+from limbeck.consulting import answers_on_disk, ask_teacher, read_held_out, recalled, recipe_of
 from limbeck.data import read_examples
 from limbeck.earlier import earlier_answers
 from limbeck.errors import DataError
@@ -84,7 +84,7 @@ def _verified(
     """The same, with a folder for what the teacher needs while it is asked and timed."""
     artifact, kept = _with_kept(Path(artifact).expanduser(), data_source)
     model = runtime.load(artifact)
-    table = recipe or _recipe_of(model)
+    table = _recipe_of(model) if recipe is None else recipe.settled(model.manifest.task)
     if changes:
         table = _changed(table, changes)
     before = None if against is None else earlier_answers(against)
@@ -93,7 +93,7 @@ def _verified(
             before, task=model.manifest.task, label_names=model.label_names, source=str(against)
         )
     if data_source is None:
-        examples = _kept_texts(kept, model)
+        examples = _kept_texts(kept, model, slice_by=table.verify.slice_by)
     else:
         examples = read_held_out(
             data_source, task=model.manifest.task, label_names=model.label_names, recipe=table, progress=progress
@@ -110,7 +110,8 @@ def _verified(
         ),
     )
     if teacher_source is None:
-        evaluate.refuse_unaskable(table.verify, runs_here=False)
+        if data_source is not None:  # a run keeps what its teacher said about other spellings
+            evaluate.refuse_unaskable(table.verify, runs_here=False)
     else:
         examples, known = ask_teacher(
             teacher_source,
@@ -135,6 +136,7 @@ def _verified(
         recipe=table,
         master=master,
         teacher_logits=None if known is None else known.logits,
+        recalled=None if known is None or master is not None else recalled(model, root=root),
         progress=progress,
     )
     verdict = evaluate.judge(
@@ -157,25 +159,13 @@ def _verified(
         ),
         robustness=robustness,
     )
-    if before is not None:
-        drift = evaluate.drift(
-            before,
-            answered.values,
-            examples=examples,
-            teacher_logits=None if known is None else known.logits,
-            doubt=evaluate.doubt_of(table),
-            source=str(against),
-        )
-        verdict = replace(verdict, drift=drift)
-    return replace(
-        verdict,
-        answers=evaluate.keep(
-            verdict.task,
-            answered.values,
-            text_fingerprints=examples.text_fingerprints,
-            label_names=examples.label_names,
-        ),
+    said = evaluate.Answered(
+        answered.values, None if known is None else known.logits, None if known is None else known.fingerprint
     )
+    if before is not None:
+        drift = evaluate.drift(before, said, examples=examples, doubt=evaluate.doubt_of(table), source=str(against))
+        verdict = replace(verdict, drift=drift)
+    return replace(verdict, answers=evaluate.keep(verdict.task, said, examples=examples))
 
 
 def _with_kept(path: Path, data_source: str | Path | None) -> tuple[Path, Path]:
@@ -202,15 +192,26 @@ def _with_kept(path: Path, data_source: str | Path | None) -> tuple[Path, Path]:
     return path / ARTIFACT_FOLDER, kept
 
 
-def _kept_texts(kept: Path, model: runtime.Model) -> Examples:
-    """The held-out texts of a run, which must be those that its artifact was sealed with."""
+def _kept_texts(kept: Path, model: runtime.Model, *, slice_by: Sequence[str]) -> Examples:
+    """The held-out texts of a run, which must be those that its artifact was sealed with, and columns to slice by.
+
+    Raises:
+        DataError: They are other texts, or such a column was not kept with them.
+    """
     examples = read_examples(kept / TEXTS_FILE)
     if examples.fingerprint != model.manifest.fingerprints["held_out"]:
         raise DataError(
             f"{kept / TEXTS_FILE} holds other texts or labels than those that the artifact was judged on.",
             hint="Copy the folder of the run again, or give the texts with --data.",
         )
-    return examples
+    missing = [name for name in slice_by if name not in examples.columns]
+    if missing:
+        raise DataError(
+            f"verify.slice_by names the column {missing[0]!r}, and {kept / TEXTS_FILE} keeps "
+            f"{', '.join(map(repr, examples.columns)) or 'no further columns'}.",
+            hint="A run keeps the columns that it was sliced by itself; give the data with --data to slice by others.",
+        )
+    return replace(examples, columns={name: examples.columns[name] for name in slice_by or examples.columns})
 
 
 def _recipe_of(model: runtime.Model) -> Recipe:

@@ -6,13 +6,32 @@ from pydantic import Field
 
 from limbeck.student_table import Table
 
+_USUAL = (0.98, 0.90)
+_USUAL_OF = {
+    "embeddings": (0.98, 0.80),
+    "reranking": (0.95, 0.80),
+    "question-answering": (0.95, 0.80),
+    "token-classification": (0.93, 0.65),
+    "fill-mask": (0.93, 0.65),
+}
+"""Retention and agreement that are asked for unless the user says otherwise; docs/concepts/verdict.md says why."""
+
 
 class Tolerances(Table):
-    """What the user accepts. A tolerance that is not given is not checked."""
+    """What the user accepts. What is not given has the task's default, or is not checked where there is none."""
 
-    min_retention: float | None = Field(0.98, ge=0, description="Artifact's score / teacher's score.")
+    min_retention: float | None = Field(
+        None,
+        ge=0,
+        description="Artifact's score / teacher's score. Default: 0.98; reranking and questions 0.95, tags and masks "
+        "0.93. 0 accepts all.",
+    )
     min_agreement: float | None = Field(
-        0.90, ge=0, le=1, description="With the teacher, as the task measures it. Default for embeddings: 0.8."
+        None,
+        ge=0,
+        le=1,
+        description="With the teacher, as the task measures it. Default: 0.9; vectors, reranking and questions 0.8, "
+        "tags and masks 0.65.",
     )
     min_score: float | None = Field(None, ge=0, le=1, description="Accuracy, F1 or correlation: the task's own.")
     max_size_mb: float | None = Field(None, gt=0, description="Megabytes (10^6 bytes) of model and tokenizer that run.")
@@ -25,6 +44,16 @@ class Tolerances(Table):
         False, description="Accept only what is proven: verify.margin below the teacher at most."
     )
 
+    def for_task(self, task: str) -> "Tolerances":
+        """The same, with the defaults of a task where nothing is given; those still count as not given.
+
+        Args:
+            task: See `limbeck.tasks`.
+        """
+        usual = dict(zip(("min_retention", "min_agreement"), _USUAL_OF.get(task, _USUAL), strict=True))
+        filled = {name: bound for name, bound in usual.items() if name not in self.model_fields_set}
+        return Tolerances.model_construct(_fields_set=set(self.model_fields_set), **{**vars(self), **filled})
+
 
 class VerifyTable(Table):
     """How the artifact is judged."""
@@ -35,6 +64,11 @@ class VerifyTable(Table):
     bootstrap_samples: int = Field(2000, ge=200)
     timing_texts: int = Field(200, ge=1, description="Held-out texts timed one by one.")
     timing_rounds: int = Field(3, ge=1, description="Interleaved rounds of artifact and teacher.")
+    timing_seconds: float = Field(
+        60.0,
+        gt=0,
+        description="What timing artifact and teacher may take, about; beyond it both have fewer texts, then rounds.",
+    )
     fresh_starts: int = Field(
         3, ge=0, description="Processes a side that answer one text from their start on; 0: none."
     )

@@ -97,7 +97,8 @@ def test_tolerances_left_out_are_not_checked() -> None:
 
 def test_retention_of_a_teacher_that_knows_nothing_fails() -> None:
     """Where retention cannot exist, a gate that asks for it must say no."""
-    (check,) = check_all(Tolerances(min_agreement=None), measured(retention=None), None, evidence=EVERYTHING, task=TASK)
+    asked = Tolerances(min_retention=0.98, min_agreement=None)
+    (check,) = check_all(asked, measured(retention=None), None, evidence=EVERYTHING, task=TASK)
     assert (check.passed, check.measured) == (False, 0.0)
     assert check.sentence == "retention cannot be measured, because the teacher's own score is not above 0"
 
@@ -119,9 +120,10 @@ def test_tolerances_that_were_set_and_cannot_be_checked_are_refused() -> None:
 def test_defaults_that_cannot_be_checked_are_told() -> None:
     """Unlabelled texts must stay usable without thought, and the reader must learn what was left unchecked."""
     unlabelled = Evidence(has_labels=False, has_teacher=True, has_timings=False)
-    refuse_unmeasurable(Tolerances(), unlabelled)
-    assert not_checked(Tolerances(), unlabelled) == ("min_retention was not checked: it needs labels.",)
-    (check,) = check_all(Tolerances(), measured(), None, evidence=unlabelled, task=TASK)
+    usual = Tolerances().for_task("classification")
+    refuse_unmeasurable(usual, unlabelled)
+    assert not_checked(usual, unlabelled) == ("min_retention was not checked: it needs labels.",)
+    (check,) = check_all(usual, measured(), None, evidence=unlabelled, task=TASK)
     assert check.tolerance == "min_agreement"
 
 
@@ -133,6 +135,9 @@ def test_a_recorded_recipe_is_told_not_refused() -> None:
         refuse_unmeasurable(recorded, unlabelled)
     refuse_unmeasurable(as_recorded(recorded), unlabelled)
     assert as_recorded(recorded).min_retention == 0.97
+    switched_off = Tolerances.model_validate(Tolerances(min_retention=None, min_agreement=0.5).model_dump())
+    assert as_recorded(switched_off).for_task("classification").min_retention is None
+    assert as_recorded(Tolerances()).for_task("classification").min_retention == 0.98
 
 
 def test_values_of_none_are_never_refused() -> None:

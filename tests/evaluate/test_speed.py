@@ -50,6 +50,16 @@ def test_an_artifact_starts_and_answers_in_a_process_of_its_own(tmp_path: Path) 
     assert 20e6 < found.peak_bytes < 400e6
 
 
+def test_slow_starts_are_fewer_on_all_sides(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A failure would start a teacher of 20 seconds four times. By hand: two sides of 10 s; 45 s are two rounds."""
+    monkeypatch.setattr(fresh, "_run", lambda *_: (10.0, {"peak_bytes": 1}))
+    starts = [fresh.Start(("a",)), fresh.Start(("b",))]
+    assert [one.n for one in fresh.measure(starts, _examples(), n=3, seconds=45) if one] == [1, 1]
+    assert [one.n for one in fresh.measure(starts, _examples(), n=3, seconds=60) if one] == [2, 2]
+    assert [one.n for one in fresh.measure(starts, _examples(), n=3, seconds=1) if one] == [1, 1]
+    assert [one.n for one in fresh.measure(starts, _examples(), n=3) if one] == [3, 3]
+
+
 def test_a_process_that_does_not_answer_is_told_and_left_out(tmp_path: Path) -> None:
     """A failure would stop a verdict for a measurement beside it, or pass over its absence in silence."""
     said: list[str] = []

@@ -7,8 +7,10 @@ from typing import Self
 import pytest
 
 from limbeck.errors import DataError, RecipeError
+from limbeck.evaluate.time_budget import Cost, Extent, affordable, spread_rows
 from limbeck.evaluate.timing import LENGTH_CALLS, LengthText, Side, time_sides
 from limbeck.progress import SILENT
+from limbeck.verdict_record import Timing
 
 
 class Clock:
@@ -211,3 +213,64 @@ def test_the_share_of_a_core_is_what_the_process_had() -> None:
         sides, ["a", "b"], rounds=2, warm_up=0, clock=lambda: next(seconds), processor=lambda: next(processor)
     )
     assert timing.processor_share == pytest.approx(2 * 0.25 / 4)  # two passes of two texts, a second each
+
+
+def _timed(seconds: float | None, slow: float, *, n: int = 200) -> tuple[tuple[Timing, Timing], float, list[str]]:
+    """An artifact of 1 ms and a teacher of `slow` seconds: both timings, what the clock says, the teacher's texts."""
+    clock, log, read = Clock(), [], []
+    quick, double = Double(clock, "artifact", [0.001], log), Double(clock, "teacher", [slow], log)
+
+    def answer(texts: Sequence[str], text_pairs: Sequence[str] | None) -> None:
+        read.extend(texts)
+        double(texts, text_pairs)
+
+    artifact, teacher = time_sides(
+        [Side("artifact", quick, threads=1), Side("teacher", answer, threads=1)],
+        [str(row) for row in range(n)],
+        rounds=3,
+        call_sizes=(8, 32, 128),
+        at_lengths=(LengthText(16, "x"), LengthText(32, "y")),
+        seconds=seconds,
+        clock=clock,
+    )
+    return (artifact, teacher), clock.now, read
+
+
+@pytest.mark.parametrize("slow", [0.5, 0.1, 0.003])
+def test_a_slow_side_is_timed_within_its_time_and_both_on_the_same_texts(slow: float) -> None:
+    """A failure would keep people waiting for minutes, or compare medians of different texts."""
+    sides, lasted, read = _timed(60, slow)
+    assert lasted < 1.3 * 60
+    assert len({(one.n_texts, one.n_rounds, one.batch_1.n) for one in sides}) == 1
+    teacher = sides[1]
+    assert teacher.n_texts is not None
+    assert teacher.n_rounds is not None
+    assert teacher.batch_1.n == teacher.n_texts * teacher.n_rounds
+    assert teacher.is_shortened == (slow > 0.01)
+    assert (teacher.n_texts == 200) == (slow < 0.01)
+    assert (teacher.n_rounds == 3) == (slow < 0.2)
+    if teacher.is_shortened:
+        assert lasted > 20  # the time that there is, is used
+        last = [text for text in read if text.isdigit()][-teacher.n_texts :]
+        assert int(last[0]) == 0
+        assert int(last[-1]) == 199  # evenly spread, not the first ones
+
+
+def test_no_time_at_all_still_times_one_text() -> None:
+    """A failure would divide by nothing, or tell a percentile of nothing."""
+    sides, _, _ = _timed(0.001, 5.0)
+    assert {(one.n_texts, one.n_rounds) for one in sides} == {(1, 1)}
+    sides, _, _ = _timed(None, 5.0, n=10)
+    assert {(one.n_texts, one.n_rounds, one.is_shortened) for one in sides} == {(10, 3, False)}
+
+
+def test_what_can_be_afforded_by_hand() -> None:
+    """Texts are left out before rounds, down to 32; a text costs 0.1 s a round, all lengths together 0.2 s a call."""
+    wanted, cost = Extent(texts=200, rounds=3, length_calls=20), Cost(0.1, 0.2)
+    assert affordable(wanted, cost, seconds=72) == wanted  # 3 * (20 + 4)
+    assert affordable(wanted, cost, seconds=36) == Extent(100, 3, 10)
+    assert affordable(wanted, cost, seconds=9) == Extent(32, 2, 5)  # a round of these is 4.2 s
+    assert affordable(wanted, cost, seconds=2.1) == Extent(16, 1, 2)
+    assert affordable(Extent(4, 1, 20), Cost(1.0), seconds=2) == Extent(2, 1, 5)
+    assert spread_rows(10, 3) == [0, 4, 9]
+    assert spread_rows(3, 10) == [0, 1, 2]

@@ -66,7 +66,7 @@ def test_passed_in_one_sentence() -> None:
     assert found.passed
     assert found.sentence == (
         "The artifact passed: it answers 66.7 % of 6 held-out texts as the teacher does (95 % interval 30.0–90.3 %), "
-        "keeps 60.0 % of its accuracy, is 5.0 times smaller and 13 times faster at batch 1."
+        "keeps 60.0 % of its accuracy (−33.3 points), is 5.0 times smaller and 13 times faster at batch 1."
     )
 
 
@@ -97,7 +97,7 @@ def test_slower_and_larger_are_told() -> None:
 def test_alike_is_told_as_alike() -> None:
     """A ratio of one, told as "1.0 times smaller", would be no sentence."""
     found = verdict(artifact=dataclasses.replace(held_out.artifact(), size_bytes=80_400_000), timings=())
-    assert found.sentence.endswith("of its accuracy, is about as large.")
+    assert found.sentence.endswith("of its accuracy (−33.3 points), is about as large.")
 
 
 def test_gain_compares_student_with_baseline() -> None:

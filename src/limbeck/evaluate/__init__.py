@@ -5,18 +5,19 @@ from limbeck.evaluate.drift import drift, refuse_other_question
 from limbeck.evaluate.facts import facts_of
 from limbeck.evaluate.front import Standing, on_front
 from limbeck.evaluate.gate import Evidence, as_recorded, refuse_unmeasurable
-from limbeck.evaluate.kept import KEPT_TASKS, keep
-from limbeck.evaluate.robustness import refuse_unaskable, robustness_of
+from limbeck.evaluate.kept import keep
+from limbeck.evaluate.kept_forms import Answered
+from limbeck.evaluate.robustness import Ask, n_respelled, refuse_unaskable, robustness_of
 from limbeck.evaluate.scores import Doubt, doubt_of
 from limbeck.evaluate.shipping import lasting, unquoted
-from limbeck.evaluate.speed import CALL_SIZES, measure_speed, time_beside_teacher
+from limbeck.evaluate.speed import CALL_SIZES, LENGTHS, measure_speed, time_beside_teacher
 from limbeck.evaluate.timing import BATCH_SIZE, Side, time_sides
 from limbeck.evaluate.traits import traits_of
 from limbeck.evaluate.verdict import ModelAnswers, judge
 
 __all__ = [
-    "BATCH_SIZE", "CALL_SIZES", "KEPT_TASKS", "Doubt", "Evidence", "ModelAnswers", "Side", "Standing", "as_recorded",
-    "differences", "doubt_of", "drift", "facts_of", "judge", "keep", "lasting", "measure_speed", "on_front",
-    "refuse_other_question", "refuse_unaskable", "refuse_unmeasurable", "robustness_of", "time_beside_teacher",
-    "time_sides", "traits_of", "unquoted",
+    "BATCH_SIZE", "CALL_SIZES", "LENGTHS", "Answered", "Ask", "Doubt", "Evidence", "ModelAnswers", "Side", "Standing",
+    "as_recorded", "differences", "doubt_of", "drift", "facts_of", "judge", "keep", "lasting", "measure_speed",
+    "n_respelled", "on_front", "refuse_other_question", "refuse_unaskable", "refuse_unmeasurable", "robustness_of",
+    "time_beside_teacher", "time_sides", "traits_of", "unquoted",
 ]  # fmt: skip

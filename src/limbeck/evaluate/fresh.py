@@ -41,7 +41,12 @@ def of_artifact(folder: Path, *, threads: int) -> Start:
 
 
 def measure(
-    starts: Sequence[Start | None], examples: Examples, *, n: int, progress: Progress = SILENT
+    starts: Sequence[Start | None],
+    examples: Examples,
+    *,
+    n: int,
+    seconds: float | None = None,
+    progress: Progress = SILENT,
 ) -> list[FreshStart | None]:
     """Start each side n times, in turns, after one start that nobody times and that brings its files into memory.
 
@@ -49,29 +54,69 @@ def measure(
         starts: The sides; None for those that cannot be started alone.
         examples: Their first text is answered.
         n: Processes a side; 0 measures nothing.
+        seconds: What all of them may take, about; all sides have fewer processes, one at least, where the starts that
+            nobody times show that it would be more. None: no matter how long.
         progress: Told how far it is.
 
     Returns: What each took; None where nothing was measured, or where a process did not answer, which is told.
     """
-    asked = {"text": examples.texts[0], "text_pair": None if examples.text_pairs is None else examples.text_pairs[0]}
+    asked = _asked(examples)
     there = [start for start in starts if start is not None and n > 0]
-    seconds: dict[Start, list[float]] = {start: [] for start in there}
+    took: dict[Start, list[float]] = {start: [] for start in there}
     peaks: dict[Start, list[int]] = {start: [] for start in there}
+    n_rounds, spent = n, 0.0
     with progress.bar("fresh processes", total=(n + 1) * len(there), unit="starts") as bar:
         for round_index in range(n + 1):
-            for start in [one for one in there if one in seconds]:
-                took, told = _run(start, json.dumps(asked))
+            if round_index > n_rounds:
+                break
+            for start in [one for one in there if one in took]:
+                lasted, told = _run(start, asked)
+                spent += lasted
                 bar.advance()
                 if isinstance(told, str):
                     progress.say(f"A process of its own that was to answer one text did not: {told}")
-                    del seconds[start]
+                    del took[start]
                 elif round_index:
-                    seconds[start].append(took)
+                    took[start].append(lasted)
                     peaks[start] += [told["peak_bytes"]] if told["peak_bytes"] else []
-    return [
-        None if start is None or not seconds.get(start) else _summed_up(seconds[start], peaks[start])
-        for start in starts
-    ]
+            if not round_index:
+                n_rounds = _affordable(n, spent, seconds)
+    return [None if start is None or not took.get(start) else _summed_up(took[start], peaks[start]) for start in starts]
+
+
+def reckoned(
+    starts: Sequence[Start], examples: Examples, *, n: int, seconds: float, progress: Progress = SILENT
+) -> float:
+    """What `measure` would take, by one start of each side.
+
+    Args:
+        starts: The sides.
+        examples: As for `measure`.
+        n: As for `measure`.
+        seconds: As for `measure`.
+        progress: As for `measure`.
+
+    Returns: Seconds.
+    """
+    if not n:
+        return 0.0
+    a_round, asked = 0.0, _asked(examples)
+    with progress.bar("timing: fresh processes", total=len(starts), unit="starts") as bar:
+        for start in starts:
+            a_round += _run(start, asked)[0]
+            bar.advance()
+    return a_round * (1 + _affordable(n, a_round, seconds))
+
+
+def _affordable(n: int, a_round: float, seconds: float | None) -> int:
+    """How many rounds of starts there are after the first, which nobody times."""
+    return n if seconds is None or a_round <= 0 else max(1, min(n, int(seconds / a_round) - 1))
+
+
+def _asked(examples: Examples) -> str:
+    """What a process is asked: the first text, as JSON."""
+    pairs = examples.text_pairs
+    return json.dumps({"text": examples.texts[0], "text_pair": None if pairs is None else pairs[0]})
 
 
 def _run(start: Start, asked: str) -> tuple[float, dict[str, int | None] | str]:

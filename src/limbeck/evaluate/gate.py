@@ -102,10 +102,12 @@ def further_not_checked(tolerances: Tolerances, artifact: ModelScores) -> tuple[
 def as_recorded(tolerances: Tolerances) -> Tolerances:
     """The same values, as if nobody had set them just now: for tolerances read back from an earlier run's recipe.
 
-    They were asked of that run's texts. On other texts, those that cannot be checked are told, not refused.
+    They were asked of that run's texts. On other texts, those that cannot be checked are told, not refused. What that
+    run's user had switched off stays so.
     """
     values = {name: getattr(tolerances, name) for name in Tolerances.model_fields}
-    return Tolerances.model_construct(_fields_set=set(), **values)
+    switched_off = {name for name in tolerances.model_fields_set if values[name] is None}
+    return Tolerances.model_construct(_fields_set=switched_off, **values)
 
 
 def check_all(

@@ -1,79 +1,54 @@
 """An artifact's answers, kept small by the fingerprints of their texts, so that a later artifact can be set against it.
 
-Only what scores and agreement look at is kept: the label of a classifier, its decisions over several labels, the number
-of a regression or a reranker. No text is, and no probability.
+Only what scores and agreement look at is kept: see `limbeck.evaluate.kept_forms`. No text is, and no probability. Where
+that takes more than a megabyte, some of the texts are kept: those whose fingerprints come first, so that two artifacts
+keep the same ones. Rows that are measured together, the passages of a query or the texts of a pair, stay together.
 """
 
 import base64
 import binascii
 import zlib
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck.errors import DataError
-from limbeck.tasks.multi_label import decisions
+from limbeck.errors import DataError, ShapeError
+from limbeck.evaluate.kept_forms import FORMS, VECTORS, Answered, rows_of
+from limbeck.examples import Examples
+from limbeck.tasks import TASKS
 from limbeck.tasks.task import AnyLogits
+from limbeck.units import Ragged, UnitLogits, with_columns
 from limbeck.verdict_record import KeptAnswers
 
 _DIGITS = 16
 """Hexadecimal digits that are kept of a fingerprint: among a million texts, two share them once in 40 million times."""
+_MOST_CHARACTERS = 1_000_000
+"""Of all that is kept of an artifact's answers."""
+_SPARE = 0.95
+"""Fewer texts than the size of all promises, as what is left may pack worse."""
 
 
-@dataclass(frozen=True)
-class _Form:
-    """How the answers of a task are kept.
-
-    Args:
-        dtype: Of what is kept, little-endian.
-        reduced: (n, classes) logits -> (n, width) what is kept.
-        restored: (n, width) of it and the number of classes -> (n, classes) logits that answer the same.
-    """
-
-    dtype: str
-    reduced: Callable[[NDArray[np.floating]], NDArray[np.generic]]
-    restored: Callable[[NDArray[np.generic], int], NDArray[np.float32]]
-
-
-def _one_hot(labels: NDArray[np.generic], n_classes: int) -> NDArray[np.float32]:
-    found: NDArray[np.float32] = (labels == np.arange(n_classes)).astype(np.float32)
-    return found
-
-
-_NUMBERS = _Form("<f4", lambda logits: logits, lambda kept, _: kept.astype(np.float32))
-_FORMS = {
-    "classification": _Form("<u2", lambda logits: logits.argmax(axis=1)[:, None], _one_hot),
-    "multi-label": _Form("|u1", decisions, lambda kept, _: kept.astype(np.float32) * 2 - 1),
-    "regression": _NUMBERS,
-    "reranking": _NUMBERS,
-}
-KEPT_TASKS = tuple(_FORMS)
-"""Tasks whose answers are kept; the others' are vectors, or stand within texts, and would take megabytes."""
-
-
-def keep(
-    task: str, logits: AnyLogits, *, text_fingerprints: Sequence[str], label_names: Sequence[str]
-) -> KeptAnswers | None:
-    """The answers of a model, as a verdict carries them; None for tasks whose answers are not kept.
+def keep(task: str, answered: Answered, *, examples: Examples, most: int = _MOST_CHARACTERS) -> KeptAnswers:
+    """The answers of a model, as a verdict carries them.
 
     Args:
         task: What was asked.
-        logits: (n, classes) of the model.
-        text_fingerprints: (n,) of the texts.
-        label_names: (classes,) in the order of the logits.
+        answered: What the model said about all of the texts, and the teacher.
+        examples: The n texts.
+        most: Characters that may be kept.
     """
-    form = _FORMS.get(task)
-    if form is None:
-        return None
-    return KeptAnswers(
-        task=task,
-        label_names=tuple(label_names),
-        n_texts=len(text_fingerprints),
-        texts=_packed(bytes.fromhex("".join(one[:_DIGITS] for one in text_fingerprints))),
-        answers=_packed(np.ascontiguousarray(form.reduced(logits)).astype(form.dtype).tobytes()),
-    )
+    is_paired = _is_paired(task, examples)
+    rows = FORMS[task].reduced(answered, is_paired)
+    bundles, ranks = _bundles(task, examples, is_paired=is_paired)
+    share, chosen = 1.0, np.arange(len(examples))
+    while True:
+        found = _packed_all(task, rows.take(chosen), chosen, examples=examples, teacher=answered.teacher)
+        n_characters = len(found.texts) + len(found.answers) + len(found.lengths)
+        if n_characters <= most or not len(chosen):
+            return found
+        share *= _SPARE * most / n_characters
+        chosen = np.flatnonzero(ranks[bundles] < int(share * len(ranks)))
 
 
 @dataclass(frozen=True)
@@ -82,37 +57,110 @@ class KnownBefore:
 
     Args:
         rows: (m,) which of the texts these are.
-        logits: (m, classes) that answer as was kept, classes in the order wanted.
+        logits: Of m texts, logits that answer as was kept, classes in the order wanted. Of vectors (m, 2): the cosine
+            with the other text of the pair and with the teacher's vector, NaN where none was kept.
     """
 
     rows: NDArray[np.int64]
-    logits: NDArray[np.float32]
+    logits: AnyLogits
 
 
-def known_before(kept: KeptAnswers, *, text_fingerprints: Sequence[str], label_names: Sequence[str]) -> KnownBefore:
+def known_before(kept: KeptAnswers, logits: AnyLogits, *, examples: Examples) -> KnownBefore:
     """What was kept about these texts.
 
     Args:
         kept: Of an earlier model; its labels are these, in any order.
-        text_fingerprints: (n,) of the texts.
-        label_names: (classes,) in the order wanted.
+        logits: What a later model says about the texts: tells where it answers.
+        examples: The n texts, classes in the order wanted.
 
     Raises:
         DataError: It is damaged.
     """
-    form, n_classes = _FORMS[kept.task], len(kept.label_names)
+    form, names = FORMS[kept.task], examples.label_names
     try:
-        names = _unpacked(kept.texts).hex()
-        values = np.frombuffer(_unpacked(kept.answers), form.dtype).reshape(kept.n_texts, -1)
-    except (ValueError, binascii.Error, zlib.error) as error:
+        prints, rows = _unpacked_all(kept, form.dtype)
+        found = _matched(kept, prints, rows, examples)
+        found = found[form.is_same(rows.take(found[:, 1]), at(logits, found[:, 0]))]
+        if not len(found):
+            return KnownBefore(found[:, 0], at(logits, found[:, 0]))
+        n_classes = len(kept.label_names) if form.names_classes else len(names)
+        restored = form.restored(rows.take(found[:, 1]), at(logits, found[:, 0]), n_classes)
+    except (ValueError, binascii.Error, zlib.error, ShapeError) as error:
         raise _damaged(str(error)) from None
-    if len(names) != _DIGITS * kept.n_texts:
-        raise _damaged(f"{len(names) // _DIGITS} fingerprints of {kept.n_texts} texts")
-    place = {names[start : start + _DIGITS]: row for row, start in enumerate(range(0, len(names), _DIGITS))}
-    found = [(row, place[one[:_DIGITS]]) for row, one in enumerate(text_fingerprints) if one[:_DIGITS] in place]
-    rows, before = np.array(found, np.int64).reshape(-1, 2).T
-    logits = form.restored(values, n_classes)[before]
-    return KnownBefore(rows, logits[:, [kept.label_names.index(name) for name in label_names]])
+    if form.names_classes:
+        order = [kept.label_names.index(name) for name in names]
+        restored = with_columns(restored, order)
+    return KnownBefore(found[:, 0], restored)
+
+
+def _is_paired(task: str, examples: Examples) -> bool:
+    """Whether rows 2 i and 2 i + 1 are the texts of a scored pair."""
+    return task == VECTORS and isinstance(examples.labels, np.ndarray)
+
+
+def _bundles(task: str, examples: Examples, *, is_paired: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(n,) the bundle of rows that each row belongs to, and (bundles,) the place of each in the order of keeping."""
+    if TASKS[task].groups_rows:
+        bundles, names = examples.groups, examples.query_fingerprints
+    else:
+        bundles, names = np.arange(len(examples)) // (2 if is_paired else 1), examples.text_fingerprints
+    first = np.unique(bundles, return_index=True)[1]
+    ranks = np.empty(len(first), np.int64)
+    ranks[np.argsort([names[row] for row in first.tolist()], kind="stable")] = np.arange(len(first))
+    return bundles, ranks
+
+
+def _packed_all(
+    task: str, rows: Ragged, chosen: NDArray[np.int64], *, examples: Examples, teacher: str | None
+) -> KeptAnswers:
+    form, lengths = FORMS[task], rows.lengths
+    prints = "".join(examples.text_fingerprints[row][:_DIGITS] for row in chosen.tolist())
+    is_even = len(set(lengths.tolist())) <= 1
+    return KeptAnswers(
+        task=task,
+        label_names=tuple(examples.label_names) if form.names_classes else (),
+        n_texts=len(chosen),
+        texts=_packed(bytes.fromhex(prints)),
+        answers=_packed(rows.values.astype(form.dtype).tobytes()),
+        lengths="" if is_even else _packed(lengths.astype("<u4").tobytes()),
+        n_left_out=len(examples) - len(chosen),
+        teacher=teacher,
+    )
+
+
+def _unpacked_all(kept: KeptAnswers, dtype: str) -> tuple[list[str], Ragged]:
+    prints = _unpacked(kept.texts).hex()
+    if len(prints) != _DIGITS * kept.n_texts:
+        raise ValueError(f"{len(prints) // _DIGITS} fingerprints of {kept.n_texts} texts")
+    values = np.frombuffer(_unpacked(kept.answers), dtype)
+    if kept.lengths:
+        lengths = np.frombuffer(_unpacked(kept.lengths), "<u4").astype(np.int64)
+    else:
+        lengths = np.full(kept.n_texts, len(values) // max(1, kept.n_texts), np.int64)
+    if len(lengths) != kept.n_texts:
+        raise ValueError(f"answers to {len(lengths)} of {kept.n_texts} texts")
+    rows = rows_of(values.astype(np.float64 if dtype[1] == "f" else np.int64), lengths)
+    return [prints[start : start + _DIGITS] for start in range(0, len(prints), _DIGITS)], rows
+
+
+def _matched(kept: KeptAnswers, prints: list[str], rows: Ragged, examples: Examples) -> NDArray[np.int64]:
+    """(m, 2) rows of the texts, and where the same text stands among the kept ones; pairs are found as pairs."""
+    now = [one[:_DIGITS] for one in examples.text_fingerprints]
+    has_pairs = kept.task == VECTORS and len(rows) > 0 and bool(np.isfinite(rows.values[0::2]).all())
+    if has_pairs and _is_paired(kept.task, examples):
+        places = {pair: 2 * number for number, pair in enumerate(zip(prints[0::2], prints[1::2], strict=True))}
+        pairs = zip(now[0::2], now[1::2], strict=True)
+        found = [(2 * row + side, places[pair] + side) for row, pair in enumerate(pairs) for side in (0, 1)
+                 if pair in places]  # fmt: skip
+    else:
+        place = {one: row for row, one in enumerate(prints)}
+        found = [(row, place[one]) for row, one in enumerate(now) if one in place]
+    return np.array(found, np.int64).reshape(-1, 2)
+
+
+def at(logits: AnyLogits, rows: NDArray[np.int64]) -> AnyLogits:
+    """Those of some texts, in this order."""
+    return logits.take(rows) if isinstance(logits, UnitLogits) else logits[rows]
 
 
 def _packed(content: bytes) -> str:

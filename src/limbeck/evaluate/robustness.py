@@ -20,8 +20,8 @@ from limbeck.tasks.task import AnyLogits, Respelled
 from limbeck.units import UnitLogits
 from limbeck.verify_table import VerifyTable
 
-Ask = Callable[[Sequence[str], Sequence[str] | None], AnyLogits]
-"""Texts and their second texts -> logits."""
+Ask = Callable[[Sequence[str], Sequence[str] | None], AnyLogits | None]
+"""Texts and their second texts -> logits; None where they are not known to whoever is asked."""
 _FEWEST = 2
 """Changed texts from which on there is something to tell."""
 
@@ -42,6 +42,21 @@ def refuse_unaskable(settings: VerifyTable, *, runs_here: bool) -> None:
             "runs on this machine.",
             hint='Give such a teacher, or leave verify.robustness = "auto": then the artifact alone is asked.',
         )
+
+
+def n_respelled(task: str, settings: VerifyTable, *, n_texts: int) -> int:
+    """How many texts are asked about again at most, all spellings together.
+
+    Args:
+        task: What is asked.
+        settings: Whether, and of how many texts.
+        n_texts: The held-out texts.
+    """
+    kind = TASKS[task].respelled
+    if settings.robustness is False or kind is Respelled.NOTHING:
+        return 0
+    n_spellings = len(spellings.respellings(seed=0, keeps_places=kind is Respelled.WORDS))
+    return n_spellings * min(settings.robustness_texts, n_texts)
 
 
 def robustness_of(
@@ -75,7 +90,7 @@ def robustness_of(
     clean, wanted = _of(artifact[1], rows), None if teacher is None else _of(teacher[1], rows)
     ask = None if teacher is None else teacher[0]
     whole = TASKS[task].within(some.groups)
-    found = []
+    found, was_told = [], False
     for name, respell in spellings.respellings(seed=doubt.seed, keeps_places=kind is Respelled.WORDS).items():
         written = _respelled(some, respell, kind)
         changed = np.flatnonzero([one != other for one, other in zip(_pairs(written), _pairs(some), strict=True)])
@@ -87,6 +102,7 @@ def robustness_of(
         on_these = TASKS[task].within(some.take(changed).groups)
         own = artifact[0](texts.texts, texts.text_pairs)
         theirs = None if ask is None else ask(texts.texts, texts.text_pairs)
+        was_told = was_told or theirs is not None
         names = examples.label_names
         found.append(
             Perturbed(
@@ -107,7 +123,7 @@ def robustness_of(
         if wanted is None
         else scores.of_one(whole.agreement_of(clean, wanted, examples.label_names), doubt),
         perturbations=tuple(found),
-        teacher_asked=ask is not None,
+        teacher_asked=was_told,
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from limbeck import machine, runtime
 from limbeck.evaluate import fresh
+from limbeck.evaluate.time_budget import spread_rows
 from limbeck.evaluate.timing import LengthText, Side, time_sides
 from limbeck.examples import Examples
 from limbeck.progress import SILENT, Progress
@@ -36,7 +37,7 @@ def measure_speed(
     """Artifacts and, as the last, their teacher on the same real texts with equal threads, in turn.
 
     A teacher that does not run on this machine is not timed. Then each side that can answers one text in a process of
-    its own, `settings.fresh_starts` times.
+    its own, `settings.fresh_starts` times. Either takes `settings.timing_seconds` for each artifact at most, about.
 
     Args:
         artifacts: What each is called in its timing, and its folder.
@@ -62,8 +63,9 @@ def measure_speed(
     )
     if answers is not None:
         starts.append(None if answers.fresh is None else fresh.Start(answers.fresh))
-    found = fresh.measure(starts, some, n=settings.fresh_starts, progress=progress)
-    lengths = _lengths(encoder, some)
+    seconds = settings.timing_seconds * len(sides)
+    found = fresh.measure(starts, some, n=settings.fresh_starts, seconds=seconds, progress=progress)
+    lengths = _lengths(encoder, some.take(spread_rows(len(some), timings[0].n_texts or len(some))))
     return tuple(replace(timing, lengths=lengths, fresh=one) for timing, one in zip(timings, found, strict=True))
 
 
@@ -83,7 +85,7 @@ def time_beside_teacher(
         sides: At least one; the teacher computes with as many threads.
         master: The teacher; None where it is not at hand.
         held_out: The texts, of which `settings.timing_texts` are taken.
-        settings: The recipe's table verify.
+        settings: The recipe's table verify; timing may take its `timing_seconds` for each side but the teacher.
         call_sizes: See `time_sides`.
         at_lengths: See `time_sides`.
         progress: Told how far it is.
@@ -101,6 +103,7 @@ def time_beside_teacher(
             rounds=settings.timing_rounds,
             call_sizes=call_sizes,
             at_lengths=at_lengths,
+            seconds=settings.timing_seconds * len(sides),
             progress=progress,
         )
     return timings, answers

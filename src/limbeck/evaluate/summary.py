@@ -8,6 +8,7 @@ from limbeck.tasks import Task
 from limbeck.verdict_record import ARTIFACT, TEACHER, Check, ModelScores, Timing
 
 _TOO_BUSY = 0.5  # spread between rounds from which on a ratio of speeds would be chance
+_MUCH_LOST = 0.98  # retention below which the sentence says what was lost
 _TOO_LITTLE = 0.6  # of a core; one call computes all the time, so whatever is lacking others had
 
 
@@ -59,7 +60,8 @@ def _findings(artifact: ModelScores, teacher: ModelScores | None, timings: Seque
     ]
     if artifact.retention is not None:
         verb = "keeps" if artifact.retention.value <= 1 else "reaches"
-        findings.append(f"{verb} {wording.percent(artifact.retention.value)} of its {task.score.name}")
+        lost = _lost(artifact, teacher)
+        findings.append(f"{verb} {wording.percent(artifact.retention.value)} of its {task.score.name}{lost}")
     comparisons = []
     if teacher is not None and teacher.size_bytes is not None:
         comparisons.append(_compared(teacher.size_bytes / artifact.known_bytes, "smaller", "larger", alike="as large"))
@@ -70,6 +72,14 @@ def _findings(artifact: ModelScores, teacher: ModelScores | None, timings: Seque
     if comparisons:
         findings.append(f"is {' and '.join(comparisons)}")
     return findings
+
+
+def _lost(artifact: ModelScores, teacher: ModelScores | None) -> str:
+    """What a retention that not every task accepts means in points, so that nobody takes a share for a trifle."""
+    assert artifact.retention is not None
+    if artifact.retention.value >= _MUCH_LOST or teacher is None or teacher.score is None or artifact.score is None:
+        return ""
+    return f" ({wording.points(artifact.score.value - teacher.score.value)})"
 
 
 def _busy(timings: Sequence[Timing]) -> str | None:

@@ -8,11 +8,12 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from limbeck.errors import DataError, RecipeError
+from limbeck.evaluate.time_budget import Cost, Extent, affordable, spread_rows, usual
 from limbeck.progress import SILENT, Progress
 from limbeck.speed_record import Latency, LatencyAt, Throughput
 from limbeck.verdict_record import Timing
@@ -20,6 +21,8 @@ from limbeck.verdict_record import Timing
 BATCH_SIZE = 32
 LENGTH_CALLS = 20
 """How often a text of a chosen length is answered in one round."""
+_WARM_UP_SHARE = 0.1
+"""Of the seconds that timing may take, for the answers before it."""
 
 Answer = Callable[[Sequence[str], Sequence[str] | None], object]
 
@@ -60,6 +63,7 @@ def time_sides(
     warm_up: int = 10,
     call_sizes: Sequence[int] = (),
     at_lengths: Sequence[LengthText] = (),
+    seconds: float | None = None,
     progress: Progress = SILENT,
     clock: Callable[[], float] = time.perf_counter,
     processor: Callable[[], float] = time.process_time,
@@ -74,6 +78,8 @@ def time_sides(
         warm_up: Texts that each side answers before the clock runs.
         call_sizes: Numbers of texts to hand over at once, besides one and all; a size above n is left out.
         at_lengths: Texts of chosen lengths, each answered by itself `LENGTH_CALLS` times a round.
+        seconds: What timing may take, about; where all would take longer, all sides have fewer texts, evenly spread,
+            and then fewer rounds. None: no matter how long. It needs a warm-up, which tells how quick the sides are.
         progress: Where to tell how far it is.
         clock: Seconds that only ever grow.
         processor: Seconds that this process had on any core.
@@ -88,17 +94,25 @@ def time_sides(
     _check(sides, texts, rounds)
     sizes = [size for size in call_sizes if size <= len(texts)]
     watches = [_Watch(side, _Asked(texts, text_pairs, sizes, at_lengths), clock, processor) for side in sides]
+    allowed = None if seconds is None else _WARM_UP_SHARE * seconds / len(sides)
+    costs = [watch.warm_up(warm_up, seconds=allowed) for watch in watches]
+    extent = wanted = Extent(len(texts), rounds, LENGTH_CALLS)
+    if seconds is not None and warm_up:
+        extent = affordable(wanted, sum(costs, Cost(0.0)), seconds=seconds)
     for watch in watches:
-        watch.warm_up(warm_up)
-    n_passes = 2 + len(sizes) + len(at_lengths)
-    with progress.bar("latency and throughput", total=n_passes * rounds * len(sides), unit="passes") as bar:
-        for round_index in range(rounds):
+        watch.narrow(extent)
+    n_passes = 2 + len(watches[0].asked.sizes) + len(at_lengths)
+    with progress.bar("latency and throughput", total=n_passes * extent.rounds * len(sides), unit="passes") as bar:
+        for round_index in range(extent.rounds):
             for watch in watches if round_index % 2 == 0 else reversed(watches):
                 for timed in watch.passes():
                     with _no_garbage_collection():
                         timed()
                     bar.advance(note=watch.side.name)
-    return tuple(watch.summed_up() for watch in watches)
+    return tuple(
+        replace(watch.summed_up(), n_texts=extent.texts, n_rounds=extent.rounds, is_shortened=extent != wanted)
+        for watch in watches
+    )
 
 
 @dataclass(frozen=True)
@@ -109,6 +123,7 @@ class _Asked:
     text_pairs: Sequence[str] | None
     sizes: Sequence[int]
     at_lengths: Sequence[LengthText]
+    length_calls: int = LENGTH_CALLS
 
 
 class _Watch:
@@ -118,18 +133,42 @@ class _Watch:
         self.side, self.asked, self._clock, self._processor = side, asked, clock, processor
         self._single: list[float] = []
         self._rates: list[float] = []
-        self._rates_of: dict[int, list[float]] = {size: [] for size in asked.sizes}
+        self._rates_of: dict[int, list[float]] = {}
         self._at: dict[int, list[float]] = {one.n_tokens: [] for one in asked.at_lengths}
         self._had = 0.0
 
-    def warm_up(self, n: int) -> None:
-        """Answers that nobody times."""
+    def warm_up(self, n: int, *, seconds: float | None = None) -> Cost:
+        """Answers that are no part of a timing, but tell about what it will take.
+
+        Args:
+            n: Texts, one by one; as many lengths and a large call follow. None at all where it is 0.
+            seconds: What this may take, about; a first and a second answer are given in any case.
+        """
+        if not n:
+            return Cost(0.0)
+        began, singles = self._clock(), []
         for index in range(min(n, len(self.asked.texts))):
-            self._answer(index, index + 1)
-        if n:
-            self._answer(0, 2 * self.side.batch_size)
-            for one in self.asked.at_lengths:
-                self._answer_length(one)
+            singles.append(self._seconds_of(lambda index=index: self._answer(index, index + 1)))  # type: ignore[misc]
+            if seconds is not None and index and self._clock() - began > seconds / 2:
+                break
+        single = usual(singles)
+        n_together = 2 * self.side.batch_size
+        if seconds is not None:
+            n_together = max(1, min(n_together, int(seconds / max(single, 1e-9))))
+        n_together = min(n_together, len(self.asked.texts))
+        together = self._seconds_of(lambda: self._answer(0, n_together)) / n_together
+        lengths = [self._seconds_of(lambda one=one: self._answer_length(one)) for one in self.asked.at_lengths]  # type: ignore[misc]
+        return Cost(single + (1 + len(self.asked.sizes)) * together, sum(lengths))
+
+    def narrow(self, extent: Extent) -> None:
+        """Ask no more than this."""
+        texts, pairs = self.asked.texts, self.asked.text_pairs
+        if extent.texts < len(texts):
+            rows = spread_rows(len(texts), extent.texts)
+            texts, pairs = [texts[row] for row in rows], None if pairs is None else [pairs[row] for row in rows]
+        sizes = [size for size in self.asked.sizes if size <= len(texts)]
+        self.asked = _Asked(texts, pairs, sizes, self.asked.at_lengths, extent.length_calls)
+        self._rates_of = {size: [] for size in sizes}
 
     def passes(self) -> Iterator[Callable[[], None]]:
         """What a round does, one after the other."""
@@ -171,10 +210,13 @@ class _Watch:
         return n / (self._clock() - start)
 
     def _times_of(self, one: LengthText) -> Iterator[float]:
-        for _ in range(LENGTH_CALLS):
-            start = self._clock()
-            self._answer_length(one)
-            yield self._clock() - start
+        for _ in range(self.asked.length_calls):
+            yield self._seconds_of(lambda: self._answer_length(one))
+
+    def _seconds_of(self, work: Callable[[], None]) -> float:
+        start = self._clock()
+        work()
+        return self._clock() - start
 
     def _answer(self, start: int, stop: int) -> None:
         pairs = self.asked.text_pairs

@@ -92,7 +92,7 @@ def judge(
         artifact: What the artifact answered, through the runtime that serves it.
         teacher: What the teacher answered; None where only labels are at hand.
         examples: The n held-out texts, at least one.
-        tolerances: What the user accepts.
+        tolerances: What the user accepts; what is not given has the task's default.
         task: What was asked; see `limbeck.tasks`.
         others: Further models on the same texts: "student (float32)", "no-teacher baseline".
         n_truncated: How many of the texts the artifact's tokenizer cut.
@@ -121,6 +121,7 @@ def judge(
     evidence = Evidence(
         has_labels=examples.labels is not None, has_teacher=teacher is not None, has_timings=ours is not None
     )
+    tolerances = tolerances.for_task(task)
     refuse_unmeasurable(tolerances, evidence)
 
     doubt = Doubt(confidence, bootstrap_samples, seed)

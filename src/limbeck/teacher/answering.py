@@ -16,7 +16,7 @@ from limbeck.recipe import TeacherTable
 from limbeck.records import LabellingRecord
 from limbeck.signals import Signals, SignalsKey, SignalStore
 from limbeck.tasks.task import AnyLogits
-from limbeck.units import values_of
+from limbeck.units import UnitLogits, values_of
 
 MadeUpTexts = Literal["answered", "paid", "impossible"]
 """What asking about texts that nobody wrote is like: as cheap as any other, paid for one by one, or impossible."""
@@ -137,7 +137,8 @@ def ship_answers(folder: Path, fingerprint: str, text_fingerprints: Sequence[str
     Args:
         folder: An artifact that is not sealed yet, or what a run keeps of its held-out texts.
         fingerprint: The teacher's.
-        text_fingerprints: (n,) what the texts are named by; the texts themselves do not ship.
+        text_fingerprints: (n,) what the texts are named by; the texts themselves do not ship. Those that have an
+            answer there keep it.
         logits: (n, classes), or those of the texts' units.
 
     Raises:
@@ -145,4 +146,6 @@ def ship_answers(folder: Path, fingerprint: str, text_fingerprints: Sequence[str
     """
     key = key_of_answers(fingerprint, n_classes=values_of(logits).shape[1])
     store = SignalStore(folder / SIGNALS_FOLDER, key, compressed=True)
-    store.append(text_fingerprints, Signals(logits))
+    rows = store.missing(text_fingerprints)
+    fresh = logits.take(rows) if isinstance(logits, UnitLogits) else logits[rows]
+    store.append([text_fingerprints[row] for row in rows], Signals(fresh))
