@@ -22,6 +22,7 @@ TORCH_ROOMS = frozenset(
         "mixing",
         "packaging",
         "estimating",
+        "reckoning",
         "pipeline",
         "planning",
         "quantizing",
