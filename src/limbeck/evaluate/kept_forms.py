@@ -137,7 +137,8 @@ def _fillings(answered: Answered, _: bool) -> Ragged:
 
 def _has_same_masks(rows: Ragged, others: UnitLogits) -> Hits:
     found: Hits = rows.values[rows.starts[:-1]] == np.array(_masks(others))
-    return found & (rows.lengths == others.units.spans.lengths + 1)
+    same_count: Hits = rows.lengths == others.units.spans.lengths + 1
+    return np.logical_and(found, same_count)
 
 
 def _of_fillings(rows: Ragged, others: UnitLogits, _: int) -> UnitLogits:
