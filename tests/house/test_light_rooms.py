@@ -29,6 +29,7 @@ TORCH_ROOMS = frozenset(
         "starting",
         "sweeping",
         "teaching",
+        "twins",
         "weighing",
     }
 )
