@@ -34,7 +34,6 @@ from limbeck.verdict_record import (
     StageCosts,
 )
 
-ELSEWHERE_NAME = "the same, CPU without VNNI"
 _NOT_RUN = "Not computed: onnxruntime takes its kernels by the processor it finds, and no setting makes it take others."
 _EXPORTED = (STUDENT_EXPORTED, ARTIFACT_EXPORTED)
 _DOING = {DISTILLED: "Distilling", QUANTIZED: "quantizing"}
@@ -168,7 +167,9 @@ def _cost(
 
 def _elsewhere(name: str, saturation: Saturation | None) -> StageCost:
     """What the file tells of processors that multiply integers in pairs; they are not here to be asked."""
-    return StageCost(ELSEWHERE, name, ELSEWHERE_NAME, n=0, n_changed=None, note=f"{_NOT_RUN} {_known(saturation)}")
+    return StageCost(
+        ELSEWHERE, name, f"{name} without VNNI", n=0, n_changed=None, note=f"{_NOT_RUN} {_known(saturation)}"
+    )
 
 
 def _known(saturation: Saturation | None) -> str:

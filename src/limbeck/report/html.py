@@ -124,7 +124,8 @@ def _stage_words(verdict: Verdict) -> dict[str, Any]:
     task = TASKS[verdict.task]
     return {
         "stages_panel": stages.stages_panel(verdict.stages, task),
-        "stage_rows": stages.stage_rows,
+        "way_rows": stages.way_rows(verdict, verdict.stages),
+        "twin_rows": stages.twin_rows(verdict.stages),
         "stage_names": stages.measured_names(verdict.stages, task),
     }
 

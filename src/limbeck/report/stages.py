@@ -6,7 +6,7 @@ from limbeck import wording
 from limbeck.report.figures import Whisker, interval_chart
 from limbeck.report.measures import share_figure
 from limbeck.report.panels import Panel, points_range
-from limbeck.report.roles import Role, role_of
+from limbeck.report.roles import Role, first_of, role_of, sides
 from limbeck.report.svg import WIDTH
 from limbeck.tasks import Task
 from limbeck.verdict_record import (
@@ -19,6 +19,7 @@ from limbeck.verdict_record import (
     PairedDifference,
     StageCost,
     StageCosts,
+    Verdict,
 )
 
 MEANINGS = {
@@ -57,14 +58,20 @@ class StageRow:
     note: str
 
 
-def stage_rows(costs: StageCosts, *, of_pytorch: bool) -> tuple[StageRow, ...]:
-    """The stages on the way to what ships, or those that hold files against PyTorch.
+def way_rows(verdict: Verdict, costs: StageCosts) -> tuple[StageRow, ...]:
+    """The teacher, and the stages on the way from it to what ships."""
+    rows = [_row(cost) for cost in costs.stages if cost.name not in _ON_PYTORCH]
+    teacher = first_of("teacher", sides(verdict))
+    if teacher is None or teacher.scores.score is None:
+        return tuple(rows)
+    figures, nothing = (share_figure(teacher.scores.score), ("", "")), _change(None)
+    name = wording.sentence_case(teacher.name)
+    return (StageRow(name, "What it all began with.", "teacher", "", "", figures, (nothing, nothing), ""), *rows)
 
-    Args:
-        costs: As the verdict has them.
-        of_pytorch: Which of the two.
-    """
-    return tuple(_row(cost) for cost in costs.stages if (cost.name in _ON_PYTORCH) is of_pytorch)
+
+def twin_rows(costs: StageCosts) -> tuple[StageRow, ...]:
+    """The files that were held against PyTorch."""
+    return tuple(_row(cost) for cost in costs.stages if cost.name in _ON_PYTORCH)
 
 
 def stages_panel(costs: StageCosts, task: Task) -> Panel | None:
@@ -130,4 +137,5 @@ def _change(change: PairedDifference | None) -> tuple[str, str, str]:
     if change is None:
         return "", "", ""
     p_value = "" if change.p_value is None else wording.p_clause(change.p_value)
-    return wording.points(change.difference.value), points_range(change.difference), p_value
+    low, high = (wording.signed(100 * end) for end in (change.difference.interval.low, change.difference.interval.high))
+    return wording.points(change.difference.value), f"{low} to {high}", p_value
