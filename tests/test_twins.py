@@ -40,9 +40,9 @@ def test_codes_in_floats_answer_as_the_graph(scheme: str, family: str, tmp_path:
         asked = fake_quantized(copy.deepcopy(plain), scheme=scheme)(input_ids=ids, attention_mask=mask).logits.numpy()
     rounding = np.abs(shipped - unrounded).max()
     assert rounding > 0
-    # Sums in another order may move a code of an input by one: a small part of what rounding itself does.
-    assert np.abs(found - shipped).max() < 0.2 * rounding
-    np.testing.assert_allclose(found, asked, atol=0.2 * rounding)
+    np.testing.assert_allclose(found, asked, atol=1e-6)  # steps pass through a logarithm and back in training
+    # Sums in another order may move a code of an input by one, which with 8 bits is about half of all rounding.
+    assert np.abs(found - shipped).max() < 0.6 * rounding
 
 
 def test_a_run_tells_what_exporting_changed(walked: SmallRun) -> None:

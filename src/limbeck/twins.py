@@ -1,4 +1,4 @@
-"""What ships, computed once more in PyTorch: does a file answer as the weights do that it was made of?
+"""What ships, computed once more in PyTorch, to see whether a file answers as the weights that it was made of.
 
 The float32 student as it was trained, and the quantized one as its codes are: in floats, with weights and inputs
 rounded as the graph rounds them. Both answer in the batches in which the runtime answers, as the range of rounded

@@ -25,7 +25,7 @@ from limbeck.recipe import Recipe
 from limbeck.records import RunRecord, TrainingRecord
 from limbeck.report import render
 from limbeck.report.html import recipe_toml
-from limbeck.verdict_record import ChangedAnswer, StageCosts, Verdict
+from limbeck.verdict_record import ChangedAnswer, Verdict
 
 RECORDS = (passed_record, refused_record, unlabelled_record, bare_record, many_labels_record)
 MOST_BYTES = 2_000_000
@@ -110,10 +110,6 @@ def figures_of(record: RunRecord) -> Iterator[str]:
     for layer in record.quantization.layers:
         yield from (layer.name, wording.size(layer.float_bytes), wording.size(layer.stored_bytes))
         yield wording.percent(layer.relative_error, decimals=2)
-    for model in record.bytes_by_part:
-        yield from (model.name, wording.size(model.size_bytes))
-        for part in model.parts:
-            yield from (part.part, wording.size(part.size_bytes))
     for shape in record.shapes.values():
         yield from map(wording.count, shape.values())
     yield from (wording.count(told) if isinstance(told, int) else told for told in record.data.values())
@@ -138,7 +134,6 @@ def figures_of_verdict(verdict: Verdict) -> Iterator[str]:
         yield from (wording.count(latency.n), wording.percent(timing.spread))
         yield wording.three_figures(timing.texts_per_second_batch_32)
     yield from (verdict.gain.sentence if verdict.gain else "", *verdict.not_checked, wording.count(verdict.n_held_out))
-    yield from figures_of_stages(verdict.stages)
     for check in verdict.checks:
         yield wording.plain(check.bound * (100 if check.bound <= 1 else 1))
     for answer in verdict.changed_answers:
@@ -146,18 +141,6 @@ def figures_of_verdict(verdict: Verdict) -> Iterator[str]:
         yield wording.percent(answer.artifact_probability)
     for confusion in verdict.confusions:
         yield wording.counted(confusion.count, "text")
-
-
-def figures_of_stages(costs: StageCosts | None) -> Iterator[str]:
-    """What each stage cost, and what was not measured of them."""
-    for cost in () if costs is None else costs.stages:
-        yield from (wording.sentence_case(cost.name), cost.note)
-        for score in filter(None, (cost.score, cost.agreement)):
-            yield wording.percent(score.value)
-        for change in filter(None, (cost.score_change, cost.agreement_change)):
-            yield wording.points(change.difference.value)
-            yield "" if change.p_value is None else wording.p_clause(change.p_value)
-        yield "" if cost.n_changed is None else f"{cost.n_changed} of {cost.n}"
 
 
 def figures_of_training(training: TrainingRecord) -> Iterator[str]:
