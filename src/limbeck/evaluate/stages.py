@@ -18,6 +18,7 @@ from limbeck.evaluate.scores import Doubt
 from limbeck.evaluate.some import logits_of
 from limbeck.examples import Examples
 from limbeck.packing import LARGEST_PAIR
+from limbeck.score_record import Score
 from limbeck.tasks import MeasureWords, Task
 from limbeck.tasks.measures import Measure
 from limbeck.tasks.task import AnyLogits
@@ -147,7 +148,7 @@ def _cost(
     def changed(words: MeasureWords, one: Measure | None, other: Measure | None) -> PairedDifference | None:
         return None if one is None or other is None else differences([(one, other)], doubt, name=words.name)[0]
 
-    def told(measure: Measure | None) -> scores.Score | None:
+    def told(measure: Measure | None) -> Score | None:
         return None if measure is None else scores.of_one(measure, doubt)
 
     return StageCost(
