@@ -9,10 +9,21 @@ import pytest
 from pydantic import ValidationError
 
 from limbeck.bits import LayerBits, QuantizationRecord
+from limbeck.model_parts import ModelBytes, PartBytes
 from limbeck.records import CurvePoint, LabellingRecord, RunRecord, TrainingRecord, from_json, run_schema, to_json
 from limbeck.score_record import Interval, Score
 from limbeck.speed_record import Latency
-from limbeck.verdict_record import ChangedAnswer, Check, Confusion, DistillationGain, ModelScores, Timing, Verdict
+from limbeck.verdict_record import (
+    ChangedAnswer,
+    Check,
+    Confusion,
+    DistillationGain,
+    ModelScores,
+    StageCost,
+    StageCosts,
+    Timing,
+    Verdict,
+)
 
 
 def whole_run() -> RunRecord:
@@ -88,6 +99,31 @@ def test_a_verdict_of_before_optional_fields_is_still_read() -> None:
         del older[later]
     found = from_json(Verdict, older)
     assert (found.changed_answers, found.gain, found.not_checked, found.non_inferiority) == ((), None, (), None)
+
+
+def test_a_run_of_before_stages_and_bytes_is_still_read() -> None:
+    """A run.json of last year must not be lost when limbeck learns to tell more."""
+    older = whole_run().to_json()
+    del older["bytes_by_part"]
+    del older["verdict"]["stages"]
+    found = RunRecord.from_json(older)
+    assert (found.bytes_by_part, found.verdict.stages) == ((), None)
+
+
+def test_stages_and_bytes_go_the_same_way() -> None:
+    """What the report shows of them, programs must find in run.json."""
+    cost = StageCost("distilled", "teacher", "student (float32)", 4, 1)
+    unknown = StageCost("on another instruction set", "artifact (int8)", "artifact without VNNI", 0, None, note="No.")
+    parts = (PartBytes("embedding", 2, 300, (8, 32), 400), PartBytes("graph", 0, 0, (), 90))
+    run = dataclasses.replace(
+        whole_run(),
+        verdict=dataclasses.replace(
+            whole_run().verdict, stages=StageCosts((cost, unknown), "Distilling cost nothing.")
+        ),
+        bytes_by_part=(ModelBytes("artifact (int8)", parts),),
+    )
+    assert RunRecord.from_json(json.loads(json.dumps(run.to_json()))) == run
+    assert {"StageCosts", "StageCost", "ModelBytes", "PartBytes"} <= set(run_schema()["$defs"])
 
 
 @pytest.mark.parametrize(

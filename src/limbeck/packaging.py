@@ -4,13 +4,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from limbeck import evaluate, fingerprint, machine, report, runtime, teacher
+from limbeck import evaluate, fingerprint, machine, report, runtime, student, teacher
 from limbeck.artifact import seal
 from limbeck.data import write_examples
 from limbeck.examples import Examples
-from limbeck.export import write_artifact
+from limbeck.export import size_beside, write_artifact
 from limbeck.files import folder_written_whole, written_whole
 from limbeck.manifest import Manifest, quantized_model_file
+from limbeck.model_parts import ModelBytes
 from limbeck.origin import Origin
 from limbeck.progress import Progress
 from limbeck.quantization import QuantizedStudent
@@ -24,8 +25,9 @@ from limbeck.tasks.task import AnyLogits
 from limbeck.teacher import Teacher
 from limbeck.teacher.answering import ship_answers
 from limbeck.tokens import TOKENIZER_FILE
+from limbeck.twins import twins_of
 from limbeck.unknown_token import unknown_id
-from limbeck.verdict_record import BASELINE, STUDENT, TEACHER, Timing, Verdict, artifact_name
+from limbeck.verdict_record import BASELINE, FLOAT_STUDENT, TEACHER, Timing, Verdict, artifact_name
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -92,6 +94,7 @@ def package(
             )
         manifest = _manifest(record, content, recipe, inputs=inputs)
         seal(artifact, manifest)
+        record = replace(record, bytes_by_part=(*record.bytes_by_part, *_bytes_by_part(artifact, content, manifest)))
     progress.say(f"Verifying on {len(content.held_out)} held-out texts")
     with folder.stage("verification"):
         named = {artifact_name(content.quantized.record.scheme): artifact}
@@ -130,11 +133,17 @@ def _judge(
     answered = small.logits(texts, pairs)
     n_parameters = small.manifest.n_parameters
     weights = small.weight_fidelity()
-    others = [
-        evaluate.ModelAnswers(
-            f"{STUDENT} (float32)", float32.logits(texts, pairs).values, float32.size_bytes, n_parameters
-        )
-    ]
+    name = artifact_name(content.quantized.record.scheme)
+    own = evaluate.ModelAnswers(FLOAT_STUDENT, float32.logits(texts, pairs).values, float32.size_bytes, n_parameters)
+    others = [own]
+    twins = twins_of(
+        (content.student, content.rounded, content.quantized),
+        ((FLOAT_STUDENT, float32, own.logits), (name, small, answered.values)),
+        content.origin.encoder,
+        content.held_out,
+        recipe=recipe,
+        progress=progress,
+    )
     if content.baseline is not None:
         logits = teacher.float32_logits(content.baseline, content.origin.encoder, texts, pairs)
         others.insert(0, evaluate.ModelAnswers(BASELINE, logits, float32.size_bytes, n_parameters))
@@ -151,9 +160,7 @@ def _judge(
         progress=progress,
     )
     verdict = evaluate.judge(
-        evaluate.ModelAnswers(
-            artifact_name(content.quantized.record.scheme), answered.values, small.size_bytes, n_parameters
-        ),
+        evaluate.ModelAnswers(name, answered.values, small.size_bytes, n_parameters),
         evaluate.ModelAnswers(
             TEACHER,
             content.signals.logits,
@@ -177,6 +184,7 @@ def _judge(
             small.encoder, content.held_out, answered.truncated, unknown=unknown_id(artifact / TOKENIZER_FILE)
         ),
         robustness=robustness,
+        twins=twins,
     )
     kept = evaluate.keep(
         recipe.task,
@@ -184,6 +192,24 @@ def _judge(
         examples=content.held_out,
     )
     return replace(verdict, answers=kept)
+
+
+def _bytes_by_part(artifact: Path, content: Package, manifest: Manifest) -> list[ModelBytes]:
+    """Where the bytes of the float32 student and of the artifact are."""
+    beside = size_beside(content.student, tokenizer_folder=content.origin.tokenizer_folder)
+    return [
+        student.bytes_by_part(
+            content.student,
+            name=name,
+            beside_bytes=beside,
+            packed=packed,
+            graph_bytes=(artifact / graph).stat().st_size,
+        )
+        for name, packed, graph in (
+            (FLOAT_STUDENT, None, manifest.float_model_file),
+            (artifact_name(manifest.scheme), content.quantized.weights, manifest.model_file),
+        )
+    ]
 
 
 def _card_name(record: RunRecord) -> str:

@@ -13,8 +13,10 @@ from limbeck import data, heads, ladder, machine, places, report, shaping, stude
 from limbeck.asking import TAUGHT_BY, ask  # noqa: E402
 from limbeck.distill import learn, lessons_of  # noqa: E402
 from limbeck.examples import Examples, Parts  # noqa: E402
+from limbeck.export import size_beside  # noqa: E402
 from limbeck.files import folder_written_whole, write_json, written_whole  # noqa: E402
 from limbeck.manifest import MANIFEST_FILE  # noqa: E402
+from limbeck.model_parts import ModelBytes  # noqa: E402
 from limbeck.origin import Origin  # noqa: E402
 from limbeck.packaging import Package, package  # noqa: E402
 from limbeck.progress import SILENT, Progress  # noqa: E402
@@ -26,7 +28,7 @@ from limbeck.starting import Inputs, read_inputs, recipe_told, start  # noqa: E4
 from limbeck.tasks.regression import spread_of  # noqa: E402
 from limbeck.teacher import Teacher, TeacherSource  # noqa: E402
 from limbeck.units import values_of  # noqa: E402
-from limbeck.verdict_record import NOT_JUDGED, Verdict  # noqa: E402
+from limbeck.verdict_record import NOT_JUDGED, TEACHER, Verdict  # noqa: E402
 
 _TOLD_BY_CONTENT: Any = {
     "verify": True,
@@ -211,6 +213,7 @@ def walk(
         vocabulary=student.vocabulary_of(origin, parts.held_out),
         pooling=heads.pooling_of(learned.model.config),
         mask_token=origin.encoder.masking.mask_token if heads.fills_masks(learned.model) else None,
+        bytes_by_part=(_whole_bytes(inputs.origin),),
     )
     with folder_written_whole(folder.artifact) as temporary:
         record = package(
@@ -272,6 +275,15 @@ def _data_told(parts: Parts, extra: Examples | None) -> dict[str, int | str]:
     return {name: len(examples) for name, examples in named.items()} | {
         f"{name} fingerprint": examples.fingerprint for name, examples in named.items()
     }
+
+
+def _whole_bytes(origin: Origin) -> ModelBytes:
+    """Where the bytes are of what the student starts from, as float32."""
+    return student.bytes_by_part(
+        origin.model,
+        name=TEACHER if origin.is_teacher else "encoder",
+        beside_bytes=size_beside(origin.model, tokenizer_folder=origin.tokenizer_folder),
+    )
 
 
 def _told_of(master: Teacher, origin: Origin) -> dict[str, str]:

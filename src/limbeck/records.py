@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 
 from limbeck.bits import QuantizationRecord
 from limbeck.cuts import Cut
+from limbeck.model_parts import ModelBytes
 from limbeck.pooling import Pooling
 from limbeck.verdict_record import Verdict
 from limbeck.vocabulary import VocabularyRecord
@@ -81,6 +82,8 @@ class RunRecord:
         vocabulary: What trimming left of the teacher's; None where the student has all of it.
         pooling: How tokens become a vector; None where answers are no vectors.
         mask_token: What stands in a text for a token that is wanted; None where none are.
+        bytes_by_part: Where the bytes are, of the teacher (or the encoder that the student starts from), of the float32
+            student and of the artifact; empty in records of before this was told.
     """
 
     limbeck_version: str
@@ -100,6 +103,7 @@ class RunRecord:
     vocabulary: VocabularyRecord | None = None
     pooling: Pooling | None = None
     mask_token: str | None = None
+    bytes_by_part: tuple[ModelBytes, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""

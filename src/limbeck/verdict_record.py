@@ -11,6 +11,11 @@ from limbeck.speed_record import FreshStart, Latency, LatencyAt, TextLengths, Th
 
 # What the models of a verdict are called; a name may go on in brackets: "artifact (int8)".
 TEACHER, STUDENT, ARTIFACT, BASELINE = "teacher", "student", "artifact", "no-teacher baseline"
+FLOAT_STUDENT = f"{STUDENT} (float32)"
+DISTILLED, QUANTIZED, ELSEWHERE, IN_ALL = "distilled", "quantized", "on another instruction set", "in all"
+STUDENT_EXPORTED, ARTIFACT_EXPORTED = "student exported", "artifact exported"
+STAGES = (DISTILLED, QUANTIZED, ELSEWHERE, IN_ALL, STUDENT_EXPORTED, ARTIFACT_EXPORTED)
+"""What lies between a teacher and what ships, told in this order; the last two hold files against PyTorch."""
 
 
 def artifact_name(scheme: str) -> str:
@@ -254,6 +259,43 @@ class Drift:
 
 
 @dataclass(frozen=True)
+class StageCost:
+    """What one stage did to the answers, on texts that were asked before and after it; after minus before.
+
+    Args:
+        name: Which stage: one of `STAGES`.
+        before: What there was: "teacher", "student (float32)".
+        after: What came of it.
+        n: Held-out texts that both answered; 0 where this was not measured.
+        n_changed: How many of them got another answer.
+        score: The task's score of `after` on these texts; None without labels.
+        agreement: The agreement of `after` with the teacher; None without one.
+        score_change: What the stage did to the score; None without labels.
+        agreement_change: What it did to the agreement; None where `before` is the teacher itself.
+        note: Why it was not measured, and what is known nevertheless; empty where it was.
+    """
+
+    name: str
+    before: str
+    after: str
+    n: int
+    n_changed: int | None
+    score: Score | None = None
+    agreement: Score | None = None
+    score_change: PairedDifference | None = None
+    agreement_change: PairedDifference | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class StageCosts:
+    """Where accuracy was lost on the way from the teacher to what ships: the stages, and the same in a sentence."""
+
+    stages: tuple[StageCost, ...]
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Verdict:
     """Whether the artifact passed, with the evidence.
 
@@ -276,6 +318,7 @@ class Verdict:
         fidelity: Flips, probabilities, calibration, slices, other spellings; None in records of before these were told.
         answers: What the artifact answered, for a later one to be compared with; None in records of an earlier limbeck.
         drift: How it compares with an earlier one; None where none was named.
+        stages: What each stage cost; None where they were not looked at one by one.
     """
 
     passed: bool
@@ -296,6 +339,7 @@ class Verdict:
     fidelity: Fidelity | None = None
     answers: KeptAnswers | None = None
     drift: Drift | None = None
+    stages: StageCosts | None = None
 
 
 NOT_JUDGED = Verdict(

@@ -82,4 +82,9 @@ class VerifyTable(Table):
         "where it runs on this machine. true: refused where it does not. false: not measured.",
     )
     robustness_texts: int = Field(200, ge=10, description="Held-out texts at most that are asked about again.")
+    pytorch_texts: int = Field(
+        500,
+        ge=0,
+        description="Held-out texts at most that PyTorch answers too, to see what exporting changes; 0: none.",
+    )
     ship_signals: bool = Field(False, description="Put the teacher's answers to the held-out texts into the artifact.")

@@ -129,6 +129,11 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
 
 
+def sentence_case(sentence: str) -> str:
+    """With a capital at its beginning."""
+    return sentence[:1].upper() + sentence[1:]
+
+
 def three_figures(value: float) -> str:
     """A number with three significant figures and thousands separators: "1,234", "45.6", "0.123"."""
     if value == 0:

@@ -30,6 +30,7 @@ TORCH_ROOMS = frozenset(
         "starting",
         "sweeping",
         "teaching",
+        "twins",
         "weighing",
     }
 )

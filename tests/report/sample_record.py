@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sample_lines import HOSTILE_LINES, MIXED_LINES
+from sample_stages import sample_bytes, sample_stages
 
 from limbeck.bits import LayerBits, QuantizationRecord
 from limbeck.proof_record import McNemar, NonInferiority
@@ -215,6 +216,7 @@ def passed_record(n_changed: int = 55) -> RunRecord:
         changed_answers=answers,
         gain=GAIN,
         non_inferiority=PROOF,
+        stages=sample_stages(),
     )
     shape = {"heads": 12, "hidden_size": HIDDEN, "intermediate_size": INTERMEDIATE, "vocabulary": VOCABULARY}
     return RunRecord(
@@ -271,6 +273,7 @@ def passed_record(n_changed: int = 55) -> RunRecord:
             "torch": "2.13.0+cpu",
         },
         seconds={"label": 132.4, "distill": 1184.0, "baseline": 897.2, "quantize": 3.1, "export": 6.4, "verify": 71.9},
+        bytes_by_part=sample_bytes(),
     )
 
 
@@ -304,6 +307,7 @@ def unlabelled_record() -> RunRecord:
         changed_answers=answers,
         gain=None,
         non_inferiority=None,
+        stages=sample_stages(n_twins=0, labelled=False),
         not_checked=("min_retention was not checked: it needs labels.",),
     )
     curve = tuple(replace(point, validation_score=None) for point in record.trainings[0].curve)

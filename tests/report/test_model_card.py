@@ -96,13 +96,24 @@ def test_machine_time_and_place_leave_no_trace() -> None:
     assert model_card(elsewhere, name=NAME) == model_card(record, name=NAME)
 
 
+def test_stages_and_bytes_stand_in_the_card() -> None:
+    """Who chooses a model by its card sees what was lost where, and what was not measured."""
+    card = model_card(passed_record(), name=NAME)
+    assert "| quantized (student (float32) → artifact (int8)) | 872 |" in card
+    assert "*On another instruction set*: Not computed" in card
+    assert "| embedding | 47.7 MB | 47.7 MB | 12.0 MB | 8, 32 |" in card
+    older = replace(passed_record(), bytes_by_part=())
+    older = replace(older, verdict=replace(older.verdict, stages=None))
+    assert "Where the bytes are" not in model_card(older, name=NAME)
+
+
 def test_no_text_of_the_data_is_published() -> None:
     """Held-out texts may be customers' own words; a card is public."""
     record = passed_record()
-    answers = (ChangedAnswer("a secret of somebody", "and another", "x", "y", 0.9, "x", 0.8),)
+    answers = (ChangedAnswer("a secret of somebody", "and her cousin", "x", "y", 0.9, "x", 0.8),)
     card = model_card(replace(record, verdict=replace(record.verdict, changed_answers=answers)), name=NAME)
     assert "secret" not in card
-    assert "another" not in card
+    assert "cousin" not in card
 
 
 def test_the_figures_are_those_of_the_verdict() -> None:

@@ -29,6 +29,7 @@ from limbeck.verdict_record import ChangedAnswer, Verdict
 
 RECORDS = (passed_record, refused_record, unlabelled_record, bare_record, many_labels_record)
 MOST_BYTES = 2_000_000
+PARTS = ("embedding", "attention", "forward", "head", "beside", "graph")
 
 
 def record_of(answers: tuple[ChangedAnswer, ...]) -> RunRecord:
@@ -375,7 +376,7 @@ def test_colours_can_be_told_from_the_paper() -> None:
             assert contrast(theme[words], theme["paper"]) >= 4.5, words
         assert contrast(theme["ink"], theme["wash"]) >= 4.5
         assert contrast(theme["soft"], theme["wash"]) >= 4.5
-        for drawn in ("teacher", "baseline", "student", "artifact", "other", "embedding", "linear", "kept"):
+        for drawn in ("teacher", "baseline", "student", "artifact", "other", *PARTS):
             assert contrast(theme[drawn], theme["paper"]) >= 3, drawn
 
 

@@ -8,16 +8,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from limbeck.errors import RecipeError
 from limbeck.evaluate import scores, spellings
 from limbeck.evaluate.scores import Doubt
+from limbeck.evaluate.some import logits_of, some_rows
 from limbeck.examples import Examples
 from limbeck.fidelity_record import Perturbed, Robustness
-from limbeck.tasks import TASKS, Task
+from limbeck.tasks import TASKS
 from limbeck.tasks.task import AnyLogits, Respelled
-from limbeck.units import UnitLogits
 from limbeck.verify_table import VerifyTable
 
 Ask = Callable[[Sequence[str], Sequence[str] | None], AnyLogits | None]
@@ -83,11 +82,11 @@ def robustness_of(
     kind = TASKS[task].respelled
     if settings.robustness is False or kind is Respelled.NOTHING:
         return None
-    rows = _chosen(examples, TASKS[task], settings.robustness_texts, seed=doubt.seed)
+    rows = some_rows(examples, TASKS[task], settings.robustness_texts, seed=doubt.seed)
     if not len(rows):
         return None
     some = examples.take(rows)
-    clean, wanted = _of(artifact[1], rows), None if teacher is None else _of(teacher[1], rows)
+    clean, wanted = logits_of(artifact[1], rows), None if teacher is None else logits_of(teacher[1], rows)
     ask = None if teacher is None else teacher[0]
     whole = TASKS[task].within(some.groups)
     found, was_told = [], False
@@ -109,10 +108,10 @@ def robustness_of(
                 name=name,
                 n=len(changed),
                 agreement=None if theirs is None else scores.of_one(on_these.agreement_of(own, theirs, names), doubt),
-                artifact_steady=scores.of_one(on_these.agreement_of(own, _of(clean, changed), names), doubt),
+                artifact_steady=scores.of_one(on_these.agreement_of(own, logits_of(clean, changed), names), doubt),
                 teacher_steady=None
                 if theirs is None or wanted is None
-                else scores.of_one(on_these.agreement_of(theirs, _of(wanted, changed), names), doubt),
+                else scores.of_one(on_these.agreement_of(theirs, logits_of(wanted, changed), names), doubt),
             )
         )
     if not found:
@@ -127,18 +126,6 @@ def robustness_of(
     )
 
 
-def _chosen(examples: Examples, task: Task, n_texts: int, *, seed: int) -> NDArray[np.int64]:
-    """Rows drawn by chance, in their order; where rows belong to queries, all of some queries of several passages."""
-    draw = np.random.default_rng(seed)
-    if not task.groups_rows:
-        n = min(n_texts, len(examples))
-        return np.sort(draw.choice(len(examples), size=n, replace=False))
-    sizes = np.bincount(examples.groups)
-    order = draw.permutation(np.flatnonzero(sizes > 1))
-    taken = order[: max(1, int(np.searchsorted(sizes[order].cumsum(), n_texts, side="right")))]
-    return np.flatnonzero(np.isin(examples.groups, taken))
-
-
 def _respelled(examples: Examples, respell: spellings.Respell, kind: Respelled) -> Examples:
     texts = tuple(map(respell, examples.texts))
     pairs = examples.text_pairs
@@ -149,7 +136,3 @@ def _respelled(examples: Examples, respell: spellings.Respell, kind: Respelled) 
 
 def _pairs(examples: Examples) -> Sequence[tuple[str, str | None]]:
     return list(zip(examples.texts, examples.text_pairs or (None,) * len(examples), strict=True))
-
-
-def _of(logits: AnyLogits, rows: NDArray[np.int64]) -> AnyLogits:
-    return logits.take(rows) if isinstance(logits, UnitLogits) else logits[rows]

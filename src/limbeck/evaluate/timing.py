@@ -102,7 +102,8 @@ def time_sides(
     for watch in watches:
         watch.narrow(extent)
     n_passes = 2 + len(watches[0].asked.sizes) + len(at_lengths)
-    with progress.bar("latency and throughput", total=n_passes * extent.rounds * len(sides), unit="passes") as bar:
+    n_all = n_passes * extent.rounds * len(sides)
+    with _what_is_there_kept(), progress.bar("latency and throughput", total=n_all, unit="passes") as bar:
         for round_index in range(extent.rounds):
             for watch in watches if round_index % 2 == 0 else reversed(watches):
                 for timed in watch.passes():
@@ -233,6 +234,17 @@ def _latency(seconds: Sequence[float]) -> Latency:
 
 def _spread(values: Sequence[float]) -> float:
     return float((max(values) - min(values)) / np.median(values))
+
+
+@contextmanager
+def _what_is_there_kept() -> Iterator[None]:
+    """All objects that are there now are left out of what looks for garbage: it would take longer than a short pass."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 @contextmanager

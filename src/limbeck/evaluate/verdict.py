@@ -23,6 +23,7 @@ from limbeck.evaluate.gate import (
 )
 from limbeck.evaluate.proof import non_inferiority
 from limbeck.evaluate.scores import Doubt
+from limbeck.evaluate.stages import Answered, Twin, stage_costs
 from limbeck.evaluate.summary import side, verdict_sentence
 from limbeck.evaluate.traits import Trait
 from limbeck.examples import Examples
@@ -40,6 +41,7 @@ from limbeck.verdict_record import (
     FurtherScore,
     ModelScores,
     Saturation,
+    StageCosts,
     Timing,
     Verdict,
 )
@@ -82,6 +84,7 @@ def judge(
     facts: Sequence[Reason] = (),
     traits: Sequence[Trait] = (),
     robustness: Robustness | None = None,
+    twins: Sequence[Twin] = (),
 ) -> Verdict:
     """Judge an artifact on held-out texts. The same arguments always give the same verdict.
 
@@ -106,6 +109,7 @@ def judge(
         facts: What files say of the artifact that would explain changed answers.
         traits: What texts have about them that may explain changed answers.
         robustness: What was found on texts in other spellings; None where nobody looked.
+        twins: What PyTorch answers where files do; see `stages.stage_costs`.
 
     Raises:
         DataError: No text, or neither teacher nor labels.
@@ -125,7 +129,12 @@ def judge(
     refuse_unmeasurable(tolerances, evidence)
 
     doubt = Doubt(confidence, bootstrap_samples, seed)
-    outcomes = {model.name: _outcomes(model, teacher, examples, asked) for model in models}
+    outcomes = {
+        model.name: _outcomes(
+            model.name, model.logits, examples, None if teacher is None or model is teacher else teacher.logits, task
+        )
+        for model in models
+    }
     of_teacher = None if teacher is None else outcomes[teacher.name]
     scored = {model.name: _scored(model, outcomes[model.name], of_teacher, doubt) for model in models}
     artifact_scores = scored[artifact.name]
@@ -174,6 +183,43 @@ def judge(
             robustness=robustness,
             doubt=doubt,
         ),
+        stages=_stages(
+            (teacher, next((one for one in others if one.name.startswith(STUDENT)), None), artifact),
+            outcomes,
+            examples,
+            task,
+            twins=twins,
+            saturation=saturation,
+            doubt=doubt,
+        ),
+    )
+
+
+def _stages(
+    sides: tuple[ModelAnswers | None, ModelAnswers | None, ModelAnswers],
+    outcomes: Mapping[str, Outcomes],
+    examples: Examples,
+    task: str,
+    *,
+    twins: Sequence[Twin],
+    saturation: Saturation | None,
+    doubt: Doubt,
+) -> StageCosts | None:
+    """What each stage cost; `sides` are teacher, student and artifact."""
+    teacher, student, artifact = (
+        None if side is None else Answered(side.name, side.logits, outcomes[side.name]) for side in sides
+    )
+    assert artifact is not None, "it is what is judged"
+    return stage_costs(
+        teacher,
+        student,
+        artifact,
+        twins=twins,
+        saturation=saturation,
+        examples=examples,
+        task=TASKS[task].within(examples.groups),
+        measured=lambda name, logits, some, wanted: _outcomes(name, logits, some, wanted, task),
+        doubt=doubt,
     )
 
 
@@ -185,15 +231,14 @@ def _proof(
     return non_inferiority(of_artifact.score, of_teacher.score, margin=margin, doubt=doubt, words=task.score)
 
 
-def _outcomes(model: ModelAnswers, teacher: ModelAnswers | None, examples: Examples, task: Task) -> Outcomes:
-    others = None if teacher is None or model is teacher else teacher.logits
+def _outcomes(name: str, logits: AnyLogits, examples: Examples, others: AnyLogits | None, kind: str) -> Outcomes:
+    """What became of texts at the hands of one model; `others` are the teacher's logits, None for itself."""
+    task, names, labels = TASKS[kind].within(examples.groups), examples.label_names, examples.labels
     return Outcomes(
-        name=model.name,
-        agreement=None if others is None else task.agreement_of(model.logits, others, examples.label_names),
-        further=task.further_of(
-            model.logits, labels=examples.labels, teacher_logits=others, label_names=examples.label_names
-        ),
-        score=None if examples.labels is None else task.score_of(model.logits, examples.labels, examples.label_names),
+        name=name,
+        agreement=None if others is None else task.agreement_of(logits, others, names),
+        further=task.further_of(logits, labels=labels, teacher_logits=others, label_names=names),
+        score=None if labels is None else task.score_of(logits, labels, names),
     )
 
 

@@ -192,10 +192,13 @@ class FakeLinear(nn.Linear, FakeLayer):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(..., inputs) -> (..., outputs)."""
-        weight = _rounded(self._grouped(self.weight), self._safe_step(), self.zero_point, self.bounds)
         if self.inverse_factors is not None:
             inputs = inputs * self.inverse_factors
-        return functional.linear(self._seen(inputs), weight, self.bias)
+        return functional.linear(self._seen(inputs), self._multiplied(), self.bias)
+
+    def _multiplied(self) -> Tensor:
+        """The weight as the product sees it."""
+        return _rounded(self._grouped(self.weight), self._safe_step(), self.zero_point, self.bounds)
 
     def _safe_step(self) -> Tensor:
         """Where 8-bit codes are multiplied by 8-bit codes, no smaller than no CPU saturates at (`affine`)."""
@@ -232,6 +235,13 @@ class FakeLinear(nn.Linear, FakeLayer):
         grouped = self._grouped(inputs)
         scale = (grouped.abs().amax(dim=-1, keepdim=True) / _BLOCK_LEVELS).clamp(min=torch.finfo(torch.float32).tiny)
         return grouped.div(scale).round_().mul_(scale).flatten(-2)
+
+
+class SettledLinear(FakeLinear):
+    """One whose weight is what its codes stand for already, so that inputs alone are rounded. Not for training."""
+
+    def _multiplied(self) -> Tensor:
+        return self.weight
 
 
 class FakeDecoder(nn.Linear):
@@ -281,11 +291,45 @@ def fake_quantized(
                 fake.weight.data = torch.from_numpy(packed.dequantize()).to(fake.weight)
             model.set_submodule(name, fake)
     _share_table(model, start.weights)
+    _read_as_exported(model)
+    return model
+
+
+def settled(model: "PreTrainedModel", weights: PackedWeights, *, scheme: str) -> "PreTrainedModel":
+    """Let a plain model compute with codes as they were packed, in place; gives the model back.
+
+    Weights become what their codes stand for, once and for all; inputs are rounded as the exported graph rounds them.
+
+    Args:
+        model: What `weights` were packed from.
+        weights: Its codes.
+        scheme: They were packed by.
+    """
+    wanted = Scheme.parse(scheme)
+    for name, packed in weights.tensors.items():
+        layer = name.removesuffix(".weight")
+        module = model.get_submodule(layer)
+        if isinstance(module, nn.Linear):
+            module = SettledLinear(
+                module, packed, scheme=wanted, span=weights.spans.get(layer), factors=weights.factors.get(layer)
+            )
+            model.set_submodule(layer, module)
+        assert isinstance(module, nn.Linear | nn.Embedding)
+        module.weight.data = torch.from_numpy(packed.dequantize()).to(module.weight)
+    _read_as_exported(model)
+    return model
+
+
+def is_fake_quantized(model: "PreTrainedModel") -> bool:
+    """Whether a model rounds its weights as it computes."""
+    return any(isinstance(module, FakeLayer) for module in model.modules())
+
+
+def _read_as_exported(model: "PreTrainedModel") -> None:
     for name, reads in _last_layer(model).items():
         module = model.get_submodule(name)
         if isinstance(module, FakeLinear) and module.reads != "none":
             module.reads = reads
-    return model
 
 
 def _share_table(model: "PreTrainedModel", weights: PackedWeights) -> None:

@@ -16,13 +16,15 @@ from limbeck.records import RunRecord
 from limbeck.report.citations import citations
 from limbeck.report.measures import tolerances
 from limbeck.report.names import last_name
+from limbeck.report.panels import points_range
+from limbeck.report.part_bytes import part_rows
 from limbeck.report.roles import Side, first_of, sides
 from limbeck.report.texts import printable
 from limbeck.report.uses import USES
 from limbeck.scheme import Scheme
 from limbeck.score_record import Score
 from limbeck.tasks import TASKS, Task
-from limbeck.verdict_record import Verdict
+from limbeck.verdict_record import PairedDifference, Verdict
 
 # What a model hub takes for a repository: "owner/name" or, for a few old ones, a bare name.
 _HUB_ID = re.compile(r"(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}")
@@ -66,6 +68,9 @@ def model_card(record: RunRecord, *, name: str) -> str:
             n_changed=verdict.n_changed,
             gain=verdict.gain,
             proof=verdict.non_inferiority,
+            stages=verdict.stages,
+            byte_models=record.bytes_by_part,
+            byte_rows=part_rows(record.bytes_by_part) if record.bytes_by_part else (),
             scheme=scheme,
             bits=scheme.in_words,
             model_file=quantized_model_file(scheme),
@@ -171,6 +176,14 @@ def _cell(words: str) -> str:
     return " ".join(printable(words).split()).replace("|", "\\|")
 
 
+def _change(change: PairedDifference | None) -> str:
+    """A paired difference with its interval, and its p-value where there is one."""
+    if change is None:
+        return wording.NOTHING
+    told = f"{wording.points(change.difference.value)} ({points_range(change.difference)}"
+    return f"{told})" if change.p_value is None else f"{told}; {wording.p_clause(change.p_value)})"
+
+
 @cache
 def _environment() -> Environment:
     # Markdown is no HTML: names go through `cell`, and no text of the data stands in a card.
@@ -186,6 +199,8 @@ def _environment() -> Environment:
         "size": wording.size,
         "count": wording.count,
         "millions": wording.millions,
+        "sentence_case": wording.sentence_case,
+        "change": _change,
         "cell": _cell,
         "noun": wording.counted,
         "score": lambda score: (

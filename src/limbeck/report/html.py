@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -12,13 +11,14 @@ from markupsafe import Markup, escape
 
 from limbeck import wording
 from limbeck.bits import LayerBits
+from limbeck.model_parts import part_of
 from limbeck.records import RunRecord
-from limbeck.report import bearing, fidelity, panels, proofs
+from limbeck.report import bearing, fidelity, panels, part_bytes, proofs, stages
 from limbeck.report.answers import changed_answers
 from limbeck.report.cutting import removal_rows
 from limbeck.report.measures import measures, texts_a_second, tolerances
 from limbeck.report.names import last_name
-from limbeck.report.roles import Side, first_of, role_of, sides, timings_in_order
+from limbeck.report.roles import first_of, role_of, sides, timings_in_order
 from limbeck.report.scatter import key_mark
 from limbeck.report.texts import printable
 from limbeck.report.vocabulary_words import vocabulary_sentence
@@ -30,11 +30,12 @@ NOISY_SPREAD = 0.25
 _OPENING = 160
 """Characters of a text that shows a reason."""
 _SECTIONS = {
-    "models": "Side by side",
     "proof": "As good as the teacher?",
+    "models": "Side by side",
     "gain": "What distillation brought",
     "tolerances": "Tolerances",
     "sure": "How sure this is",
+    "stages": "What each stage cost",
     "flips": "Better and worse",
     "probabilities": "Probabilities",
     "slices": "Where it is weaker",
@@ -51,18 +52,6 @@ _SECTIONS = {
 }
 _KEY_MEASURES = ("Agreement", "Retention", "Size on disk", "Latency, p50")
 _SHAPE_ORDER = ("layers", "hidden_size", "heads", "intermediate_size", "vocabulary", "parameters")
-
-
-@dataclass(frozen=True)
-class KindRow:
-    """One row of "where the bytes are"; empty words where a column has no meaning."""
-
-    kind: str
-    n_tensors: str
-    bits: str
-    float_size: str
-    stored_size: str
-    share: float
 
 
 def render(record: RunRecord) -> str:
@@ -106,10 +95,10 @@ def render(record: RunRecord) -> str:
             training_panels=panels.training_panels(record.trainings, task),
             changed=changed_answers(verdict),
             removal_rows=removal_rows(record.cut),
-            bytes_panel=panels.bytes_panel(record.quantization) if record.quantization.layers else None,
+            **_stage_words(verdict),
+            **_bytes_words(record),
             bearing_panel=bearing.bearing_panel(record.quantization),
             assignment=None if assignment is None else bearing.assignment_rows(assignment),
-            kinds=_kind_rows(record, artifact),
             shapes=_shape_rows(record),
             parts=part_rows(record.data),
             recipe_toml=recipe_toml(record.recipe),
@@ -129,10 +118,36 @@ def _proof_words(verdict: Verdict) -> dict[str, Any]:
     }
 
 
+def _stage_words(verdict: Verdict) -> dict[str, Any]:
+    if verdict.stages is None:
+        return {}
+    task = TASKS[verdict.task]
+    return {
+        "stages_panel": stages.stages_panel(verdict.stages, task),
+        "way_rows": stages.way_rows(verdict, verdict.stages),
+        "twin_rows": stages.twin_rows(verdict.stages),
+        "stage_names": stages.measured_names(verdict.stages, task),
+    }
+
+
+def _bytes_words(record: RunRecord) -> dict[str, Any]:
+    models = record.bytes_by_part
+    return {
+        "bytes_panel": part_bytes.parts_panel(models) if models else None,
+        "byte_models": models,
+        "byte_rows": part_bytes.part_rows(models) if models else (),
+        "whole_sizes": part_bytes.whole_sizes(models),
+        "layer_rows": part_bytes.layer_rows(record.quantization.layers),
+        "slug": part_bytes.slug,
+        "part_of": part_of,
+    }
+
+
 def _contents(record: RunRecord) -> list[tuple[str, str]]:
     """(anchor, words) of the sections that this record has."""
     has = {
         "proof": record.verdict.non_inferiority is not None,
+        "stages": record.verdict.stages is not None,
         "gain": record.verdict.gain is not None,
         "cut": record.cut is not None and record.cut.n_texts > 0,
         "training": bool(record.trainings),
@@ -202,33 +217,6 @@ def _interval_methods(record: RunRecord) -> str:
     return " ".join(_METHOD_WORDS.get(method, f"Intervals: {method}.") for method in methods)
 
 
-def _kind_rows(record: RunRecord, artifact: Side | None) -> list[KindRow]:
-    """The weights by kind, then what else ships, each with its share of the whole."""
-    layers = record.quantization.layers
-    weights_bytes = sum(layer.stored_bytes for layer in layers)
-    rest_bytes = max(0, artifact.scores.known_bytes - weights_bytes) if artifact and layers else 0
-    whole_bytes = (weights_bytes + rest_bytes) or 1
-    rows = []
-    for kind in panels.kinds_of(record.quantization):
-        of_kind = [layer for layer in layers if layer.kind == kind]
-        stored_bytes = sum(layer.stored_bytes for layer in of_kind)
-        bits = ", ".join(str(bits) for bits in sorted({layer.weight_bits for layer in of_kind}))
-        float_bytes = wording.size(sum(layer.float_bytes for layer in of_kind))
-        rows.append(
-            KindRow(
-                kind,
-                wording.count(len(of_kind)),
-                bits,
-                float_bytes,
-                wording.size(stored_bytes),
-                stored_bytes / whole_bytes,
-            )
-        )
-    if rest_bytes:
-        rows.append(KindRow("rest", "", "", "", wording.size(rest_bytes), rest_bytes / whole_bytes))
-    return rows
-
-
 def _shape_rows(record: RunRecord) -> list[tuple[str, list[str]]]:
     keys = dict.fromkeys(key for shape in record.shapes.values() for key in shape)
     ordered = sorted(keys, key=lambda key: _SHAPE_ORDER.index(key) if key in _SHAPE_ORDER else len(_SHAPE_ORDER))
@@ -249,11 +237,6 @@ def part_rows(data: Mapping[str, int | str]) -> list[tuple[str, str, str]]:
         for key, value in data.items()
         if not key.endswith(_FINGERPRINT) or key.removesuffix(_FINGERPRINT) not in data
     ]
-
-
-def _sentence_case(sentence: str) -> str:
-    """With a capital at its beginning."""
-    return sentence[:1].upper() + sentence[1:]
 
 
 def _shape_words(layer: LayerBits) -> str:
@@ -283,7 +266,7 @@ def environment() -> Environment:
         "size": wording.size,
         "milliseconds": wording.milliseconds,
         "plain": wording.plain,
-        "sentence_case": _sentence_case,
+        "sentence_case": wording.sentence_case,
         "p_value": wording.p_value,
         "opening": lambda text: text if len(text) <= _OPENING else text[: _OPENING - 1] + "…",
         "count": wording.count,

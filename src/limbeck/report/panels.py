@@ -6,17 +6,14 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from limbeck import wording
-from limbeck.bits import QuantizationRecord
 from limbeck.records import CurvePoint, TrainingRecord
 from limbeck.report.figures import (
     Bar,
     Curve,
-    Stack,
     Whisker,
     bar_chart,
     interval_chart,
     line_chart,
-    stacked_bars,
 )
 from limbeck.report.measures import texts_a_second
 from limbeck.report.roles import Role, role_of, sides, timings_in_order
@@ -216,33 +213,6 @@ def thinned(curve: Sequence[CurvePoint]) -> tuple[CurvePoint, ...]:
         or point.validation_agreement is not None
         or point.validation_score is not None
     )
-
-
-def bytes_panel(quantization: QuantizationRecord) -> Panel:
-    """The weights' bytes by kind, in float32 and as stored."""
-    kinds = kinds_of(quantization)
-    stacks = []
-    for name, attribute in (("as float32", "float_bytes"), (f"as stored, {quantization.scheme}", "stored_bytes")):
-        parts = tuple(
-            (kind, sum(getattr(layer, attribute) for layer in quantization.layers if layer.kind == kind))
-            for kind in kinds
-        )
-        stacks.append(Stack(name, wording.size(sum(n_bytes for _, n_bytes in parts)), parts))
-    description = "; ".join(
-        f"{stack.name} {stack.words}: " + ", ".join(f"{kind} {wording.size(n_bytes)}" for kind, n_bytes in stack.parts)
-        for stack in stacks
-    )
-    return Panel(
-        "Bytes of the weights",
-        stacked_bars(stacks, title="Bytes of the weights by kind", description=description + "."),
-    )
-
-
-def kinds_of(quantization: QuantizationRecord) -> tuple[str, ...]:
-    """The kinds of weights that occur, the usual three first."""
-    found = dict.fromkeys(layer.kind for layer in quantization.layers)
-    usual = [kind for kind in ("embedding", "linear", "kept") if kind in found]
-    return (*usual, *(kind for kind in found if kind not in usual))
 
 
 def _fidelity_panel(title: str, scores: Sequence[tuple[Role, str, Score]], check: Check | None) -> Panel:

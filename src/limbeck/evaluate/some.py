@@ -1,0 +1,40 @@
+"""Some of the held-out texts, drawn by chance: for what would take too long on all of them."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limbeck.examples import Examples
+from limbeck.tasks import Task
+from limbeck.tasks.task import AnyLogits
+from limbeck.units import UnitLogits
+
+
+def some_rows(examples: Examples, task: Task, n_texts: int, *, seed: int) -> NDArray[np.int64]:
+    """Rows drawn by chance, in their order; where rows belong to queries, all of some queries of several passages.
+
+    Args:
+        examples: The texts.
+        task: What is asked.
+        n_texts: How many at most; one query's passages are taken whole even where they are more.
+        seed: Of the draw.
+
+    Returns: (m,) indices, rising; none where every query has a single passage.
+    """
+    draw = np.random.default_rng(seed)
+    if not task.groups_rows:
+        n = min(n_texts, len(examples))
+        return np.sort(draw.choice(len(examples), size=n, replace=False))
+    sizes = np.bincount(examples.groups)
+    order = draw.permutation(np.flatnonzero(sizes > 1))
+    taken = order[: max(1, int(np.searchsorted(sizes[order].cumsum(), n_texts, side="right")))]
+    return np.flatnonzero(np.isin(examples.groups, taken))
+
+
+def logits_of(logits: AnyLogits, rows: NDArray[np.int64]) -> AnyLogits:
+    """The logits of some texts.
+
+    Args:
+        logits: (n, classes), or those of the texts' units.
+        rows: (m,) which texts.
+    """
+    return logits.take(rows) if isinstance(logits, UnitLogits) else logits[rows]
