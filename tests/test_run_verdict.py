@@ -115,7 +115,7 @@ def test_a_whole_walk_is_confirmed_from_its_folder(walked: SmallRun) -> None:
     assert told.fidelity.robustness is not None
     assert told.fidelity.robustness.teacher_asked  # and its answers are kept, so that nobody needs it again
     for verdict in again:
-        assert _untimed(verdict) == _untimed(replace(told, models=models, gain=None))
+        assert _untimed(verdict) == _untimed(replace(told, models=models, gain=None, stages=None))
 
 
 def test_signals_ship_where_the_recipe_asks(walked: SmallRun, tmp_path: Path) -> None:
