@@ -82,7 +82,7 @@ def test_two_processes_do_not_work_in_one_folder(tmp_path: Path) -> None:
         with pytest.raises(OutputError) as caught, claimed(path):
             raise AssertionError
         assert str(caught.value) == (
-            f"Another limbeck is at work in {path}.\nHint: Wait for it, or give another --out folder."
+            f"Another limbeck is at work in {path}.\nHint: Wait for it, or give another --out."
         )
         assert (folder.work / "checkpoint").read_text() == "of the first"
         folder.settle(IDENTITY)

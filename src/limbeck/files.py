@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from limbeck.errors import OutputError
 
@@ -76,6 +76,28 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
             temporary.replace(path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def lock(stream: IO[Any], *, busy: Path) -> None:
+    """Keep other processes out until this file is closed, or the process ends, however it ends.
+
+    Args:
+        stream: An open file that every one of them locks.
+        busy: What the user gave, to name it.
+
+    Raises:
+        OutputError: Another process holds the lock.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows: no such locks; two runs in one place are then the user's to avoid
+        return
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise OutputError(
+            f"Another limbeck is at work in {busy}.", hint="Wait for it, or give another --out."
+        ) from None
 
 
 def is_leftover(path: Path) -> bool:

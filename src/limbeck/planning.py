@@ -292,5 +292,5 @@ class _Hearing:
         self.heard.append(sentence)
         self._behind.say(sentence)
 
-    def bar(self, what: str, *, total: int, unit: str, done: int = 0) -> Bar:
+    def bar(self, what: str, *, total: int | None, unit: str, done: int = 0) -> Bar:
         return self._behind.bar(what, total=total, unit=unit, done=done)

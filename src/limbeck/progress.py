@@ -28,8 +28,8 @@ class Progress(Protocol):
     def say(self, sentence: str) -> None:
         """One line for the reader: a stage begins, or something was found."""
 
-    def bar(self, what: str, *, total: int, unit: str, done: int = 0) -> Bar:
-        """A bar for `total` units, of which `done` were done by an earlier run."""
+    def bar(self, what: str, *, total: int | None, unit: str, done: int = 0) -> Bar:
+        """A bar for `total` units (None: nobody knows how many), of which `done` were done by an earlier run."""
 
 
 class _SilentBar:
@@ -46,7 +46,7 @@ class _SilentBar:
 class _Silent:
     def say(self, sentence: str) -> None: ...
 
-    def bar(self, what: str, *, total: int, unit: str, done: int = 0) -> Bar:
+    def bar(self, what: str, *, total: int | None, unit: str, done: int = 0) -> Bar:
         return _SilentBar()
 
 

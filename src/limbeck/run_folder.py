@@ -140,7 +140,8 @@ def claimed(path: Path, *, kind: str = KIND) -> Iterator[RunFolder]:
         if MARKER_FILE not in found:
             files.write_json(path / MARKER_FILE, {"kind": kind})
         folder.work.mkdir(exist_ok=True)
-        with _locked(folder.work / _LOCK_FILE):
+        with (folder.work / _LOCK_FILE).open("w") as lock:
+            files.lock(lock, busy=path)
             for leftover in files.leftovers(path):
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
             try:
@@ -157,25 +158,6 @@ def _unclaim(folder: RunFolder, *, is_new: bool) -> None:
     (folder.path / MARKER_FILE).unlink(missing_ok=True)
     if is_new:
         shutil.rmtree(folder.path, ignore_errors=True)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock that the operating system lets go when the process ends, however it ends."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: no such locks; two runs in one folder are then the user's to avoid
-        yield
-        return
-    with path.open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OutputError(
-                f"Another limbeck is at work in {path.parent.parent}.",
-                hint="Wait for it, or give another --out folder.",
-            ) from None
-        yield
 
 
 def _changes(name: str, before: Any, now: Any) -> list[str]:  # noqa: ANN401  (JSON values)

@@ -34,7 +34,7 @@ class Stopwatch:
     def say(self, sentence: str) -> None:
         """Nothing: what is timed says what the walk will say."""
 
-    def bar(self, what: str, *, total: int, unit: str, done: int = 0) -> "_TimedBar":
+    def bar(self, what: str, *, total: int | None, unit: str, done: int = 0) -> "_TimedBar":
         """A bar whose advances are timed."""
         return _TimedBar(self._behind.bar(f"timing: {what}", total=total, unit=unit, done=done), self.laps)
 

@@ -297,42 +297,6 @@ def verify(
     raise typer.Exit(0 if verdict.passed else 1)
 
 
-def predict(
-    artifact: Annotated[Path, typer.Argument(help="The folder that ships.")],
-    json_lines: Annotated[
-        bool, typer.Option("--json-lines", help='Lines are JSON objects with "text" and, for pairs, "text_pair".')
-    ] = False,
-    probabilities: Annotated[
-        bool, typer.Option("--probabilities", help="Give every label's probability, or all that was computed.")
-    ] = False,
-    threads: Annotated[int, typer.Option("--threads", min=0, help="0 takes the physical cores.")] = 0,
-) -> None:
-    """Answer texts from stdin, one a line, as JSON lines on stdout.
-
-    [bold]Example:[/bold] limbeck predict runs/a/artifact < texts.txt
-    {"text": "lovely film", "label": "positive", "probability": 0.998436470449821}
-    """
-    import json
-
-    from limbeck.cli import console
-    from limbeck.runtime import load, predict_lines
-
-    model = load(artifact, threads=threads)
-    n_texts = n_truncated = 0
-    chunk = 1 if sys.stdin.isatty() else 1024
-    for prediction in predict_lines(model, sys.stdin.buffer, json_lines=json_lines, chunk=chunk):
-        row = prediction.as_json(model.label_names, in_full=probabilities)
-        sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
-        if chunk == 1:
-            sys.stdout.flush()
-        n_texts += 1
-        n_truncated += prediction.is_truncated
-    if n_truncated:
-        console.stderr.print(
-            f"{n_truncated} of {n_texts} texts were longer than {model.manifest.max_tokens} tokens and were cut."
-        )
-
-
 def inspect(
     path: Annotated[Path, typer.Argument(help="An artifact, a teacher, a signals folder or a run.")],
     as_json: _Json = False,

@@ -26,7 +26,7 @@ class ConsoleProgress:
         """One line, with the seconds since the command began."""
         stderr.print(f"[dim]{time.monotonic() - self._start:5.0f} s[/dim]  {sentence}", markup=True)
 
-    def bar(self, what: str, *, total: int, unit: str, done: int = 0) -> "_TerminalBar | _LineBar":
+    def bar(self, what: str, *, total: int | None, unit: str, done: int = 0) -> "_TerminalBar | _LineBar":
         """A moving bar on a terminal; elsewhere a line every ten seconds."""
         if stderr.is_terminal:
             return _TerminalBar(what, total=total, unit=unit, done=done)
@@ -34,12 +34,14 @@ class ConsoleProgress:
 
 
 class _TerminalBar:
-    def __init__(self, what: str, *, total: int, unit: str, done: int) -> None:
+    def __init__(self, what: str, *, total: int | None, unit: str, done: int) -> None:
         self._what, self._total, self._unit, self._done = what, total, unit, done
         self._progress = Progress(
             TextColumn("         {task.description}"),
             BarColumn(bar_width=24),
-            TextColumn("{task.completed:.0f}/{task.total:.0f} {task.fields[unit]}"),
+            TextColumn(
+                "{task.completed:.0f}" + ("" if total is None else "/{task.total:.0f}") + " {task.fields[unit]}"
+            ),
             TimeElapsedColumn(),
             TextColumn("[dim]left[/dim]"),
             TimeRemainingColumn(),
@@ -69,7 +71,7 @@ class _TerminalBar:
 
 
 class _LineBar:
-    def __init__(self, what: str, *, total: int, unit: str, done: int) -> None:
+    def __init__(self, what: str, *, total: int | None, unit: str, done: int) -> None:
         self._what, self._total, self._unit = what, total, unit
         self._done, self._before, self._note = done, done, ""
 
@@ -93,14 +95,12 @@ class _LineBar:
         self._told = time.monotonic()
         passed = self._told - self._start
         rate = (self._done - self._before) / passed if passed > 0 else 0.0
-        left = (
-            f", about {wording.duration((self._total - self._done) / rate)} left"
-            if rate and self._done < self._total
-            else ""
-        )
+        n_left = 0 if self._total is None else self._total - self._done
+        left = f", about {wording.duration(n_left / rate)} left" if rate and n_left > 0 else ""
+        of = "" if self._total is None else f"/{self._total}"
         note = f", {self._note}" if self._note else ""
         stderr.print(
-            f"         {self._what}: {self._done}/{self._total} {self._unit} in {wording.duration(passed)}{left}{note}",
+            f"         {self._what}: {self._done}{of} {self._unit} in {wording.duration(passed)}{left}{note}",
             markup=False,
         )
 

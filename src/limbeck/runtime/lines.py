@@ -4,17 +4,29 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, BinaryIO
+from types import TracebackType
+from typing import Any, Protocol, Self
 
 from limbeck.errors import DataError
+from limbeck.progress import Progress
 from limbeck.runtime.model import Model
 from limbeck.tasks import Answer, Task
 from limbeck.tasks.columns import WORDS_NAMES
 from limbeck.windows import Reads
 
+LINES_AT_ONCE = 1024
+"""Enough to put texts of like length together; no more than these are ever held."""
+_MEGABYTE = 1_000_000
 _MAX_LINE_BYTES = 16 << 20
 _MAX_CHUNK_BYTES = 16 << 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class LineStream(Protocol):
+    """What lines are read from: a binary file, or anything that reads like one."""
+
+    def readline(self, size: int, /) -> bytes:
+        """The next line with its end, or the first `size` bytes of it; nothing at the end."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +49,44 @@ class Prediction:
         """The row to print; in full with all that was computed, such as the probability of each label."""
         return self.told | self.answer.to_json(in_full=in_full, label_names=label_names)
 
+    def as_line(self, label_names: tuple[str, ...], *, in_full: bool = False) -> str:
+        """That row as a line of JSON."""
+        return json.dumps(self.as_json(label_names, in_full=in_full), ensure_ascii=False) + "\n"
+
+
+@dataclass(frozen=True)
+class Place:
+    """How far a stream was read: to the end of a line.
+
+    Args:
+        n_lines: Lines from its beginning.
+        n_bytes: Bytes from its beginning.
+    """
+
+    n_lines: int
+    n_bytes: int
+
+
+BEGINNING = Place(0, 0)
+
+
+@dataclass(frozen=True)
+class AnsweredLines:
+    """Lines that were answered together.
+
+    Args:
+        predictions: One a line, in order.
+        end: Where the last of them ends.
+    """
+
+    predictions: tuple[Prediction, ...]
+    end: Place
+
+    @property
+    def n_truncated(self) -> int:
+        """How many of them were cut."""
+        return sum(prediction.is_truncated for prediction in self.predictions)
+
 
 @dataclass(frozen=True)
 class _Line:
@@ -47,7 +97,7 @@ class _Line:
 
 
 def predict_lines(
-    model: Model, in_stream: BinaryIO, *, json_lines: bool = False, chunk: int = 1024
+    model: Model, in_stream: LineStream, *, json_lines: bool = False, chunk: int = LINES_AT_ONCE
 ) -> Iterator[Prediction]:
     """Answer each line of a stream, in order.
 
@@ -62,7 +112,29 @@ def predict_lines(
     Raises:
         DataError: A line is not UTF-8, is longer than 16 MiB, or is not such an object; the message names the line.
     """
-    for lines in _chunks(in_stream, model.task, json_lines=json_lines, chunk=chunk):
+    for answered in predict_together(model, in_stream, json_lines=json_lines, chunk=chunk):
+        yield from answered.predictions
+
+
+def predict_together(
+    model: Model,
+    in_stream: LineStream,
+    *,
+    json_lines: bool = False,
+    chunk: int = LINES_AT_ONCE,
+    begin: Place = BEGINNING,
+) -> Iterator[AnsweredLines]:
+    """As `predict_lines`, but as many lines at once as are answered together; no more are read before these are taken.
+
+    Args:
+        model: The loaded artifact.
+        in_stream: As there; it stands at `begin`.
+        json_lines: As there.
+        chunk: As there.
+        begin: Where an earlier call ended, so that lines are numbered on, and answered in the company of the same.
+    """
+    for lines, end in _chunks(in_stream, model.task, json_lines=json_lines, chunk=chunk, begin=begin):
+        predictions: list[Prediction] = []
         for is_pair, group in groupby(lines, key=lambda line: line.text_pair is not None):
             alike = list(group)
             if model.task.reads is Reads.MASKS:
@@ -73,38 +145,78 @@ def predict_lines(
                 [line.text_pair or "" for line in alike] if is_pair else None,
             )
             truncated = set(found.truncated)
-            for index, (line, answer) in enumerate(zip(alike, found.answers, strict=True)):
-                yield Prediction(line.number, line.told, answer, is_truncated=index in truncated)
+            predictions += [
+                Prediction(line.number, line.told, answer, is_truncated=index in truncated)
+                for index, (line, answer) in enumerate(zip(alike, found.answers, strict=True))
+            ]
+        yield AnsweredLines(tuple(predictions), end)
 
 
-def _chunks(in_stream: BinaryIO, task: Task, *, json_lines: bool, chunk: int) -> Iterator[list[_Line]]:
+class LinesBar:
+    """How far a stream was read, told as a bar: of megabytes where its size is known, else of lines.
+
+    Args:
+        progress: Where it is drawn.
+        n_bytes: Bytes of the whole stream; None where nobody knows.
+        begin: How far an earlier run had read.
+    """
+
+    def __init__(self, progress: Progress, *, n_bytes: int | None, begin: Place = BEGINNING) -> None:
+        self._in_bytes, self._at = n_bytes is not None, begin
+        total = None if n_bytes is None else max(1, n_bytes // _MEGABYTE)
+        unit = "lines" if n_bytes is None else "MB"
+        self._bar = progress.bar("answers", total=total, unit=unit, done=self._of(begin))
+
+    def reached(self, place: Place) -> None:
+        """Tell how far it is read now."""
+        note = f"{place.n_lines} lines" if self._in_bytes else ""
+        self._bar.advance(self._of(place) - self._of(self._at), note=note)
+        self._at = place
+
+    def __enter__(self) -> Self:
+        self._bar.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.__exit__(kind, error, trace)
+
+    def _of(self, place: Place) -> int:
+        return place.n_bytes // _MEGABYTE if self._in_bytes else place.n_lines
+
+
+def _chunks(
+    in_stream: LineStream, task: Task, *, json_lines: bool, chunk: int, begin: Place
+) -> Iterator[tuple[list[_Line], Place]]:
     """Lines by the `chunk`, fewer when they are long, so that a stream of megabyte texts needs no more memory."""
     lines: list[_Line] = []
-    n_bytes = 0
-    for number, content in _numbered(in_stream):
+    first_byte = begin.n_bytes
+    end = begin
+    for content, end in _numbered(in_stream, begin):
         if json_lines and not content.strip():
             continue
-        text = _decoded(content, number)
-        lines.append(_parsed(text, number, task) if json_lines else _Line(number, text, None, {"text": text}))
-        n_bytes += len(content)
-        if len(lines) >= chunk or n_bytes >= _MAX_CHUNK_BYTES:
-            yield lines
-            lines, n_bytes = [], 0
+        text = _decoded(content, end.n_lines)
+        lines.append(_parsed(text, end.n_lines, task) if json_lines else _Line(end.n_lines, text, None, {"text": text}))
+        if len(lines) >= chunk or end.n_bytes - first_byte >= _MAX_CHUNK_BYTES:
+            yield lines, end
+            lines, first_byte = [], end.n_bytes
     if lines:
-        yield lines
+        yield lines, end
 
 
-def _numbered(in_stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    number = 0
+def _numbered(in_stream: LineStream, begin: Place) -> Iterator[tuple[bytes, Place]]:
+    """Each line without its end, and where it ends."""
+    place = begin
     while content := in_stream.readline(_MAX_LINE_BYTES):
-        number += 1
+        place = Place(place.n_lines + 1, place.n_bytes + len(content))
         if len(content) == _MAX_LINE_BYTES:
             raise DataError(
-                f"Line {number} is longer than {_MAX_LINE_BYTES >> 20} MiB.",
+                f"Line {place.n_lines} is longer than {_MAX_LINE_BYTES >> 20} MiB.",
                 hint="Give one text a line, not a whole file.",
             )
-        text = content.removeprefix(_BYTE_ORDER_MARK) if number == 1 else content
-        yield number, text.rstrip(b"\r\n")
+        text = content.removeprefix(_BYTE_ORDER_MARK) if place.n_lines == 1 else content
+        yield text.rstrip(b"\r\n"), place
 
 
 def _decoded(content: bytes, number: int) -> str:

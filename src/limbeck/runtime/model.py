@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from limbeck import machine
-from limbeck.artifact import Artifact, Manifest, open_artifact
+from limbeck import fingerprint, machine
+from limbeck.artifact import SMALL_RUNNING_FILES, Artifact, Manifest, open_artifact
 from limbeck.batching import served_by_length
 from limbeck.errors import ArtifactError, DataError, RecipeError
 from limbeck.runtime.engine import Engine
@@ -112,6 +112,7 @@ class Model:
         self.threads = threads
         self.size_bytes: int = artifact.bytes_with(name)
         self._has_layers = manifest.shape.get("layers") != 0
+        self._model_file = name
         self._path = artifact.path(name)
         rules = reading_rules(manifest.task, manifest.recipe.get("data", {}))
         self.encoder = TextEncoder(artifact.folder, max_tokens=manifest.max_tokens, rules=rules)
@@ -202,6 +203,13 @@ class Model:
         scores = scores_of(self.logits([query] * len(passages), passages).values).tolist()
         found = [Ranked(index, passages[index], score) for index, score in enumerate(scores)]
         return sorted(found, key=lambda one: -one.score)
+
+    @property
+    def fingerprint(self) -> str:
+        """What the answers hang on, in one name: graph, tokenizer, and how they are read."""
+        manifest = self.manifest
+        hashes = [manifest.files[self._model_file], *(manifest.files.get(name) for name in SMALL_RUNNING_FILES)]
+        return fingerprint.of_settings([hashes, self.encoder.fingerprint, manifest.task, self.label_names])
 
     def weight_fidelity(self) -> "WeightFidelity | None":
         """Whether the quantized graph holds the weights of the float graph; None where only one of them is there."""
