@@ -1,4 +1,4 @@
-"""Where limbeck keeps what runs share: the teacher's signals, and the teachers that the demo taught."""
+"""Where limbeck keeps what runs share: signals, the teachers that the demo taught, and which engine was fastest."""
 
 import os
 from pathlib import Path
@@ -21,3 +21,8 @@ def signals_root() -> Path:
 def teachers_root() -> Path:
     """Folder of the teachers that the demo taught."""
     return home() / "teachers"
+
+
+def engines_root() -> Path:
+    """Folder of what was measured of engines."""
+    return home() / "engines"

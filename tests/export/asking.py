@@ -39,6 +39,12 @@ def model_of(family: str, *, head: str = "classes", **changes: object) -> PreTra
     return model
 
 
+def layers_of(model: PreTrainedModel) -> dict[str, int]:
+    """Name -> inputs of each linear layer but the last."""
+    linears = {name: m.in_features for name, m in model.named_modules() if isinstance(m, torch.nn.Linear)}
+    return dict(list(linears.items())[:-1])
+
+
 def pairs(lengths: list[int], *, pad_id: int = 0, seed: int = 0) -> Feed:
     """A padded batch of text pairs of these lengths: ids, mask, and segments that change half-way."""
     generator = np.random.default_rng(seed)

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-import torch
-from asking import ask_onnx, ask_torch, model_of, pairs, start
+from asking import ask_onnx, ask_torch, layers_of, model_of, pairs, start
 
 from limbeck.export import write_onnx
 from limbeck.packing import PackedTensor
@@ -108,12 +107,6 @@ def test_layers_of_different_bits_share_an_input(tmp_path: Path) -> None:
         wanted = ask_torch(model, pairs(LENGTHS))
     got = ask_onnx(tmp_path / "model.onnx", pairs(LENGTHS))
     np.testing.assert_allclose(got, wanted, atol=0.02 * np.abs(wanted).max())
-
-
-def layers_of(model: torch.nn.Module) -> dict[str, int]:
-    """Name -> inputs of each linear layer but the last."""
-    linears = {name: m.in_features for name, m in model.named_modules() if isinstance(m, torch.nn.Linear)}
-    return dict(list(linears.items())[:-1])
 
 
 @pytest.mark.parametrize("family", ["bert", "deberta-v2", "modernbert", "albert"])

@@ -25,6 +25,9 @@ def predict(
         Path | None, typer.Option("--out", help="File of answers. Killed, the same command goes on with it.")
     ] = None,
     threads: Annotated[int, typer.Option("--threads", min=0, help="0 takes the physical cores.")] = 0,
+    engine: Annotated[
+        str, typer.Option("--engine", help="onnxruntime, openvino, or auto: the fastest here, measured once.")
+    ] = "onnxruntime",
 ) -> None:
     """Answer texts from stdin, one a line, as JSON lines on stdout.
 
@@ -38,7 +41,7 @@ def predict(
     from limbeck.progress import SILENT
     from limbeck.runtime import load
 
-    model = load(artifact, threads=threads)
+    model = load(artifact, threads=threads, engine=engine, progress=console.ConsoleProgress())
     is_watched = not (sys.stdin.isatty() or (out is None and sys.stdout.isatty()))
     progress = console.ConsoleProgress() if is_watched else SILENT
     if out is None:

@@ -97,7 +97,13 @@ def write_answers(
             writes it, or the disk is full.
     """
     partial, journal_path = (out.with_name(out.name + ending) for ending in (".partial", ".journal"))
-    made_of = {"model": model.fingerprint, "json_lines": json_lines, "in_full": in_full, "lines_at_once": chunk}
+    made_of = {
+        "model": model.fingerprint,
+        "engine": model.settings.engine,
+        "json_lines": json_lines,
+        "in_full": in_full,
+        "lines_at_once": chunk,
+    }
     _refuse_finished(out)
     with files.disk_faults_told(out):
         out.parent.mkdir(parents=True, exist_ok=True)

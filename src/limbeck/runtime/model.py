@@ -1,7 +1,9 @@
 """An artifact that answers: texts in, labels or numbers out, in the order given."""
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -12,7 +14,9 @@ from limbeck import fingerprint, machine
 from limbeck.artifact import SMALL_RUNNING_FILES, Artifact, Manifest, open_artifact
 from limbeck.batching import served_by_length
 from limbeck.errors import ArtifactError, DataError, RecipeError
-from limbeck.runtime.engine import Engine
+from limbeck.progress import SILENT, Progress
+from limbeck.runtime.engines import EngineChoice, open_engine, settings_of
+from limbeck.runtime.graph_engine import EngineSettings
 from limbeck.tasks import TASKS, Answer
 from limbeck.tasks.reranking import scores_of
 from limbeck.tasks.rules import reading_rules
@@ -91,36 +95,35 @@ class Model:
         artifact: The opened artifact.
         threads: Threads that one batch is computed with, at least 1.
         variant: Which of its graphs answers; `size_bytes` is what must ship for it to do so.
+        settings: Engine and how it computes, its threads among them; None takes ONNX Runtime with `threads`.
 
     Raises:
         ArtifactError: The graph or the tokenizer cannot be loaded, or they do not fit the manifest.
     """
 
-    def __init__(self, artifact: Artifact, *, threads: int, variant: Variant) -> None:
+    def __init__(
+        self, artifact: Artifact, *, threads: int, variant: Variant, settings: EngineSettings | None = None
+    ) -> None:
         manifest = artifact.manifest
-        name = manifest.model_file if variant == "quantized" else manifest.float_model_file
-        if not artifact.path(name).exists():
-            raise ArtifactError(
-                f"{artifact.folder} lacks {name}, the {variant} model.",
-                hint="Copy the whole artifact, or load the variant that is there.",
-            )
+        self._path = graph_of(artifact, variant)
+        name = self._path.relative_to(artifact.folder).as_posix()
         self.folder: Path = artifact.folder
         self.manifest: Manifest = manifest
         self.unlisted = artifact.unlisted
         self.task = TASKS[manifest.task]
         self.label_names: tuple[str, ...] = manifest.label_names
-        self.threads = threads
+        self.settings = settings or EngineSettings("onnxruntime", threads)
+        self.threads = self.settings.threads
         self.size_bytes: int = artifact.bytes_with(name)
         self._has_layers = manifest.shape.get("layers") != 0
         self._model_file = name
-        self._path = artifact.path(name)
         rules = reading_rules(manifest.task, manifest.recipe.get("data", {}))
         self.encoder = TextEncoder(artifact.folder, max_tokens=manifest.max_tokens, rules=rules)
-        self._engine = Engine(artifact.path(name), threads=threads)
+        self._engine = open_engine(self._path, self.settings)
         fills_masks = self.task.reads is Reads.MASKS  # then the graph's classes are the vocabulary
         if not fills_masks and self._engine.n_classes not in (None, len(self.label_names)):
             raise ArtifactError(
-                f"{artifact.path(name)} gives {self._engine.n_classes} classes, the manifest names "
+                f"{self._path} gives {self._engine.n_classes} classes, the manifest names "
                 f"{len(self.label_names)} labels.",
                 hint="Make the artifact anew with `limbeck compress`.",
             )
@@ -150,6 +153,23 @@ class Model:
                 self.refuse_without_mask(text, f"texts[{index}]")
         logits = self.logits(texts, text_pairs)  # type: ignore[arg-type]
         return Answers(self.task.answers(logits.values, self.label_names), logits.truncated)
+
+    async def answer_async(self, texts: Texts, text_pairs: str | Sequence[str] | None = None) -> Answers:
+        """As `answer`, for programs that wait for many things at once: the event loop goes on meanwhile.
+
+            answers = await model.answer_async(["play some music", "wake me at seven"])
+
+        Calls are computed in threads of the model's own, no more at once than fill the cores; further ones wait.
+        Cancelled, a call that has not begun is dropped, and one that has begun is finished and forgotten.
+        """
+        import asyncio  # a tenth of the runtime's start, and most programs do without
+
+        return await asyncio.get_running_loop().run_in_executor(self._workers, self.answer, texts, text_pairs)
+
+    @cached_property
+    def _workers(self) -> ThreadPoolExecutor:
+        n_at_once = max(1, machine.logical_cores() // self.threads)
+        return ThreadPoolExecutor(n_at_once, thread_name_prefix="limbeck")
 
     def refuse_without_mask(self, text: str, place: str) -> None:
         """Refuse a text in which nothing is to be filled.
@@ -264,7 +284,15 @@ class Model:
         return nothing.as_logits(np.empty((0, len(self.label_names)), np.float32))
 
 
-def load(path: str | PathLike[str], *, threads: int = 0, variant: Variant = "quantized", check: bool = True) -> Model:
+def load(
+    path: str | PathLike[str],
+    *,
+    threads: int = 0,
+    variant: Variant = "quantized",
+    check: bool = True,
+    engine: EngineChoice | str = "onnxruntime",
+    progress: Progress = SILENT,
+) -> Model:
     """Load an artifact to answer with.
 
         model = limbeck.load("runs/a/artifact")
@@ -275,17 +303,39 @@ def load(path: str | PathLike[str], *, threads: int = 0, variant: Variant = "qua
         threads: Threads that one batch is computed with; 0 takes the physical cores that this process may use.
         variant: "quantized" answers with the int8 graph, "float" with the float32 one.
         check: Compare every file with its sealed SHA-256 before anything is loaded.
+        engine: "onnxruntime"; "openvino", which is an extra; or "auto", which measures all that are installed, on this
+            machine and once, and remembers which was fastest. With "auto", 0 threads are as many as are fastest.
+        progress: Told when "auto" measures, which takes some seconds.
 
     Raises:
         ArtifactError: It is no artifact, or was changed, or cannot be loaded.
-        RecipeError: A variant that does not exist, or a negative number of threads.
+        MissingExtraError: The engine is not installed.
+        RecipeError: A variant or an engine that does not exist, or a negative number of threads.
     """
     if threads < 0:
         raise RecipeError(f"threads is {threads}.", hint="Give 1 or more, or 0 for the physical cores.")
     if variant not in get_args(Variant):
         raise RecipeError(f"variant is {variant!r}.", hint='Give "quantized" or "float".')
     artifact = open_artifact(Path(path), check=check)
-    return Model(artifact, threads=threads or machine.physical_cores(), variant=variant)
+    graph = graph_of(artifact, variant)
+    settings = settings_of(engine, graph, threads=threads, longest=artifact.manifest.max_tokens, progress=progress)
+    return Model(artifact, threads=settings.threads, variant=variant, settings=settings)
+
+
+def graph_of(artifact: Artifact, variant: Variant) -> Path:
+    """The file of one of an artifact's graphs.
+
+    Raises:
+        ArtifactError: It is not there.
+    """
+    manifest = artifact.manifest
+    name = manifest.model_file if variant == "quantized" else manifest.float_model_file
+    if not artifact.path(name).exists():
+        raise ArtifactError(
+            f"{artifact.folder} lacks {name}, the {variant} model.",
+            hint="Copy the whole artifact, or load the variant that is there.",
+        )
+    return artifact.path(name)
 
 
 def _as_lists(texts: str | Sequence[str], text_pairs: str | Sequence[str] | None) -> tuple[list[str], list[str] | None]:

@@ -1,0 +1,154 @@
+"""The engines by name: which are here, how one is opened, and which is the fastest, measured once and remembered.
+
+What "fastest" is hangs on the machine, the graph and the versions, so it is measured with this graph, on this machine:
+one text of 16 tokens, one of 128, and a batch of 512 tokens, in turns. The choice is kept in LIMBECK_HOME under a name
+made of all that it hangs on. Where something else takes the cores while it is measured it may be the wrong one; remove
+the folder `engines` there to have it measured anew.
+"""
+
+import importlib.util
+import json
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limbeck import files, fingerprint, machine, places
+from limbeck.errors import OutputError, RecipeError
+from limbeck.progress import SILENT, Progress
+from limbeck.runtime.engine import Engine
+from limbeck.runtime.graph_engine import EngineName, EngineSettings, Feeds, GraphEngine
+from limbeck.runtime.turns import in_turns
+
+AUTO: Final = "auto"
+EngineChoice = Literal["onnxruntime", "openvino", "auto"]
+ENGINES: tuple[EngineName, ...] = get_args(EngineName)
+
+_ROUNDS = 15
+_CASES = ((1, 16), (1, 128), (8, 64))  # (texts, tokens)
+_OF_SPEED = frozenset(
+    {"processor", "architecture", "instruction sets", "physical cores", "logical cores", "limbeck", "onnxruntime"}
+)
+_CLEARLY_FASTER = 0.95
+"""Share of the usual settings' time that others may take at most to be chosen: the rest is noise."""
+
+
+def open_engine(graph: Path, settings: EngineSettings) -> GraphEngine:
+    """Load a graph.
+
+    Args:
+        graph: The ONNX file.
+        settings: Which engine, and how it computes.
+
+    Raises:
+        ArtifactError: The engine cannot load the file, or it is another kind of graph.
+        MissingExtraError: The engine is not installed.
+    """
+    if settings.engine == "openvino":
+        from limbeck.runtime.openvino_engine import OpenVinoEngine
+
+        return OpenVinoEngine(graph, threads=settings.threads)
+    return Engine(graph, threads=settings.threads, spins=settings.spins)
+
+
+def present_engines() -> tuple[EngineName, ...]:
+    """Those that are installed."""
+    return tuple(name for name in ENGINES if importlib.util.find_spec(name) is not None)
+
+
+def settings_of(
+    engine: EngineChoice, graph: Path, *, threads: int, longest: int, progress: Progress = SILENT
+) -> EngineSettings:
+    """What to open a graph with.
+
+    Args:
+        engine: An engine's name; or "auto", which measures those that are installed, or remembers what was measured.
+        graph: The ONNX file.
+        threads: As many; 0 takes the physical cores, of "auto" whatever number of threads is fastest.
+        longest: Tokens that a text may have at most.
+        progress: Told when something is measured.
+
+    Raises:
+        RecipeError: There is no such engine.
+    """
+    if engine == AUTO:
+        return _chosen(graph, threads=threads, longest=longest, progress=progress)
+    if engine not in ENGINES:
+        raise RecipeError(f"engine is {engine!r}.", hint=f"Give one of: {', '.join((*ENGINES, AUTO))}.")
+    return EngineSettings(engine, threads or machine.physical_cores())
+
+
+def candidates(threads: int) -> list[EngineSettings]:
+    """What "auto" measures, the usual settings first.
+
+    Args:
+        threads: Of all of them; 0 tries one thread and as many as there are physical cores.
+    """
+    counts = [threads] if threads else sorted({1, machine.physical_cores()}, reverse=True)
+    return [
+        EngineSettings(engine, count, spins)
+        for engine in present_engines()
+        for count in counts
+        for spins in ((False, True) if engine == "onnxruntime" and count > 1 else (False,))
+    ]
+
+
+def feeds_of(engine: GraphEngine, n_texts: int, n_tokens: int) -> Feeds:
+    """Texts to time a graph with: of one and the same token, which takes as long as any other."""
+    ones: NDArray[np.int64] = np.ones((n_texts, n_tokens), np.int64)
+    values = {"input_ids": ones, "attention_mask": ones, "token_type_ids": np.zeros_like(ones)}
+    return {name: values[name] for name in engine.input_names}
+
+
+def _chosen(graph: Path, *, threads: int, longest: int, progress: Progress) -> EngineSettings:
+    hangs_on = {
+        "graph": fingerprint.sha256_of_file(graph),
+        "threads": threads,
+        "candidates": [str(one) for one in candidates(threads)],
+        "machine": {name: value for name, value in machine.describe().items() if name in _OF_SPEED},
+        "openvino": machine.installed_version("openvino"),
+    }
+    path = places.engines_root() / f"{fingerprint.of_settings(hangs_on)}.json"
+    with suppress(OSError, ValueError, KeyError, TypeError):  # absent, or of another version: measured anew
+        return EngineSettings(**json.loads(path.read_text(encoding="utf-8"))["chosen"])
+    found = measured(graph, candidates(threads), longest=longest, progress=progress)
+    usual, fastest = next(iter(found)), min(found, key=lambda one: found[one])
+    chosen = fastest if found[fastest] < _CLEARLY_FASTER * found[usual] else usual
+    told = {"chosen": asdict(chosen), "relative_time": {str(one): found[one] / found[usual] for one in found}}
+    with suppress(OutputError):  # a home that cannot be written: measured again the next time
+        files.write_json(path, told | hangs_on)
+    progress.say(f"Answering with {chosen}, the fastest of {len(found)} settings measured on this machine")
+    return chosen
+
+
+_NOT_OF_SPEED = frozenset(
+    {"clock", "torch", "transformers", "accelerate", "onnx", "safetensors", "tokenizers", "numpy"}
+)
+
+
+def measured(
+    graph: Path, settings: list[EngineSettings], *, longest: int, progress: Progress = SILENT
+) -> dict[EngineSettings, float]:
+    """How long each takes: the geometric mean, over all cases, of the seconds of a call.
+
+    Of the calls the one that a quarter of them beat: what else runs on the machine only ever adds to a time.
+
+    Args:
+        graph: The ONNX file.
+        settings: What to try.
+        longest: Tokens that a text may have at most.
+        progress: Told how far it is.
+    """
+    engines = {one: open_engine(graph, one) for one in settings}
+    cases = sorted({(n_texts, min(n_tokens, longest)) for n_texts, n_tokens in _CASES})
+    logs = dict.fromkeys(settings, 0.0)
+    with progress.bar("engines", total=len(cases) * _ROUNDS, unit="rounds") as bar:
+        for case in cases:
+            feeds = {one: feeds_of(engine, *case) for one, engine in engines.items()}
+            calls = {one: (lambda one=one: engines[one].compute(feeds[one])) for one in settings}  # noqa: B023
+            for one, seconds in in_turns(calls, rounds=_ROUNDS, told=bar.advance).items():
+                logs[one] += float(np.log(np.percentile(seconds, 25)))
+    return {one: float(np.exp(value / len(cases))) for one, value in logs.items()}

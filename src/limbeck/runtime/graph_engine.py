@@ -1,0 +1,120 @@
+"""What every engine shares: what a graph takes and gives, who may call it, token batches in, logits out."""
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limbeck.batching import served_by_length
+from limbeck.errors import ArtifactError, LimbeckError
+from limbeck.kept_tokens import kept_rows
+from limbeck.tokens import EncodedTexts, TextEncoder, TokenBatch
+
+OUTPUTS = ("logits", "sentence_embedding")
+"""What graphs answer with; the first that is there."""
+_KNOWN_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+
+EngineName = Literal["onnxruntime", "openvino"]
+Feeds = Mapping[str, NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """Which engine, and how it computes.
+
+    Args:
+        engine: Its name.
+        threads: Threads that one batch is computed with, at least 1.
+        spins: Threads wait for their next piece of work by spinning: sooner there, at the cost of all else on their
+            cores. Of ONNX Runtime only.
+    """
+
+    engine: EngineName
+    threads: int
+    spins: bool = False
+
+    def __str__(self) -> str:
+        """As a table tells it."""
+        return f"{self.engine}, {self.threads} thread{'s'[: self.threads > 1]}{', spinning' if self.spins else ''}"
+
+
+class GraphEngine(ABC):
+    """One graph, loaded for the CPU.
+
+    May be called from many threads at once, but not in a forked child: an engine's threads do not live on there,
+    and a batch would wait for them for ever.
+
+    Args:
+        path: The graph's file, to name it.
+        settings: What it was loaded with.
+        inputs: Names of what it takes.
+        outputs: Name of each output -> its last axis; None where that is free.
+
+    Raises:
+        ArtifactError: It is another kind of graph.
+    """
+
+    def __init__(
+        self, path: Path, *, settings: EngineSettings, inputs: Sequence[str], outputs: Mapping[str, int | None]
+    ) -> None:
+        self._process = os.getpid()
+        self.settings = settings
+        self.input_names: tuple[str, ...] = tuple(inputs)
+        found = [name for name in OUTPUTS if name in outputs]
+        if not found or not set(inputs) <= set(_KNOWN_INPUTS):
+            raise ArtifactError(
+                f"{path} takes {', '.join(inputs)} and gives {', '.join(outputs)}; "
+                f"expected inputs among {', '.join(_KNOWN_INPUTS)}, and the output {' or '.join(OUTPUTS)}.",
+                hint="Export the model with `limbeck compress`.",
+            )
+        self._output = found[0]
+        self.n_classes: int | None = outputs[self._output]
+
+    @abstractmethod
+    def compute(self, feeds: Feeds) -> NDArray[np.float32]:
+        """The graph's logits, as it gives them.
+
+        Args:
+            feeds: By the names of `input_names`, each (texts, tokens) int64.
+        """
+
+    def run(self, batch: TokenBatch) -> NDArray[np.float32]:
+        """The logits of one batch that count: (answers, classes) float32; see `TokenBatch.read`.
+
+        Of hidden tokens it is what `limbeck.kept_tokens` keeps, so that no more than one batch's logits are held.
+
+        Raises:
+            LimbeckError: The process was forked after the graph was loaded.
+        """
+        if os.getpid() != self._process:
+            raise LimbeckError(
+                f"The model was loaded by process {self._process} and asked by process {os.getpid()}, forked from it; "
+                "an engine does not live on in a forked process.",
+                hint="Load the model in each worker, after the fork; or start workers by spawning.",
+            )
+        read: NDArray[np.float32] = batch.read(self.compute({name: getattr(batch, name) for name in self.input_names}))
+        return read if batch.hidden is None else kept_rows(read, batch.hidden)
+
+    def run_by_length(
+        self, encoder: TextEncoder, encoded: EncodedTexts, *, has_layers: bool = True
+    ) -> NDArray[np.float32]:
+        """The logits of all texts, (answers, classes), in the batches in which an artifact answers them.
+
+        Args:
+            encoder: What made `encoded`.
+            encoded: The texts.
+            has_layers: False for a static student.
+        """
+        found = [
+            (encoded.answers_of(rows), self.run(encoder.pad(encoded, rows)))
+            for rows in served_by_length(encoded.lengths, has_layers=has_layers)
+        ]
+        logits = np.empty((encoded.n_answers, found[0][1].shape[1]), np.float32)
+        for places, values in found:
+            logits[places] = values
+        return logits
