@@ -44,7 +44,7 @@ def test_an_example_prints_what_the_help_says(name: str, folder_of_a_reader: Pat
     Figures may differ, the label of a text, and what a line adds where there are few texts.
     """
     words, shown = _example(name)
-    if name in {"verify", "compare", "predict", "inspect"}:
+    if name in {"bench", "verify", "compare", "predict", "inspect"}:
         for run in "ab":
             shutil.copytree(walked.run.folder, folder_of_a_reader / "runs" / run)
     stdin = b""
@@ -53,6 +53,7 @@ def test_an_example_prints_what_the_help_says(name: str, folder_of_a_reader: Pat
         words = words[: words.index("<")]
     quick = FLAGS if name in {"teach", "compress", "sweep", "verify", "compare"} else []
     quick = [*quick, "--schemes", "w8a8e8"] if name == "sweep" else quick
+    quick = ["--rounds", "10"] if name == "bench" else quick
     found = limbeck(*words, *quick, stdin=stdin)
     assert found.code == 0, found.err
     printed = (found.out + found.err).replace('"negative"', '"positive"').splitlines()
