@@ -128,12 +128,14 @@ class LimbeckClassifier(ClassifierMixin, _ArtifactEstimator):  # type: ignore[mi
             DataError: Something is no text.
         """
         model = self._model()
-        return np.array([answer.label for answer in model(*_texts(X))], dtype=np.array(model.label_names).dtype)
+        answers: list[Any] = model(*_texts(X))  # ClassAnswer, of this task
+        return np.array([answer.label for answer in answers], dtype=np.array(model.label_names).dtype)
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:  # noqa: ANN401, N803
         """(n, classes) the probability of each label, in the order of `classes_`; arguments as of `predict`."""
         model = self._model()
-        found = np.array([answer.probabilities for answer in model(*_texts(X))], np.float64)
+        answers: list[Any] = model(*_texts(X))
+        found = np.array([answer.probabilities for answer in answers], np.float64)
         return found.reshape(-1, len(model.label_names))[:, np.argsort(np.array(model.label_names))]
 
 

@@ -11,7 +11,7 @@ import json
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,6 @@ from limbeck.runtime.graph_engine import EngineName, EngineSettings, Feeds, Grap
 from limbeck.runtime.turns import in_turns
 
 AUTO: Final = "auto"
-EngineChoice = Literal["onnxruntime", "openvino", "auto"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 
 _ROUNDS = 15
@@ -59,9 +58,7 @@ def present_engines() -> tuple[EngineName, ...]:
     return tuple(name for name in ENGINES if importlib.util.find_spec(name) is not None)
 
 
-def settings_of(
-    engine: EngineChoice, graph: Path, *, threads: int, longest: int, progress: Progress = SILENT
-) -> EngineSettings:
+def settings_of(engine: str, graph: Path, *, threads: int, longest: int, progress: Progress = SILENT) -> EngineSettings:
     """What to open a graph with.
 
     Args:
@@ -76,9 +73,10 @@ def settings_of(
     """
     if engine == AUTO:
         return _chosen(graph, threads=threads, longest=longest, progress=progress)
-    if engine not in ENGINES:
+    known = next((name for name in ENGINES if name == engine), None)
+    if known is None:
         raise RecipeError(f"engine is {engine!r}.", hint=f"Give one of: {', '.join((*ENGINES, AUTO))}.")
-    return EngineSettings(engine, threads or machine.physical_cores())
+    return EngineSettings(known, threads or machine.physical_cores())
 
 
 def candidates(threads: int) -> list[EngineSettings]:

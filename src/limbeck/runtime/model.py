@@ -15,7 +15,7 @@ from limbeck.artifact import SMALL_RUNNING_FILES, Artifact, Manifest, open_artif
 from limbeck.batching import served_by_length
 from limbeck.errors import ArtifactError, DataError, RecipeError
 from limbeck.progress import SILENT, Progress
-from limbeck.runtime.engines import EngineChoice, open_engine, settings_of
+from limbeck.runtime.engines import open_engine, settings_of
 from limbeck.runtime.graph_engine import EngineSettings
 from limbeck.tasks import TASKS, Answer
 from limbeck.tasks.reranking import scores_of
@@ -290,7 +290,7 @@ def load(
     threads: int = 0,
     variant: Variant = "quantized",
     check: bool = True,
-    engine: EngineChoice | str = "onnxruntime",
+    engine: str = "onnxruntime",
     progress: Progress = SILENT,
 ) -> Model:
     """Load an artifact to answer with.
