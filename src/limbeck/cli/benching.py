@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from limbeck.cli.machine_words import print_json
+
 if TYPE_CHECKING:
     from limbeck.bench_record import BenchRecord
 
@@ -51,10 +53,7 @@ def bench(
     if out is not None:
         console.stderr.print(f"Page: {out}", markup=False)
     if as_json:
-        import json
-        import sys
-
-        sys.stdout.write(json.dumps(record.to_json(), ensure_ascii=False, indent=2) + "\n")
+        print_json(record.to_json())
 
 
 def print_bench(record: "BenchRecord") -> None:
