@@ -78,7 +78,8 @@ def open_contenders(
     """Open every model of a comparison with the same number of threads.
 
     Args:
-        sources: Artifacts, ONNX files, folders with one, or Hugging Face models (which need `limbeck[train]`).
+        sources: Artifacts, ONNX or OpenVINO files, folders with one, or Hugging Face models (which need
+            `limbeck[train]`).
         recipe: Its tables teacher and data, for models that are no artifacts; its task, where no artifact tells it.
         threads: That each answers with.
         work: Where a converted tokenizer may be put.
@@ -155,7 +156,7 @@ def _model(path: Path, name: str, recipe: Recipe, *, threads: int, work: Path, o
     if not (is_graph(path) or kind is FolderKind.MODEL):
         raise ArtifactError(
             f"{path} is {kind.value}, and no model that can be compared.",
-            hint="Give artifacts, ONNX files with their tokenizer.json beside them, or folders of models.",
+            hint="Give artifacts, ONNX or OpenVINO files with their tokenizer.json beside them, or folders of models.",
         )
     master = open_teacher(path, recipe=recipe, work=work)
     answers = opened.enter_context(master.timed(threads))

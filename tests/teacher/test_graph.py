@@ -66,6 +66,26 @@ def test_a_graph_answers_as_the_model_it_was_made_of(exported: Path, tmp_path: P
     assert len(list((tmp_path / "s").iterdir())) == 1  # file and folder are one teacher
 
 
+def test_openvinos_own_form_answers_as_the_graph_it_was_made_of(exported: Path, tmp_path: Path) -> None:
+    """As optimum-intel writes it. A failure would judge a peer's model by answers that are not its own."""
+    import openvino
+
+    wanted, size = _logits(_opened(exported), tmp_path / "s"), _opened(exported).size_bytes
+    openvino.save_model(openvino.Core().read_model(exported / "model.onnx"), exported / "openvino_model.xml", False)
+    (exported / "model.onnx").unlink()
+    master = _opened(exported)
+    assert np.allclose(_logits(master, tmp_path / "s"), wanted, atol=1e-4)
+    assert master.size_bytes > size / 2  # its weights lie in a file beside it
+    with master.timed(1) as timed:
+        assert timed is not None
+        assert timed.engine == "OpenVINO"
+    before = master.fingerprint
+    assert _opened(exported / "openvino_model.xml").fingerprint == before
+    weights = exported / "openvino_model.bin"
+    weights.write_bytes(weights.read_bytes() + b"\0")
+    assert _opened(exported).fingerprint != before
+
+
 def test_a_graph_in_a_folder_onnx_finds_its_tokenizer_above(exported: Path) -> None:
     """As optimum and transformers.js lay it out."""
     before = _opened(exported).fingerprint

@@ -25,6 +25,7 @@ from limbeck.errors import ArtifactError
 from limbeck.runtime.graph_engine import EngineSettings, Feeds, GraphEngine
 from limbeck.runtime.graph_file import GraphFile, Node, read_graph
 
+OPENVINO_SUFFIX = ".xml"
 _INTEGERS = "MatMulInteger"
 _LEVELS = 256
 
@@ -33,7 +34,8 @@ class OpenVinoEngine(GraphEngine):
     """One graph in OpenVINO.
 
     Args:
-        path: An ONNX file as `limbeck.runtime.engine.Engine` takes it.
+        path: An ONNX file as `limbeck.runtime.engine.Engine` takes it, or OpenVINO's own: .xml, its .bin beside it,
+            which is answered as it stands.
         threads: Threads that one batch is computed with, at least 1.
 
     Raises:
@@ -45,8 +47,8 @@ class OpenVinoEngine(GraphEngine):
         extras.need("openvino", what="Answering with OpenVINO")
         import openvino
 
-        graph = read_graph(path)
-        has_integers = any(node.operator == _INTEGERS for node in graph.nodes)
+        graph = None if path.suffix == OPENVINO_SUFFIX else read_graph(path)
+        keeps_floats = graph is not None and not any(node.operator == _INTEGERS for node in graph.nodes)
         settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
@@ -56,12 +58,13 @@ class OpenVinoEngine(GraphEngine):
             # A thread that is bound to a core waits there behind whatever else runs on it.
             "ENABLE_CPU_PINNING": False,
             # Float activations stay float.
-            **({} if has_integers else {"DYNAMIC_QUANTIZATION_GROUP_SIZE": 0}),
+            **({"DYNAMIC_QUANTIZATION_GROUP_SIZE": 0} if keeps_floats else {}),
         }
         try:
             core = openvino.Core()
             model = core.read_model(path)
-            _rewrite(model, graph)
+            if graph is not None:
+                _rewrite(model, graph)
             self._compiled = core.compile_model(model, "CPU", settings)
         except Exception as error:  # noqa: BLE001  (its exceptions share no other base)
             raise ArtifactError(

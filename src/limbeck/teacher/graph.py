@@ -1,4 +1,4 @@
-"""A teacher that runs in ONNX Runtime: a single ONNX file with its tokenizer, or an artifact of limbeck. No torch."""
+"""A teacher that is a graph: an ONNX file or OpenVINO's own with its tokenizer, or an artifact of limbeck. No torch."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +15,8 @@ from limbeck.manifest import FLOAT_MODEL_FILE
 from limbeck.progress import SILENT, Progress
 from limbeck.recipe import AUTO, DataTable, TeacherTable
 from limbeck.runtime.engine import Engine
+from limbeck.runtime.graph_engine import GraphEngine
+from limbeck.runtime.openvino_engine import OPENVINO_SUFFIX, OpenVinoEngine
 from limbeck.signals import SignalStore
 from limbeck.tasks import TASKS, output_names
 from limbeck.tasks.rules import reading_rules
@@ -25,13 +27,14 @@ from limbeck.teacher.pieces import Answering, ask_in_pieces
 from limbeck.tokens import TOKENIZER_FILE, TextEncoder
 from limbeck.windows import Reads
 
-_USUAL_FILES = ("model.onnx", FLOAT_MODEL_FILE)
+_USUAL_FILES = ("model.onnx", FLOAT_MODEL_FILE, "openvino_model.xml")
+_SUFFIXES = {".onnx", OPENVINO_SUFFIX}
 _BATCH_TEXTS, _BATCH_TOKENS = 32, 4096
 
 
 @dataclass(frozen=True)
 class GraphTeacher:
-    """An ONNX graph that answers texts.
+    """A graph that answers texts.
 
     Args:
         name: The file or folder as the user gave it.
@@ -42,6 +45,7 @@ class GraphTeacher:
         encoder: Texts -> tokens, with its length limit.
         load: Threads -> what answers texts with so many.
         task: What it was made for; see `limbeck.tasks`.
+        engine: What computes it.
     """
 
     name: str
@@ -52,6 +56,7 @@ class GraphTeacher:
     encoder: TextEncoder
     load: Callable[[int], Answering]
     task: str = "classification"
+    engine: str = "ONNX Runtime"
     made_up: MadeUpTexts = "answered"
 
     @property
@@ -86,19 +91,19 @@ class GraphTeacher:
 
     @contextmanager
     def timed(self, threads: int) -> Iterator[TimedAnswers | None]:
-        """Within, ONNX Runtime computes with so many threads."""
-        yield TimedAnswers("ONNX Runtime", self.load(threads))
+        """Within, its engine computes with so many threads."""
+        yield TimedAnswers(self.engine, self.load(threads))
 
 
 def is_graph(path: Path) -> bool:
-    """Whether a path is an ONNX file, or a folder whose model is one, without weights for PyTorch."""
+    """Whether a path is an ONNX file or OpenVINO's, or a folder whose model is one, without weights for PyTorch."""
     if path.is_file():
-        return path.suffix == ".onnx"
+        return path.suffix in _SUFFIXES
     return path.is_dir() and not any(path.glob("*.safetensors")) and bool(_graphs_in(path))
 
 
 def graph_teacher(source: str | Path, *, labels: Sequence[str], data: DataTable, task: str = AUTO) -> GraphTeacher:
-    """An ONNX file, or a folder with one, as a teacher.
+    """An ONNX file or OpenVINO's own (.xml with its .bin; the extra `openvino`), or a folder with one, as a teacher.
 
     Its tokenizer.json lies beside it or, where it lies in a folder `onnx`, above; so does config.json, which names the
     classes.
@@ -129,7 +134,7 @@ def graph_teacher(source: str | Path, *, labels: Sequence[str], data: DataTable,
     try:
         limit = min(data.tokens_for(task), folders.token_limit(config))
         encoder = TextEncoder(folder, max_tokens=limit, rules=reading_rules(task, data.model_dump()))
-        n_classes = Engine(path, threads=1).n_classes
+        n_classes = _engine(path, threads=1).n_classes
     except ArtifactError as error:
         raise TeacherError(
             error.message, hint="Export the model again: a classifier with the one output 'logits', as optimum does it."
@@ -147,7 +152,7 @@ def graph_teacher(source: str | Path, *, labels: Sequence[str], data: DataTable,
         )
 
     def load(threads: int) -> Answering:
-        engine = Engine(path, threads=threads)
+        engine = _engine(path, threads=threads)
 
         def answer(texts: Sequence[str], text_pairs: Sequence[str] | None) -> AnyLogits:
             encoded = encoder.encode(texts, text_pairs)
@@ -158,7 +163,8 @@ def graph_teacher(source: str | Path, *, labels: Sequence[str], data: DataTable,
 
         return answer
 
-    beside = sorted(path.parent.glob(f"{path.name}[._]*"))  # weights that a large graph keeps in files of their own
+    # Weights that a large graph keeps in files of their own, as OpenVINO does always.
+    beside = sorted({*path.parent.glob(f"{path.name}[._]*"), *path.parent.glob(f"{path.stem}.bin")})
     parts = [fingerprint.of_file(one) for one in (path, *beside)]
     return GraphTeacher(
         name=str(source),
@@ -169,6 +175,7 @@ def graph_teacher(source: str | Path, *, labels: Sequence[str], data: DataTable,
         encoder=encoder,
         load=load,
         task=task,
+        engine="OpenVINO" if path.suffix == OPENVINO_SUFFIX else "ONNX Runtime",
     )
 
 
@@ -209,6 +216,10 @@ def artifact_teacher(source: str | Path, *, task: str = AUTO) -> GraphTeacher:
 def _graphs_in(folder: Path) -> list[Path]:
     usual = [folder / name for name in _USUAL_FILES if (folder / name).exists()]
     return usual[:1] or sorted([*folder.glob("*.onnx"), *folder.glob("onnx/*.onnx")])
+
+
+def _engine(path: Path, *, threads: int) -> GraphEngine:
+    return (OpenVinoEngine if path.suffix == OPENVINO_SUFFIX else Engine)(path, threads=threads)
 
 
 def _only_graph(folder: Path) -> Path:
