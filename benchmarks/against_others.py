@@ -19,12 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnx
-import onnxruntime.quantization
 import torch
 from asked_and_told import flags, origin, tell
 from exported_by_pytorch import write_by_pytorch
 from numpy.typing import NDArray
+from quantized_by_others import by_nncf, by_onnxruntime
 
 from limbeck import data, evaluate, machine, runtime, teacher, wording
 from limbeck.artifact import FLOAT_MODEL_FILE
@@ -36,7 +35,6 @@ from limbeck.teacher.load import load_model, model_inputs
 from limbeck.tokens import TextEncoder, TokenBatch
 
 Logits = NDArray[np.float32]
-CALIBRATION_TEXTS = 300
 
 
 class Side:
@@ -139,8 +137,8 @@ def _sides(artifact: Path, train: Examples, work: Path, *, threads: int) -> dict
 
     exported, dynamic, static = (work / f"{name}.onnx" for name in ("pytorch", "dynamic", "nncf"))
     write_by_pytorch(load_model(artifact, attention="eager").eval(), encoder, exported)
-    onnxruntime.quantization.quantize_dynamic(exported, dynamic)
-    onnx.save(_by_nncf(exported, train, encoder), static)
+    by_onnxruntime(exported, dynamic)
+    by_nncf(exported, static, texts=train.texts, encoder=encoder)
     return {
         f"limbeck {ours.manifest.scheme}": graph(artifact / ours.manifest.model_file),
         "onnxruntime quantize_dynamic": graph(dynamic),
@@ -148,17 +146,6 @@ def _sides(artifact: Path, train: Examples, work: Path, *, threads: int) -> dict
         "torchao int8 dynamic": _by_torchao(artifact, encoder, threads=threads),
         "float32 student": graph(plain),
     }
-
-
-def _by_nncf(plain: Path, train: Examples, encoder: TextEncoder) -> onnx.ModelProto:
-    import nncf
-
-    model = onnx.load(plain)
-    names = [given.name for given in model.graph.input]
-    encoded = encoder.encode(train.texts[:CALIBRATION_TEXTS], None)
-    batches = [encoder.pad(encoded, np.array([index])) for index in range(len(encoded.ids))]
-    feeds = [{name: getattr(batch, name) for name in names} for batch in batches]
-    return nncf.quantize(model, nncf.Dataset(feeds), subset_size=len(feeds), model_type=nncf.ModelType.TRANSFORMER)
 
 
 def _by_torchao(artifact: Path, encoder: TextEncoder, *, threads: int) -> Side:
