@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import typer
 
-from limbeck.cli import commands, comparing
+from limbeck.cli import commands, comparing, serving
 from limbeck.errors import LimbeckError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.command("sweep", context_settings=_RECIPE_FLAGS)(commands.sweep)
 app.command("verify", context_settings=_RECIPE_FLAGS)(commands.verify)
 app.command("compare", context_settings=_RECIPE_FLAGS)(comparing.compare)
 app.command("predict")(commands.predict)
+app.command("serve")(serving.serve)
 app.command("inspect")(commands.inspect)
 app.command("recipe", context_settings=_RECIPE_FLAGS)(commands.recipe)
 
