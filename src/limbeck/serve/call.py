@@ -1,7 +1,7 @@
 """One request under way: its body, the model it is for, and waiting for what was asked of it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ _INLINE_CHARACTERS = 20_000
 _PATIENCE = 0.1
 """Seconds after which it is worth a look whether the client still waits."""
 
-Message = dict[str, Any]
+Message = MutableMapping[str, Any]
 
 
 class ClientGoneError(Exception):

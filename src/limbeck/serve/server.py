@@ -23,6 +23,8 @@ from limbeck.serve.settings import Settings
 from limbeck.serve.shelf import Place, Shelf
 
 _KEEP_ALIVE_SECONDS = 30
+_LAST_WORDS_SECONDS = 0.1
+"""For requests on connections that were just taken, before those on which nothing goes on are closed."""
 
 
 class Server(uvicorn.Server):
@@ -41,15 +43,19 @@ class Server(uvicorn.Server):
     def __init__(self, places: Sequence[Place], settings: Settings, *, log: Log | None = None) -> None:
         self._settings = settings
         self._log = Log() if log is None else log
-        self._sockets = [_listening(settings)]
-        self.address = _address(self._sockets[0])
         metrics = Metrics()
-        self.shelf = Shelf(places, settings=settings, metrics=metrics, log=self._log)
+        self._sockets = [_listening(settings)]  # first, so that a taken port is told before artifacts are loaded
+        self.address = _address(self._sockets[0])
+        try:
+            self.shelf = Shelf(places, settings=settings, metrics=metrics, log=self._log)
+        except BaseException:
+            self._sockets[0].close()
+            raise
         self._app = App(self.shelf, settings=settings, metrics=metrics, log=self._log)
         self._tasks: set[asyncio.Task[None]] = set()
         super().__init__(
             uvicorn.Config(
-                self._app,  # type: ignore[arg-type]  # as general as ASGI's own types
+                self._app,
                 access_log=False,
                 log_config=None,
                 lifespan="off",
@@ -90,6 +96,13 @@ class Server(uvicorn.Server):
         if not self._settings.is_loopback and self._settings.token is None:
             self._log.tell("anybody who reaches this address may ask: set a token", level="warning")
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more, and end once all is answered."""
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(_LAST_WORDS_SECONDS)
+        await super().shutdown(sockets)
+
     async def _drain(self) -> None:
         await asyncio.sleep(self._settings.drain_seconds)
         self.should_exit = True
@@ -97,7 +110,7 @@ class Server(uvicorn.Server):
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(self._settings.watch_seconds)
-            await self.shelf.swap()
+            await self.shelf.swap(refuse_absent=False)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -142,7 +155,7 @@ def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:
 
 
 def _listening(settings: Settings) -> socket.socket:
-    """A socket that listens, so that a taken port is told before artifacts are loaded."""
+    """A socket that has the address; it listens once the server starts."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind)

@@ -187,11 +187,18 @@ class Shelf:
         there = ", ".join(f"{one.name} ({one.task})" for one in self._served.values())
         raise other_task(f"This route is for {' and '.join(tasks)}, and served here are {there}.")
 
-    async def swap(self) -> None:
-        """Take in every artifact whose folder holds another one than is served; an unusable one changes nothing."""
+    async def swap(self, *, refuse_absent: bool = True) -> None:
+        """Take in every artifact whose folder holds another one than is served; an unusable one changes nothing.
+
+        Args:
+            refuse_absent: Whether a folder without a manifest is worth a word; else it is passed over, as it may just
+                be between two renames.
+        """
         async with self._swapping:
             for name, place in self._places.items():
                 old = self._served[name]
+                if not refuse_absent and not _fingerprint_of(place.folder):
+                    continue
                 try:
                     new = await asyncio.to_thread(self._opened_if_new, place, old)
                 except LimbeckError as error:
