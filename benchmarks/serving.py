@@ -5,12 +5,12 @@
 Server and clients are two processes of the same machine, so the clients' own work takes cores from the server; the
 processor time of both stands beside the rates. The runtime's own rate, and the server's with 64 clients in a closed
 loop and 1, 8 and 32 texts a request, are taken in turns. Latencies are at 70 % of that rate with one text a request,
-requests coming at random. The soak offers more than the server can do, and a small queue, so that it refuses all the time; every
-answer is compared with the runtime's own for the same text.
+requests coming at random. The soak offers more than the server can do, and a small queue, so that it refuses all the
+time; every answer is compared with the runtime's own for the same text.
 
-8-bit activations are scaled by the batch: the same text gets slightly other figures in other company. How far they move
-is measured first, on the runtime alone, with random batches; an answer counts as wrong where it is further away than
-twice the furthest that was met there and nearer to another text's.
+8-bit activations are scaled by the batch: the same text gets slightly other figures in other company. How far they
+move is measured first, on the runtime alone, with random batches; an answer counts as wrong where one of its logits is
+further away than twice the furthest that was met there, or where its best label was best in no company.
 """
 
 import argparse

@@ -40,15 +40,10 @@ class Watch:
 
     def __init__(self) -> None:
         self.batches: list[dict[str, Any]] = []
-        self.left: tuple[int, int] = (0, 0)
 
     def batch(self, **about: Any) -> None:
         """See `Watches`."""
         self.batches.append(about)
-
-    def waiting(self, *, texts: int, tokens: int) -> None:
-        """See `Watches`."""
-        self.left = (texts, tokens)
 
 
 def _asked(*lengths: int, first: int = 0) -> Asked:
@@ -73,6 +68,7 @@ def _run(
             batcher.close()
             await asyncio.to_thread(batcher.join)
         assert not batcher.is_alive
+        assert batcher.waiting == (0, 0)
         return model, watch
 
     return asyncio.run(asyncio.wait_for(told(), 30))
@@ -95,14 +91,13 @@ def test_rows_of_like_length_go_together_and_the_oldest_first() -> None:
     async def story(batcher: Batcher, model: Model, watch: Watch) -> None:
         held = await _hold(batcher, model)
         works = [batcher.submit(_asked(length, first=length)) for length in (20, 5, 21, 50, 4, 19, 6, 3)]
-        assert watch.left == (8, 128)
+        assert batcher.waiting == (8, 128)
         model.may.set()
         found = [(await work.done).tolist() for work in [held, *works]]
         assert found == [[[0]], *([[length]] for length in (20, 5, 21, 50, 4, 19, 6, 3))]
 
     model, watch = _run(story)
     assert model.batches == [[2], [19, 20, 21], [3, 4, 5, 6], [50]]
-    assert watch.left == (0, 0)
     assert [(one["texts"], one["tokens"], one["padded"]) for one in watch.batches[1:]] == [
         (3, 60, 63),
         (4, 18, 24),
@@ -155,7 +150,7 @@ def test_a_client_that_went_away_is_not_computed_for() -> None:
         held = await _hold(batcher, model)
         gone, stays = batcher.submit(_asked(7, 8)), batcher.submit(_asked(9, first=9))
         batcher.drop(gone)
-        assert watch.left == (1, 9)
+        assert batcher.waiting == (1, 9)
         model.may.set()
         assert (await stays.done).tolist() == [[9]]
         assert (await held.done).tolist() == [[0]]

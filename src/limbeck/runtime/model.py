@@ -196,7 +196,9 @@ class Model:
         Returns: (rows,) the logits of each row's answers: (answers, classes).
         """
         batch, counts = batch_of(self.encoder, rows)
-        return np.split(self._engine.run(batch), np.cumsum(counts)[:-1])
+        values = self._engine.run(batch)
+        ends = np.cumsum(counts).tolist()
+        return [values[end - count : end] for end, count in zip(ends, counts, strict=True)]
 
     def answers_to(self, asked: Asked, values: NDArray[np.float32]) -> list[Answer]:
         """The answers, once all rows are computed.

@@ -38,7 +38,7 @@ class Computes(Protocol):
 
 
 class Watches(Protocol):
-    """Who is told of batches and of what waits; called from any thread."""
+    """Who is told of batches; called from any thread."""
 
     def batch(self, *, texts: int, tokens: int, padded: int, seconds: float, waited: Sequence[float]) -> None:
         """One batch was computed.
@@ -50,9 +50,6 @@ class Watches(Protocol):
             seconds: That it took.
             waited: (rows,) seconds that each had waited.
         """
-
-    def waiting(self, *, texts: int, tokens: int) -> None:
-        """So much waits now."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +93,10 @@ class Work:
         encoded = self.asked.encoded
         if self._values is None:
             self._values = np.empty((encoded.n_answers, values.shape[1]), np.float32)
-        self._values[encoded.answers_of((row,))] = values
+        if encoded.reading is None:
+            self._values[row] = values[0]
+        else:
+            self._values[encoded.answers_of((row,))] = values
         self._n_left -= 1
         if self._n_left == 0 and not self.done.done():
             self.done.set_result(self._values)
@@ -108,7 +108,7 @@ class Work:
             self.done.set_exception(error)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Waiting:
     """A row that waits: in the order of length, then of arrival."""
 
@@ -152,6 +152,11 @@ class Batcher:
         """Whether every worker runs."""
         return all(thread.is_alive() for thread in self._threads)
 
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Texts and tokens that wait."""
+        return len(self._by_length), self._tokens
+
     def submit(self, asked: Asked) -> Work:
         """Put a request's rows where workers find them; on the loop, and at once.
 
@@ -175,7 +180,6 @@ class Batcher:
                 insort(self._by_length, one, key=_place)
                 self._by_arrival.append(one)
             self._tokens += n_tokens
-            self._tell()
             self._changed.notify(len(self._threads))
         return work
 
@@ -185,7 +189,6 @@ class Batcher:
             work.is_dropped = True
             for one in [one for one in self._by_length if one.work is work]:
                 self._remove(one)
-            self._tell()
 
     def close(self) -> None:
         """Let the workers end once nothing waits any more; returns at once."""
@@ -240,7 +243,6 @@ class Batcher:
             batch = self._neighbours(self._first())
             for one in batch:
                 self._remove(one)
-            self._tell()
         return batch
 
     def _first(self) -> Waiting:
@@ -286,9 +288,6 @@ class Batcher:
         if not self._tokens_a_second:
             return 1
         return max(1, min(_LONGEST_RETRY, math.ceil(self._tokens / self._tokens_a_second / len(self._threads))))
-
-    def _tell(self) -> None:
-        self._watch.waiting(texts=len(self._by_length), tokens=self._tokens)
 
 
 def _place(one: Waiting) -> tuple[int, int]:

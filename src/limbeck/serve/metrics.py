@@ -1,6 +1,6 @@
 """What is counted and measured, in the form that Prometheus reads."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from prometheus_client import (
@@ -45,6 +45,7 @@ class Metrics:
         self._waiting_tokens = self._gauge("queue_tokens", "Tokens that wait.", "model")
         self._swaps = self._counter("swaps", "New artifacts, by what became of them.", "model", "outcome")
         self._artifact = self._gauge("artifact", "1 for the artifact that is served.", "model", "task", "fingerprint")
+        self._by_route: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         self._named: dict[str, tuple[str, str, str]] = {}
 
     def begins(self) -> None:
@@ -54,8 +55,12 @@ class Metrics:
     def ends(self, route: str, *, status: int, seconds: float) -> None:
         """A request was answered."""
         self._under_way.dec()
-        self._requests.labels(route, str(status)).inc()
-        self._request_seconds.labels(route).observe(seconds)
+        kept = self._by_route.get((route, status))
+        if kept is None:
+            kept = self._requests.labels(route, str(status)), self._request_seconds.labels(route)
+            self._by_route[route, status] = kept
+        kept[0].inc()
+        kept[1].observe(seconds)
 
     def refused(self, reason: str) -> None:
         """A request was not answered."""
@@ -85,8 +90,17 @@ class Metrics:
             histograms=tuple(
                 one.labels(model) for one in (self._batch_texts, self._batch_seconds, self._queue_seconds)
             ),
-            gauges=tuple(one.labels(model) for one in (self._waiting_texts, self._waiting_tokens)),
         )
+
+    def watch_queue(self, model: str, waiting: Callable[[], tuple[int, int]]) -> None:
+        """What waits for a model is looked at whenever somebody asks for the figures.
+
+        Args:
+            model: Its name.
+            waiting: Gives texts and tokens.
+        """
+        self._waiting_texts.labels(model).set_function(lambda: waiting()[0])
+        self._waiting_tokens.labels(model).set_function(lambda: waiting()[1])
 
     def text(self) -> bytes:
         """All of it, as Prometheus reads it."""
@@ -108,15 +122,11 @@ class ModelMetrics:
     Args:
         counters: Texts, tokens, padding.
         histograms: Texts of a batch, seconds of a batch, seconds of waiting.
-        gauges: Texts and tokens that wait.
     """
 
-    def __init__(
-        self, *, counters: tuple[Counter, ...], histograms: tuple[Histogram, ...], gauges: tuple[Gauge, ...]
-    ) -> None:
+    def __init__(self, *, counters: tuple[Counter, ...], histograms: tuple[Histogram, ...]) -> None:
         self._texts, self._tokens, self._padded = counters
         self._batch_texts, self._batch_seconds, self._queue_seconds = histograms
-        self._waiting_texts, self._waiting_tokens = gauges
 
     def batch(self, *, texts: int, tokens: int, padded: int, seconds: float, waited: Sequence[float]) -> None:
         """One batch was computed."""
@@ -127,8 +137,3 @@ class ModelMetrics:
         self._batch_seconds.observe(seconds)
         for one in waited:
             self._queue_seconds.observe(one)
-
-    def waiting(self, *, texts: int, tokens: int) -> None:
-        """So much waits now."""
-        self._waiting_texts.set(texts)
-        self._waiting_tokens.set(tokens)

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,6 +100,11 @@ class Served:
         """Whether it answers."""
         return self._batcher.is_alive
 
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Texts and tokens that wait."""
+        return self._batcher.waiting
+
     @cached_property
     def tokenizer(self) -> Tokenizer:
         """One that cuts nothing."""
@@ -151,6 +156,7 @@ class Shelf:
         self._served = {name: self._open(place) for name, place in self._places.items()}
         for one in self._served.values():
             metrics.serves(one.name, task=one.task, fingerprint=one.fingerprint)
+            metrics.watch_queue(one.name, partial(self._waiting, one.name))
 
     def __iter__(self) -> Iterator[Served]:
         return iter(self._served.values())
@@ -211,6 +217,9 @@ class Shelf:
                     self._metrics.swapped(name, "swapped")
                     self._metrics.serves(name, task=new.task, fingerprint=new.fingerprint)
                     self._log.tell("swapped", model=name, before=old.fingerprint, now=new.fingerprint)
+
+    def _waiting(self, name: str) -> tuple[int, int]:
+        return self._served[name].waiting
 
     def close(self) -> None:
         """Let all of them end; what waits is still computed."""
