@@ -1,11 +1,13 @@
 """limbeck's own route and the hub's form: every task answers through the server what the runtime answers."""
 
+import random
 from typing import Any
 
 import pytest
 from running_server import Running
 
 from limbeck.runtime import Model
+from limbeck.serve.app import ASKS
 
 TEXTS = ["play the song", "wake me up at seven", "rain"]
 QUESTION, CONTEXT = "who is dad", "the weather today is good and dad is at home " * 4
@@ -114,3 +116,42 @@ def test_the_hub_form_refuses_what_it_cannot(task: str, parameters: Any, told: s
     reply = everything.post(f"/models/{task}", {"inputs": inputs, "parameters": parameters})
     assert reply.status == 422
     assert told in reply.json["error"]
+
+
+def test_no_json_is_a_fault_of_the_server(everything: Running) -> None:
+    """Whatever people send by mistake would be logged as our fault, and looked for in our code.
+
+    Every key that any route knows gets every kind of value, on every route and task.
+    """
+    draw = random.Random(0)
+    values: list[Any] = [
+        None,
+        True,
+        0,
+        -1,
+        1.5,
+        "",
+        "a [MASK]",
+        [],
+        {},
+        [None],
+        [[]],
+        [["a", "b"]],
+        ["a", 1],
+        {"text": 1},
+    ]
+    values += [{"question": "a", "context": "b"}, {"source_sentence": "a", "sentences": ["b"]}, ["a", ["b"]], "left"]
+    keys = "inputs input query texts parameters truncate truncation_direction normalize raw_scores".split()
+    keys += "return_text in_full prompt_name dimensions encoding_format add_special_tokens top_k function_to_apply ignore_labels".split()
+    keys += ["aggregation_strategy"]
+    seen = set()
+    for task in ASKED:
+        for asks in ASKS:
+            for _ in range(12):
+                body = {key: draw.choice(values) for key in keys if draw.random() < 0.5}
+                body["parameters"] = {key: draw.choice(values) for key in keys if draw.random() < 0.2} or 3
+                body |= {"inputs": draw.choice(values), "input": draw.choice(values)}
+                reply = everything.post(f"/models/{task}{asks.path.rstrip('/')}", body)
+                assert reply.status in {200, 404, 413, 422, 424}, (task, asks.path, body)
+                seen.add(reply.status)
+    assert {200, 422, 424} <= seen

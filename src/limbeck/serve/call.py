@@ -1,9 +1,9 @@
 """One request under way: its body, the model it is for, and waiting for what was asked of it."""
 
 import asyncio
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import orjson
@@ -18,10 +18,13 @@ from limbeck.tasks import Answer
 
 _INLINE_CHARACTERS = 20_000
 """Texts of so many are tokenized where they are; more, in a thread, so that other requests go on meanwhile."""
+_INLINE_TOKENS = 4096
+"""As above, for making answers of logits."""
 _PATIENCE = 0.1
 """Seconds after which it is worth a look whether the client still waits."""
 
 Message = MutableMapping[str, Any]
+_Given = TypeVar("_Given")
 
 
 class ClientGoneError(Exception):
@@ -99,9 +102,11 @@ class Found:
         found: Values = np.concatenate([values for _, _, values in self.parts])[np.argsort(places)]
         return found
 
-    @property
-    def answers(self) -> list[Answer]:
+    async def answers(self) -> list[Answer]:
         """(n,) as the runtime gives them."""
+        return self._answers() if self.n_tokens <= _INLINE_TOKENS else await asyncio.to_thread(self._answers)
+
+    def _answers(self) -> list[Answer]:
         found: dict[int, Answer] = {}
         for places, asked, values in self.parts:
             found |= zip(places, self.served.model.answers_to(asked, values), strict=True)
@@ -133,14 +138,11 @@ class Call:
         """
         if length is not None and length.isdigit() and int(length) > self.limits.body_bytes:
             raise self._too_long()
-        message = await self._receive()
-        content: bytes = message.get("body", b"")
-        if message.get("more_body", False) or message["type"] == "http.disconnect":
-            try:
-                async with asyncio.timeout(self.limits.body_seconds):
-                    content = await self._rest(content, message)
-            except TimeoutError:
-                raise RefusedError(408, f"The body did not come within {self.limits.body_seconds:g} seconds.") from None
+        try:
+            async with asyncio.timeout(self.limits.body_seconds):
+                content = await self._content()
+        except TimeoutError:
+            raise RefusedError(408, f"The body did not come within {self.limits.body_seconds:g} seconds.") from None
         if len(content) > self.limits.body_bytes:
             raise self._too_long()
         try:
@@ -156,8 +158,10 @@ class Call:
                 raise malformed('"model" is not a string.', parameter="model")
             self.model_name = named
 
-    async def _rest(self, content: bytes, message: Message) -> bytes:
-        pieces, n_bytes = [content], len(content)
+    async def _content(self) -> bytes:
+        message = await self._receive()
+        pieces: list[bytes] = [message.get("body", b"")]
+        n_bytes = len(pieces[0])
         while message.get("more_body", False) and n_bytes <= self.limits.body_bytes:
             message = await self._receive()
             pieces.append(message.get("body", b""))
@@ -209,10 +213,7 @@ class Call:
         second = None if pairs[0] is None else [pair or "" for pair in pairs]
         n_characters = sum(map(len, texts)) + sum(map(len, second or ()))
         try:
-            if n_characters <= _INLINE_CHARACTERS:
-                asked = served.model.ask(texts, second)
-            else:
-                asked = await asyncio.to_thread(served.model.ask, texts, second)
+            asked = await inline(n_characters, served.model.ask, texts, second)
         except DataError as error:
             raise malformed(f"{error.message} {error.hint}", parameter=parameter) from None
         if asked.encoded.truncated:
@@ -260,6 +261,13 @@ class Call:
 
     def _too_long(self) -> RefusedError:
         return too_large(f"The body has more than {self.limits.body_bytes} bytes. Send fewer texts at once.")
+
+
+async def inline(n_characters: int, call: Callable[..., _Given], *arguments: Any) -> _Given:  # noqa: ANN401
+    """Call what takes time in proportion to a text: here if it is short, else in a thread."""
+    if n_characters <= _INLINE_CHARACTERS:
+        return call(*arguments)
+    return await asyncio.to_thread(call, *arguments)
 
 
 def _alike(pairs: Sequence[str | None]) -> list[Sequence[int]]:

@@ -32,7 +32,7 @@ async def infer(call: Call, served: Served) -> Json:
 async def _classify(call: Call, served: Served) -> Json:
     parameters = _parameters(call, known={"top_k", "function_to_apply"})
     wanted, own = parameters.get("function_to_apply"), _TRANSFORMS[served.task]
-    if wanted not in {None, "none", own}:
+    if wanted not in (None, "none", own):
         raise malformed(
             f'"function_to_apply" is {wanted!r}; a model for {served.task} takes "{own}" or "none".',
             parameter="function_to_apply",
@@ -56,12 +56,14 @@ async def _embed(call: Call, served: Served) -> Json:
 async def _tag(call: Call, served: Served) -> Json:
     parameters = _parameters(call, known={"aggregation_strategy", "ignore_labels"})
     wanted = parameters.get("aggregation_strategy")
-    if wanted not in {None, "simple", "first"}:
+    if wanted not in (None, "simple", "first"):
         raise malformed(
             f'"aggregation_strategy" is {wanted!r}; the first token of each word answers for it, which is "first".',
             parameter="aggregation_strategy",
         )
     ignored = parameters.get("ignore_labels") or []
+    if not isinstance(ignored, list):
+        raise malformed('"ignore_labels" is not a list.', parameter="ignore_labels")
     question = tei.texts_of(call.body, "inputs")
     found = await call.ask(served, question, parameter="inputs")
     rows = [
@@ -70,20 +72,20 @@ async def _tag(call: Call, served: Served) -> Json:
             for one in answer.spans
             if one.label not in ignored
         ]
-        for answer in _answers(found, SpansAnswer)
+        for answer in await _answers(found, SpansAnswer)
     ]
     return rows[0] if question.is_single else rows
 
 
 async def _answer(call: Call, served: Served) -> Json:
     parameters = _parameters(call, known={"top_k", "handle_impossible_answer", "align_to_words"})
-    if parameters.get("top_k") not in {None, 1}:
+    if parameters.get("top_k") not in (None, 1):
         raise malformed('"top_k" is not 1; the best answer is the one that is computed.', parameter="top_k")
     inputs = call.body.get("inputs")
     if not isinstance(inputs, dict) or not all(isinstance(inputs.get(key), str) for key in ("question", "context")):
         raise malformed('"inputs" is not an object with strings under "question" and "context".', parameter="inputs")
     found = await call.ask(served, Question([inputs["question"]], [inputs["context"]]), parameter="inputs")
-    (one,) = _answers(found, TextAnswer)
+    (one,) = await _answers(found, TextAnswer)
     # Whoever reads this form takes numbers for the places of an answer; where there is none, they are 0.
     return {"answer": one.text, "score": one.probability, "start": one.start or 0, "end": one.end or 0}
 
@@ -94,7 +96,7 @@ async def _fill(call: Call, served: Served) -> Json:
     if not isinstance(text, str):
         raise malformed('"inputs" is not a string with a mask in it.', parameter="inputs")
     found = await call.ask(served, Question.of([text]), parameter="inputs")
-    (one,) = _answers(found, FillAnswer)
+    (one,) = await _answers(found, FillAnswer)
     rows = [
         [
             {
@@ -110,8 +112,8 @@ async def _fill(call: Call, served: Served) -> Json:
     return rows[0] if len(rows) == 1 else rows
 
 
-def _answers(found: Found, kind: type[_Kind]) -> list[_Kind]:
-    answers = found.answers
+async def _answers(found: Found, kind: type[_Kind]) -> list[_Kind]:
+    answers = await found.answers()
     assert all(isinstance(one, kind) for one in answers), "a task gives one kind of answer"
     return answers  # type: ignore[return-value]
 

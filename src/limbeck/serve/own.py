@@ -21,7 +21,7 @@ async def answer(call: Call, served: Served) -> Json:
     in_full = call.flag("in_full", default=False)
     found = await call.ask(served, question, parameter="inputs")
     names = served.model.label_names
-    told = [one.to_json(in_full=in_full, label_names=names) for one in found.answers]
+    told = [one.to_json(in_full=in_full, label_names=names) for one in await found.answers()]
     return told[0] if question.is_single else told
 
 

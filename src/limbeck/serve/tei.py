@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Encoding
+from tokenizers import Encoding, Tokenizer
 
 from limbeck.serve.batcher import Values
-from limbeck.serve.call import Call, Found, Question
+from limbeck.serve.call import Call, Found, Question, inline
 from limbeck.serve.refusals import malformed, other_task
 from limbeck.serve.shelf import Served
 from limbeck.tasks.classification import probabilities as softmax
@@ -28,17 +28,18 @@ Json = Any
 
 async def predict(call: Call, served: Served) -> Json:
     """POST /predict: each label with its score, best first."""
-    question = sequences(call.body.get("inputs"))
+    question, is_raw = sequences(call.body.get("inputs")), call.flag("raw_scores", default=False)
     found = await call.ask(served, question, parameter="inputs")
-    rows = scored_labels(found, is_raw=call.flag("raw_scores", default=False))
+    rows = scored_labels(found, is_raw=is_raw)
     return rows[0] if question.is_single else rows
 
 
 async def embed(call: Call, served: Served) -> Json:
     """POST /embed: a vector a text, of length 1 unless `normalize` is false."""
     _refuse_options(call.body, served)
+    normalize = call.flag("normalize", default=True)
     found = await call.ask(served, texts_of(call.body, "inputs"), parameter="inputs")
-    return vectors(found, normalize=call.flag("normalize", default=True))
+    return vectors(found, normalize=normalize)
 
 
 async def rerank(call: Call, served: Served) -> Json:
@@ -49,14 +50,15 @@ async def rerank(call: Call, served: Served) -> Json:
     question = texts_of(call.body, "texts")
     if not isinstance(texts, list):
         raise malformed('"texts" is not a list of strings.', parameter="texts")
+    is_raw, with_texts = (call.flag(key, default=False) for key in ("raw_scores", "return_text"))
     pairs: list[str | None] = list(question.texts)
     found = await call.ask(served, Question([query] * len(pairs), pairs), parameter="texts")
     scores = scores_of(found.values)
-    if not call.flag("raw_scores", default=False):
+    if not is_raw:
         scores = logistic(scores[:, None])[:, 0]
     order = np.argsort(-scores, kind="stable").tolist()
     rows = [{"index": index, "score": float(scores[index])} for index in order]
-    if call.flag("return_text", default=False):
+    if with_texts:
         rows = [row | {"text": texts[int(row["index"])]} for row in rows]
     return rows
 
@@ -71,7 +73,10 @@ async def similarity(call: Call, served: Served) -> Json:
             parameter="inputs",
         )
     others = texts_of(inputs, "sentences")
-    _refuse_options(call.body.get("parameters") or {}, served)
+    options = call.body.get("parameters") or {}
+    if not isinstance(options, dict):
+        raise malformed('"parameters" is not an object.', parameter="parameters")
+    _refuse_options(options, served)
     found = await call.ask(served, Question.of([source, *others.texts]), parameter="inputs")
     return cosines(np.repeat(found.values[:1], len(others.texts), axis=0), found.values[1:]).tolist()
 
@@ -92,7 +97,7 @@ async def tokenize(call: Call, served: Served) -> Json:
     question.check(call.limits, parameter="inputs")
     _refuse_prompt(call.body)
     special = call.flag("add_special_tokens", default=True)
-    return [_tokens(served.tokenizer.encode(text, add_special_tokens=special)) for text in question.texts]
+    return await inline(sum(map(len, question.texts)), _all_tokens, served.tokenizer, question.texts, special)
 
 
 def texts_of(body: dict[str, Any], key: str) -> Question:
@@ -149,6 +154,10 @@ def vectors(found: Found, *, normalize: bool) -> Values:
     """(n, size) float32."""
     values = found.values
     return unit(values).astype(np.float32) if normalize else np.ascontiguousarray(values)
+
+
+def _all_tokens(tokenizer: Tokenizer, texts: list[str], special: bool) -> list[list[dict[str, Any]]]:
+    return [_tokens(tokenizer.encode(text, add_special_tokens=special)) for text in texts]
 
 
 def _tokens(encoding: Encoding) -> list[dict[str, Any]]:
