@@ -142,8 +142,8 @@ def test_no_json_is_a_fault_of_the_server(everything: Running) -> None:
     ]
     values += [{"question": "a", "context": "b"}, {"source_sentence": "a", "sentences": ["b"]}, ["a", ["b"]], "left"]
     keys = "inputs input query texts parameters truncate truncation_direction normalize raw_scores".split()
-    keys += "return_text in_full prompt_name dimensions encoding_format add_special_tokens top_k function_to_apply ignore_labels".split()
-    keys += ["aggregation_strategy"]
+    keys += "return_text in_full prompt_name dimensions encoding_format add_special_tokens".split()
+    keys += "top_k function_to_apply ignore_labels aggregation_strategy".split()
     seen = set()
     for task in ASKED:
         for asks in ASKS:
