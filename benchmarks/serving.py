@@ -88,6 +88,11 @@ class Texts:
         )
 
 
+def say(what: str) -> None:
+    """Tell on stderr how far it is."""
+    print(f"{time.strftime('%H:%M:%S')}  {what}", file=sys.stderr, flush=True)
+
+
 def made_up(n: int, seed: int) -> list[str]:
     """Different texts of Pocket's words, as long as those of SST-2."""
     rows = (pocket.folder() / "train.jsonl").read_text(encoding="utf-8").splitlines()
@@ -123,7 +128,7 @@ def asked_of(model: runtime.Model, n: int, seed: int) -> Texts:
 class Server:
     """`limbeck serve` in a process of its own."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
     address: tuple[str, int]
 
     @property
@@ -135,25 +140,24 @@ class Server:
 @contextmanager
 def served(artifact: Path, *options: object) -> Iterator[Server]:
     """Within, it is served."""
-    with tempfile.TemporaryFile("w+") as log:
+    with tempfile.TemporaryDirectory() as work:
+        log = Path(work) / "log"
         command = [Path(sys.executable).with_name("limbeck"), "serve", artifact, *options]
-        process = subprocess.Popen([*map(str, command)], stderr=log, text=True)
+        with log.open("w") as stream:
+            process = subprocess.Popen([*map(str, command)], stderr=stream)
         try:
-            while not (line := _first_line(log)):
+            while not log.read_text().endswith("\n"):
                 time.sleep(0.05)
                 if process.poll() is not None:
-                    raise SystemExit("the server did not start")
-            host, port = json.loads(line)["address"].removeprefix("http://").split(":")
+                    raise SystemExit(f"the server did not start: {log.read_text()}")
+            told = json.loads(log.read_text().splitlines()[0])
+            if told["event"] != "serving":
+                raise SystemExit(f"the server did not start: {told}")
+            host, port = told["address"].removeprefix("http://").split(":")
             yield Server(process, (host, int(port)))
         finally:
             process.send_signal(signal.SIGKILL)
             process.wait()
-
-
-def _first_line(log: object) -> str:
-    log.seek(0)  # type: ignore[attr-defined]
-    line: str = log.readline()  # type: ignore[attr-defined]
-    return line if line.endswith("\n") else ""
 
 
 def load(server: Server, asked: Texts, per_request: int, *, keep: bool = True) -> Load:
@@ -205,7 +209,8 @@ def rates(options: argparse.Namespace, artifact: Path, model: runtime.Model, ask
     """The table of rates, and the rate with one text a request."""
     sides: dict[str, list[Rate]] = {"the runtime, one call": []}
     with served(artifact, *options.server, "--port", 0) as server:
-        for _ in range(options.rounds):
+        for number in range(options.rounds):
+            say(f"rates, round {number + 1} of {options.rounds}")
             sides["the runtime, one call"].append(Rate(own_rate(model, asked, options.seconds)))
             for per_request in TEXTS_A_REQUEST:
                 name = f"HTTP, {CLIENTS} clients, {per_request} a request"
@@ -228,6 +233,7 @@ def rates(options: argparse.Namespace, artifact: Path, model: runtime.Model, ask
 
 def latencies(options: argparse.Namespace, artifact: Path, asked: Texts, rate: float) -> list[str]:
     """Latencies at a share of the greatest rate."""
+    say("latencies")
     with served(artifact, *options.server, "--port", 0) as server:
         uvloop.run(load(server, asked, 1).closed(clients=CLIENTS, seconds=1.0))
         wanted = _SHARE * rate
@@ -245,6 +251,7 @@ def latencies(options: argparse.Namespace, artifact: Path, asked: Texts, rate: f
 
 def soak(options: argparse.Namespace, artifact: Path, asked: Texts) -> list[str]:
     """Overload, with a queue that is always full."""
+    say(f"overload of {options.soak:.0f} s")
     memory: list[float] = []
     with served(artifact, *options.server, "--port", 0, "--queue-tokens", _SMALL_QUEUE) as server:
 
@@ -274,6 +281,7 @@ def soak(options: argparse.Namespace, artifact: Path, asked: Texts) -> list[str]
 
 def killed(options: argparse.Namespace, artifact: Path, asked: Texts) -> list[str]:
     """Kill under load, then start again in the same place."""
+    say("kill and restart")
     with served(artifact, *options.server, "--port", 0) as first:
         port = first.address[1]
 
@@ -320,6 +328,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as work:
         made = options.artifact or write_random(Path(work) / "random", options.shape, n_labels=_LABELS)
         model = runtime.load(made, threads=options.threads * options.workers)
+        say("the runtime's own answers")
         asked = asked_of(model, options.texts, seed=0)
         table, rate = rates(options, made, model, asked)
         parts = [table, latencies(options, made, asked, rate)]
