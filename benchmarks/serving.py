@@ -34,7 +34,6 @@ import uvloop
 from asked_and_told import origin, tell
 from http_load import Load, Outcome, request
 from numpy.typing import NDArray
-from random_artifact import write_random
 
 from limbeck import machine, runtime
 from limbeck.data.pocket import place as pocket
@@ -86,6 +85,13 @@ class Texts:
             abs(found[name] - wanted) <= 2 * self.spread  # type: ignore[operator]
             for name, wanted in zip(self.names, self.logits[place].tolist(), strict=True)
         )
+
+
+def random_artifact(folder: Path, shape: str) -> Path:
+    """One that is made for this; torch is loaded only then."""
+    from random_artifact import write_random
+
+    return write_random(folder, shape, n_labels=_LABELS)
 
 
 def say(what: str) -> None:
@@ -326,7 +332,7 @@ def main() -> None:
     options.server = [f"--{word}" if index % 2 == 0 else word for index, word in enumerate(options.server)]
     options.server += ["--threads", str(options.threads), "--workers", str(options.workers)]
     with tempfile.TemporaryDirectory() as work:
-        made = options.artifact or write_random(Path(work) / "random", options.shape, n_labels=_LABELS)
+        made = options.artifact or random_artifact(Path(work) / "random", options.shape)
         model = runtime.load(made, threads=options.threads * options.workers)
         say("the runtime's own answers")
         asked = asked_of(model, options.texts, seed=0)
