@@ -53,6 +53,8 @@ class Load:
         requests: In turn, from a random one on.
         is_right: Of the index of a request and its answer's body.
         keep_latencies: Whether `Outcome.latencies` are filled.
+        outcome: So far.
+        is_over: Set to end a closed loop before its time.
     """
 
     address: tuple[str, int]
@@ -60,6 +62,7 @@ class Load:
     is_right: Callable[[int, bytes], bool]
     keep_latencies: bool = True
     outcome: Outcome = field(default_factory=Outcome)
+    is_over: bool = False
 
     async def closed(self, *, clients: int, seconds: float) -> Outcome:
         """Every client sends its next request as soon as it has an answer."""
@@ -102,7 +105,7 @@ class Load:
 
     async def _client_until(self, end: float, draw: random.Random) -> None:
         wire = _Wire(self, draw)
-        while (now := time.perf_counter()) < end:
+        while (now := time.perf_counter()) < end and not self.is_over:
             if not await wire.one(now):
                 await asyncio.sleep(_RETRY_SECONDS)
         wire.close()

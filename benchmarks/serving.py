@@ -44,7 +44,7 @@ _LABELS = 8
 _WORDS = (3, 50)
 _MEDIAN_WORDS = 19  # SST-2's validation texts have 7 to 55 tokens, 24 in the median
 _SHARE = 0.7
-_SMALL_QUEUE = 4096
+_SMALL_QUEUE = 2048
 _SOAK_CLIENTS = 256
 
 
@@ -293,16 +293,21 @@ def killed(options: argparse.Namespace, artifact: Path, asked: Texts) -> list[st
 
         async def told() -> tuple[Outcome, float]:
             asking = load(first, asked, 1, keep=False)
-            running = asyncio.ensure_future(asking.closed(clients=CLIENTS, seconds=options.seconds * 2))
-            await asyncio.sleep(options.seconds / 2)
+            running = asyncio.ensure_future(asking.closed(clients=CLIENTS, seconds=float("inf")))
+            await asyncio.sleep(options.seconds)
             first.process.kill()
             first.process.wait()
             before, away = asking.outcome.answered, time.perf_counter()
-            with served(artifact, *options.server, "--port", port):
-                while asking.outcome.answered == before:  # noqa: ASYNC110  (what is counted there knows no events)
-                    await asyncio.sleep(0.01)
-                gone = time.perf_counter() - away
-                return await running, gone
+            again = served(artifact, *options.server, "--port", port)
+            await asyncio.to_thread(again.__enter__)
+            while asking.outcome.answered == before:  # noqa: ASYNC110  (what is counted there knows no events)
+                await asyncio.sleep(0.01)
+            gone = time.perf_counter() - away
+            await asyncio.sleep(options.seconds)
+            asking.is_over = True
+            outcome = await running
+            again.__exit__(None, None, None)
+            return outcome, gone
 
         outcome, gone = uvloop.run(told())
     said = (
