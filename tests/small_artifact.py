@@ -18,20 +18,31 @@ def write_artifact(
     max_tokens: int = 16,
     with_type_ids: bool = True,
     seed: int = 0,
+    by_token: bool = False,
+    n_outputs: int | None = None,
     **manifest_changes: Any,
 ) -> Path:
-    """Write and seal an artifact whose logits `expected_logits` works out again in numpy."""
+    """Write and seal an artifact whose logits `expected_logits` works out again in numpy.
+
+    By token there is no mean; of as many outputs as there are tokens (-1) it fills masks.
+    """
     from limbeck.artifact import Manifest, seal
     from tiny import write_tokenizer
 
     n_tokens = write_tokenizer(folder)
-    tables = tables_of(n_tokens, len(labels), seed)
-    write_graph(folder / "onnx/model_quantized.onnx", tables, with_type_ids=with_type_ids)
+    n_classes = len(labels) if n_outputs is None else n_outputs
+    tables = tables_of(n_tokens, n_tokens if n_classes == -1 else n_classes, seed)
+    write_graph(folder / "onnx/model_quantized.onnx", tables, with_type_ids=with_type_ids, by_token=by_token)
     # The "float" graph gives twice the logits under a longer name, so that a test can tell which of the two answered.
     doubled = tables | {"head": 2 * tables["head"]}
     # Its head has another name, so that nobody takes it for the same weights gone wrong.
     write_graph(
-        folder / "onnx/model.onnx", doubled, with_type_ids=with_type_ids, name="the float graph", head="doubled"
+        folder / "onnx/model.onnx",
+        doubled,
+        with_type_ids=with_type_ids,
+        name="the float graph",
+        head="doubled",
+        by_token=by_token,
     )
     (folder / "config.json").write_text('{"model_type": "bert"}\n')
     (folder / "README.md").write_text("# A card\n")
@@ -70,15 +81,17 @@ def write_graph(
     output: str = "logits",
     name: str = "small",
     head: str = "head",
+    by_token: bool = False,
 ) -> None:
-    """The graph: mean over the tokens of word + segment vectors, times the head."""
+    """The graph: mean over the tokens of word + segment vectors (or each token's), times the head."""
     from onnx import TensorProto, helper, numpy_helper, save
 
     path.parent.mkdir(parents=True, exist_ok=True)
     names = ["input_ids", "attention_mask", *(["token_type_ids"] if with_type_ids else [])]
     inputs = [helper.make_tensor_value_info(given, TensorProto.INT64, ["batch", "sequence"]) for given in names]
     n_classes = tables["head"].shape[1]
-    result = helper.make_tensor_value_info(output, TensorProto.FLOAT, ["batch", n_classes])
+    shape = ["batch", "sequence", n_classes] if by_token else ["batch", n_classes]
+    result = helper.make_tensor_value_info(output, TensorProto.FLOAT, shape)
     nodes = [helper.make_node("Gather", ["words", "input_ids"], ["word_vectors"])]
     if with_type_ids:
         nodes += [
@@ -94,7 +107,7 @@ def write_graph(
         helper.make_node("ReduceSum", ["kept", "middle"], ["sums"], keepdims=0),
         helper.make_node("ReduceSum", ["mask", "middle"], ["counts"], keepdims=1),
         helper.make_node("Div", ["sums", "counts"], ["mean"]),
-        helper.make_node("MatMul", ["mean", head], [output]),
+        helper.make_node("MatMul", ["kept" if by_token else "mean", head], [output]),
     ]
     named = {head if one == "head" else one: table for one, table in tables.items()}
     constants = [numpy_helper.from_array(table, one) for one, table in named.items()]

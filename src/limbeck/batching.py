@@ -47,9 +47,17 @@ def served_by_length(lengths: Sequence[int], *, has_layers: bool = True) -> list
         lengths: (n,) tokens of each text.
         has_layers: False for a static student.
     """
-    if has_layers:
-        return by_length(lengths, max_tokens=_SERVED_TOKENS, max_texts=_SERVED_TEXTS)
-    return by_length(lengths, max_tokens=_STATIC_TOKENS, max_texts=_STATIC_TEXTS)
+    max_tokens, max_texts = served_bounds(has_layers=has_layers)
+    return by_length(lengths, max_tokens=max_tokens, max_texts=max_texts)
+
+
+def served_bounds(*, has_layers: bool = True) -> tuple[int, int]:
+    """Tokens (texts x longest text) and texts of a batch in which an artifact answers, at most.
+
+    Args:
+        has_layers: False for a static student.
+    """
+    return (_SERVED_TOKENS, _SERVED_TEXTS) if has_layers else (_STATIC_TOKENS, _STATIC_TEXTS)
 
 
 def shuffled_by_length(

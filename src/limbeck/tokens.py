@@ -159,7 +159,7 @@ class TextEncoder:
                 f"{path} is not a tokenizer file ({error}).", hint="Copy tokenizer.json from the model's own folder."
             ) from None
         settings = _read_settings(folder / TOKENIZER_CONFIG_FILE)
-        cut_side = "left" if settings.get("truncation_side") == "left" else "right"
+        self.cut_side = cut_side = "left" if settings.get("truncation_side") == "left" else "right"
         inputs = settings.get("model_input_names")
         self._has_segments = not isinstance(inputs, list) or "token_type_ids" in inputs
         self.max_tokens, self.rules, reads = max_tokens, rules, rules.reads
@@ -168,7 +168,6 @@ class TextEncoder:
         named = [fingerprint.of_file(path), str(max_tokens), cut_side, str(self._has_segments), str(self.pad_id)]
         self.fingerprint = fingerprint.of_many([*named, *([] if reads is Reads.TEXT else [reads, str(overlap)])])
         self._words = KnownWords.of(self._tokenizer)
-        self._cuts_left = cut_side == "left"
         self._tokenizer.no_padding()
         self._masking: Masking | None = None
         if reads is Reads.MASKS:
@@ -244,6 +243,12 @@ class TextEncoder:
             hidden = None if encoded.reading.hidden is None else encoded.reading.hidden.take(indices).values
         return TokenBatch(input_ids, is_token.astype(np.int64), token_type_ids, answering, hidden)
 
+    def uncut(self) -> Tokenizer:
+        """A copy of the tokenizer that cuts nothing, for whoever wants to see all tokens of a text."""
+        copy = Tokenizer.from_str(self._tokenizer.to_str())
+        copy.no_truncation()
+        return copy
+
     @property
     def masking(self) -> Masking:
         """How tokens are hidden; of an encoder that reads hidden tokens."""
@@ -298,7 +303,7 @@ class TextEncoder:
         rows = words.ids_of(texts, parallel=parallel)
         truncated = tuple(index for index, row in enumerate(rows) if len(row) > room)
         for index in truncated:
-            rows[index] = rows[index][-room:] if self._cuts_left else rows[index][:room]
+            rows[index] = rows[index][-room:] if self.cut_side == "left" else rows[index][:room]
         ids = [[*words.before, *row, *words.behind] for row in rows]
         return EncodedTexts(ids, [[0] * len(row) for row in ids], truncated)
 

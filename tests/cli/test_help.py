@@ -37,7 +37,7 @@ def folder_of_a_reader(walked: SmallRun, tmp_path: Path, monkeypatch: pytest.Mon
     return tmp_path
 
 
-@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"demo"}))  # which takes minutes; its lines are compress's
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"demo", "serve"}))  # one takes minutes, one serves on
 def test_an_example_prints_what_the_help_says(name: str, folder_of_a_reader: Path, walked: SmallRun) -> None:
     """A failure would show people output that no command gives.
 

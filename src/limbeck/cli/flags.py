@@ -93,10 +93,14 @@ def changes_from(flags: Sequence[str], *, options: Sequence[str] = ()) -> dict[s
     return found
 
 
-def megabytes(size: str) -> float:
+def megabytes(size: str, *, option: str = "--target-size") -> float:
     """A size with its unit, such as "5MB", "800 kB" or "4.8MiB", in units of 10^6 bytes.
 
     Units are told apart by their letters, not by their case, as long as that is clear.
+
+    Args:
+        size: As it was given.
+        option: Where it was given.
 
     Raises:
         RecipeError: It is none, has no unit, or is not above zero.
@@ -115,7 +119,7 @@ def megabytes(size: str) -> float:
     else:
         fault = "is not above zero"
     raise RecipeError(
-        f"--target-size is {size!r}, which {fault}.",
+        f"{option} is {size!r}, which {fault}.",
         hint=f"Give a number with one of {', '.join(_SIZE_UNITS)}: 5MB are 5,000,000 bytes, 5MiB are 5,242,880.",
     )
 

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import typer
 
-from limbeck.cli import benching, commands, comparing, predicting
+from limbeck.cli import benching, commands, comparing, predicting, serving
 from limbeck.errors import LimbeckError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.command("verify", context_settings=_RECIPE_FLAGS)(commands.verify)
 app.command("compare", context_settings=_RECIPE_FLAGS)(comparing.compare)
 app.command("predict")(predicting.predict)
 app.command("bench")(benching.bench)
+app.command("serve")(serving.serve)
 app.command("inspect")(commands.inspect)
 app.command("recipe", context_settings=_RECIPE_FLAGS)(commands.recipe)
 

@@ -9,22 +9,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from limbeck import fingerprint, machine
 from limbeck.artifact import SMALL_RUNNING_FILES, Artifact, Manifest, open_artifact
 from limbeck.batching import served_by_length
 from limbeck.errors import ArtifactError, DataError, RecipeError
 from limbeck.progress import SILENT, Progress
+from limbeck.runtime.asked import Asked, Row, Words, batch_of
 from limbeck.runtime.engines import open_engine, settings_of
 from limbeck.runtime.graph_engine import EngineSettings
 from limbeck.tasks import TASKS, Answer
 from limbeck.tasks.reranking import scores_of
 from limbeck.tasks.rules import reading_rules
 from limbeck.tasks.task import AnyLogits
-from limbeck.tasks.token_classification import SpansAnswer
 from limbeck.tokens import TextEncoder, check_texts
 from limbeck.units import together
-from limbeck.windows import Reads, joined_words, words_within
+from limbeck.windows import Reads
 
 if TYPE_CHECKING:
     from limbeck.reason_record import WeightFidelity
@@ -115,7 +116,7 @@ class Model:
         self.settings = settings or EngineSettings("onnxruntime", threads)
         self.threads = self.settings.threads
         self.size_bytes: int = artifact.bytes_with(name)
-        self._has_layers = manifest.shape.get("layers") != 0
+        self.has_layers = manifest.shape.get("layers") != 0
         self._model_file = name
         rules = reading_rules(manifest.task, manifest.recipe.get("data", {}))
         self.encoder = TextEncoder(artifact.folder, max_tokens=manifest.max_tokens, rules=rules)
@@ -149,8 +150,7 @@ class Model:
         if self.task.reads is Reads.MASKS:
             texts, _ = _as_lists(texts, text_pairs)  # type: ignore[arg-type]  # refused there
             check_texts(texts)
-            for index, text in enumerate(texts):
-                self.refuse_without_mask(text, f"texts[{index}]")
+            self._refuse_without_masks(texts)
         logits = self.logits(texts, text_pairs)  # type: ignore[arg-type]
         return Answers(self.task.answers(logits.values, self.label_names), logits.truncated)
 
@@ -185,20 +185,51 @@ class Model:
                 hint=f"Write {mask} in the place of each token that is wanted, as in: wake me at {mask}",
             )
 
+    def _refuse_without_masks(self, texts: Sequence[str]) -> None:
+        for index, text in enumerate(texts):
+            self.refuse_without_mask(text, f"texts[{index}]")
+
     def _answer_words(self, given: list[str | Sequence[str]]) -> Answers:
         """Plain texts are parted into words, and the answers' characters counted in them; given words stay."""
-        plain = {index: text for index, text in enumerate(given) if isinstance(text, str)}
-        check_texts(list(plain.values()))
-        words = {index: words_within(text) for index, text in plain.items()}
-        texts = [
-            joined_words([text[start:end] for start, end in words[index]] if isinstance(text, str) else text)
-            for index, text in enumerate(given)
-        ]
-        logits = self.logits(texts)
-        answers: list[SpansAnswer] = self.task.answers(logits.values, self.label_names)
-        for index, text in plain.items():
-            answers[index] = answers[index].within(text, words[index])
-        return Answers(list(answers), logits.truncated)
+        words = Words.of(given)
+        logits = self.logits(words.texts)
+        return Answers(list(words.within(self.task.answers(logits.values, self.label_names))), logits.truncated)
+
+    def ask(self, texts: Texts, text_pairs: str | Sequence[str] | None = None) -> Asked:
+        """Check and tokenize what calling the model takes, and compute nothing: for those who make up the batches.
+
+        Compute `Asked.encoded` row by row with `compute`, and hand all of it to `answers_to`.
+        """
+        if self.task.reads is Reads.WORDS:
+            words = Words.of([texts] if isinstance(texts, str) else list(texts))
+            return Asked(self.encoder.encode(words.texts, parallel=False), words)
+        first, second = self._checked(texts, text_pairs)
+        if self.task.reads is Reads.MASKS:
+            self._refuse_without_masks(first)
+        return Asked(self.encoder.encode(first, second, parallel=False))
+
+    def compute(self, rows: Sequence[Row]) -> list[NDArray[np.float32]]:
+        """Compute rows of whatever was asked, in one batch.
+
+        Args:
+            rows: At least one.
+
+        Returns: (rows,) the logits of each row's answers: (answers, classes).
+        """
+        batch, counts = batch_of(self.encoder, rows)
+        values = self._engine.run(batch)
+        ends = np.cumsum(counts).tolist()
+        return [values[end - count : end] for end, count in zip(ends, counts, strict=True)]
+
+    def answers_to(self, asked: Asked, values: NDArray[np.float32]) -> list[Answer]:
+        """The answers, once all rows are computed.
+
+        Args:
+            asked: What `ask` gave.
+            values: (answers, classes), the logits of its rows in their order.
+        """
+        answers = self.task.answers(asked.as_logits(values), self.label_names)
+        return list(answers) if asked.words is None else list(asked.words.within(answers))
 
     def rank(self, query: str, passages: Sequence[str]) -> list[Ranked]:
         """Put passages in order, the one that fits a query best first; of equal scores the first stays first.
@@ -246,18 +277,7 @@ class Model:
 
     def logits(self, texts: str | Sequence[str], text_pairs: str | Sequence[str] | None = None) -> Logits:
         """What the answers are made of; the arguments and errors of calling the model."""
-        texts, text_pairs = _as_lists(texts, text_pairs)
-        if text_pairs is not None and not self.task.takes_pairs:
-            raise DataError(
-                "This model reads each text by itself, and got pairs.",
-                hint="Give the texts of pairs as single texts.",
-            )
-        if text_pairs is None and self.task.groups_rows:
-            raise DataError(
-                "This model reads a query and a passage, and got single texts.",
-                hint="model(queries, passages), or model.rank(query, passages).",
-            )
-        check_texts(texts, text_pairs)  # all of them, before the first is computed
+        texts, text_pairs = self._checked(texts, text_pairs)
         if (
             len(texts) == 1 and self.task.reads is Reads.TEXT
         ):  # the way of every single request: nothing to sort, nothing to pad
@@ -274,10 +294,26 @@ class Model:
             )
             truncated += [start + index for index in encoded.truncated]
             values = np.empty((encoded.n_answers, len(self.label_names)), dtype=np.float32)
-            for rows in served_by_length(encoded.lengths, has_layers=self._has_layers):
+            for rows in served_by_length(encoded.lengths, has_layers=self.has_layers):
                 values[encoded.answers_of(rows)] = self._engine.run(self.encoder.pad(encoded, rows))
             pieces.append(encoded.as_logits(values))
         return Logits(together(pieces) if pieces else self._no_logits(), tuple(truncated))
+
+    def _checked(self, texts: Texts, text_pairs: str | Sequence[str] | None) -> tuple[list[str], list[str] | None]:
+        """Texts as lists; refused, all of them before the first is computed, where the model cannot read them."""
+        texts, text_pairs = _as_lists(texts, text_pairs)  # type: ignore[arg-type]  # refused there
+        if text_pairs is not None and not self.task.takes_pairs:
+            raise DataError(
+                "This model reads each text by itself, and got pairs.",
+                hint="Give the texts of pairs as single texts.",
+            )
+        if text_pairs is None and self.task.groups_rows:
+            raise DataError(
+                "This model reads a query and a passage, and got single texts.",
+                hint="model(queries, passages), or model.rank(query, passages).",
+            )
+        check_texts(texts, text_pairs)
+        return texts, text_pairs
 
     def _no_logits(self) -> AnyLogits:
         nothing = self.encoder.encode([], None if self.task.reads is not Reads.CONTEXT else [])
