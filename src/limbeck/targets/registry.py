@@ -70,6 +70,7 @@ class Target:
 
 
 TARGETS: Mapping[str, Target] = {
+    "executorch": Target("a program for ExecuTorch with XNNPACK's kernels", "executorch", "executorch", 0.1),
     "ort-mobile": Target("ONNX Runtime's own format, for its small builds on phones", "ort_mobile", None, 0.01),
 }
 
