@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def export(
     artifact: Annotated[Path, typer.Argument(help="The folder that ships.")],
-    to: Annotated[str, typer.Option("--to", help="What it shall run in: ort-mobile.")],
+    to: Annotated[str, typer.Option("--to", help="What it shall run in: executorch or ort-mobile.")],
     out: Annotated[Path, typer.Option("--out", help="Folder to write: new, empty, or an earlier export.")],
     data: Annotated[
         str | None, typer.Option("--data", help="Texts to compare answers on. Default: some that come with limbeck.")

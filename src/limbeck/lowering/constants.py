@@ -1,7 +1,7 @@
 """What a graph computes of constants alone, worked out here; integers that are scaled stay integers with their scales.
 
-An engine that loads an artifact turns the codes of small tables and of some weights to floats once. Here they keep their
-bits: a constant that came of codes is held as
+An engine that loads an artifact turns the codes of small tables and of some weights to floats once. Here they keep
+their bits: a constant that came of codes is held as
 
     value = code * scale * scale ... + offset
 
@@ -132,11 +132,10 @@ def _becomes_coded(node: onnx.NodeProto, values: Array) -> bool:
 
 
 def _to(node: onnx.NodeProto) -> int:
-    return next(attribute.i for attribute in node.attribute if attribute.name == "to")
+    return int(next(attribute.i for attribute in node.attribute if attribute.name == "to"))
 
 
 def _evaluated(node: onnx.NodeProto, inputs: Sequence[Array]) -> list[Array]:
     """By the onnx package's own evaluator."""
     given = {name: value for name, value in zip(node.input, inputs, strict=True) if name}
-    found: list[Array] = ReferenceEvaluator(node).run(None, given)
-    return found
+    return [np.asarray(found) for found in ReferenceEvaluator(node).run(None, given)]

@@ -1,9 +1,9 @@
-"""The weights of a lowered program: products and tables of packed integers, in the forms that ExecuTorch has kernels for.
+"""The weights of a lowered program: products and tables of packed integers, in the forms that ExecuTorch takes.
 
 XNNPACK multiplies activations of 8 bits, each row with its own range, by weights of 8 or 4 bits with a scale for each
 output, or of 4 bits with a scale for each 32, 64, ... inputs. It is found by a pattern: choose a range, quantize,
-dequantize, multiply by dequantized weights. Tables are looked up by ExecuTorch's own kernels of 8, 4 and 2 bits. Whatever
-has neither is kept as bytes and turned to floats each time.
+dequantize, multiply by dequantized weights. Tables are looked up by ExecuTorch's own kernels of 8, 4 and 2 bits.
+Whatever has neither is kept as bytes and turned to floats each time.
 """
 
 from collections.abc import Sequence
@@ -55,15 +55,18 @@ class IntegerProduct(nn.Module):
         scale, zero = _OPS.choose_qparams_per_token_asymmetric(hidden, torch.int8)
         rounded = _OPS.quantize_per_token(hidden, scale, zero, -128, 127, torch.int8)
         seen = _OPS.dequantize_per_token(rounded, scale, zero, -128, 127, torch.int8, torch.float32)
-        return functional.linear(seen, self._weight(), self.bias)
+        found: Tensor = functional.linear(seen, self._weight(), self.bias)
+        return found
 
     def _weight(self) -> Tensor:
         low, high = (-8, 7) if self.is_short else (-128, 127)
         if self.group_size is not None:
-            return _OPS.dequantize_per_channel_group(
+            grouped: Tensor = _OPS.dequantize_per_channel_group(
                 self.codes, self.scale, self.zero_point, low, high, torch.int8, self.group_size, torch.float32
             )
-        return _OPS.dequantize_per_channel(self.codes, self.scale, self.zero_point, 0, low, high, torch.int8)
+            return grouped
+        weight: Tensor = _OPS.dequantize_per_channel(self.codes, self.scale, self.zero_point, 0, low, high, torch.int8)
+        return weight
 
 
 class FloatProduct(nn.Module):
@@ -74,15 +77,14 @@ class FloatProduct(nn.Module):
         bias: (outputs,) or None.
     """
 
-    def __init__(self, weight: "Array | nn.Module", *, bias: Array | None) -> None:
+    def __init__(self, weight: "Array | Widened", *, bias: Array | None) -> None:
         super().__init__()
-        self.weight = weight if isinstance(weight, nn.Module) else nn.Parameter(_tensor(weight), requires_grad=False)
+        self.weight = weight if isinstance(weight, nn.Module) else Held(weight)
         self.bias = None if bias is None else nn.Parameter(_tensor(bias), requires_grad=False)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """(rows, inputs) -> (rows, outputs)."""
-        weight = self.weight() if isinstance(self.weight, nn.Module) else self.weight
-        return functional.linear(hidden, weight, self.bias)
+        return functional.linear(hidden, self.weight(), self.bias)
 
 
 class Held(nn.Module):
@@ -92,14 +94,15 @@ class Held(nn.Module):
         values: Any shape.
     """
 
+    values: Tensor
+
     def __init__(self, values: Array) -> None:
         super().__init__()
         self.register_buffer("values", _tensor(values))
 
     def forward(self) -> Tensor:
         """The constant."""
-        found: Tensor = self.values
-        return found
+        return self.values
 
 
 class Widened(nn.Module):
@@ -147,10 +150,7 @@ class Sliced(Widened):
         """`ends`: the one place behind its end."""
         cut = torch.ops.aten.slice.Tensor
         return self._floats(
-            [
-                part if part.shape[self.axis] == 1 else cut(part, self.axis, self.start, ends[0])
-                for part in self.parts
-            ]
+            [part if part.shape[self.axis] == 1 else cut(part, self.axis, self.start, ends[0]) for part in self.parts]
         )
 
 
@@ -169,10 +169,7 @@ class Taken(Widened):
     def forward(self, places: Tensor) -> Tensor:  # type: ignore[override]
         """(n,) places -> n of that axis."""
         return self._floats(
-            [
-                part if part.shape[self.axis] == 1 else part.index_select(self.axis, places)
-                for part in self.parts
-            ]
+            [part if part.shape[self.axis] == 1 else part.index_select(self.axis, places) for part in self.parts]
         )
 
 
@@ -210,6 +207,8 @@ class FloatTable(nn.Module):
     Args:
         values: (rows, columns) or (rows,).
     """
+
+    values: Tensor
 
     def __init__(self, values: Array) -> None:
         super().__init__()

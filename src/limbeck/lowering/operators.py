@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-Sizes = list[Any] | Any
+Sizes = Any
 """int64 numbers of one dimension as a list, or a single one; each an int or one of torch's symbols."""
 Value = Any
 """A Tensor, `Sizes`, or an array of integers that never changes."""

@@ -92,7 +92,7 @@ def agreement(
     changes = [] if n_wild else _within(task, texts).changes(logits, artifact_logits, label_names)
     faults = []
     if n_wild:
-        faults.append(f"{wording.counted(n_wild, 'logit')} of the export are NaN or infinite.")
+        faults.append(f"{wording.counted(n_wild, 'logit')} of the export: NaN or infinite.")
     if len(changes) > largest_changed:
         faults.append(
             f"{wording.counted(len(changes), 'answer')} of {len(texts.texts)} changed; {largest_changed} may."

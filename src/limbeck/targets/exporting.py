@@ -117,7 +117,7 @@ def _record(
     manifest = artifact.manifest
     return ExportRecord(
         target=to,
-        limbeck_version=installed_version("limbeck"),
+        limbeck_version=installed_version("limbeck") or "unknown",
         runtime=conversion.runtime,
         artifact=fingerprint.sha256_of_file(artifact.path(MANIFEST_FILE)),
         task=manifest.task,
