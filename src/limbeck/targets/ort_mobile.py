@@ -10,6 +10,7 @@ Source: onnxruntime.ai/docs/performance/model-optimizations/ort-format-models.ht
 
 import logging
 import os
+import warnings
 from pathlib import Path
 
 import onnxruntime
@@ -34,7 +35,9 @@ def convert(artifact: Artifact, folder: Path, *, progress: Progress) -> Conversi
     _save(artifact.path(artifact.manifest.model_file), model)
     operators = folder / OPERATORS_FILE
     logging.getLogger("ort_format_model.utils").setLevel(logging.WARNING)  # which says where it writes
-    create_config_from_models([model], operators, enable_type_reduction=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # it leaves closing the file to chance
+        create_config_from_models([model], operators, enable_type_reduction=False)
     told = operators.read_text(encoding="utf-8")
     operators.write_text(told.replace(os.fspath(model), MODEL_FILE), encoding="utf-8")
     scheme = Scheme.parse(artifact.manifest.scheme)
