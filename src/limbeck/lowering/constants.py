@@ -90,7 +90,7 @@ def floats_of(value: Constant) -> Array:
 
 def worth_coding(value: Constant) -> bool:
     """Whether a constant is large enough to be kept as codes."""
-    return isinstance(value, Coded) and value.codes.size >= _SMALLEST and value.codes.min() >= -_LARGEST_CODE // 2
+    return isinstance(value, Coded) and value.codes.size >= _SMALLEST and bool(value.codes.min() >= -_LARGEST_CODE // 2)
 
 
 def compact(values: Array) -> Array:
