@@ -8,8 +8,7 @@ import torch
 
 pytest.importorskip("executorch", reason="the extra executorch is not installed")
 
-from asking import ask_onnx, model_of, pairs, row_of
-
+from export.asking import ask_onnx, model_of, pairs, row_of
 from limbeck.export import write_onnx
 from limbeck.lowering import lower
 from limbeck.lowering.layers import IntegerProduct, Table, Widened

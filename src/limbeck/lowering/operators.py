@@ -34,7 +34,7 @@ def as_sizes(value: Value) -> Sizes:
     return value.tolist() if isinstance(value, np.ndarray) else value
 
 
-def _numbers(value: Value) -> list[int]:
+def _numbers(value: Value) -> list[Any]:
     """An axis, several of them or a shape."""
     found = as_sizes(value)
     return found if isinstance(found, list) else [found]
@@ -90,7 +90,7 @@ def _slice(inputs: Sequence[Value], _: Attributes) -> Value:
     if is_sizes(value):
         return as_sizes(value)[starts[0] : ends[0]]
     for start, end, axis in zip(starts, ends, axes, strict=True):
-        to_the_end = isinstance(end, int) and end >= _END
+        to_the_end = not isinstance(end, torch.SymInt) and end >= _END
         value = torch.ops.aten.slice.Tensor(value, axis, start, None if to_the_end else end)
     return value
 
@@ -123,11 +123,17 @@ def _unsqueeze(inputs: Sequence[Value], _: Attributes) -> Value:
 def _reshape(inputs: Sequence[Value], _: Attributes) -> Tensor:
     """A free size is left to torch, which XNNPACK's reshape takes, where only one is free."""
     value, wanted = inputs[0], _numbers(inputs[1])
-    shape = [value.shape[place] if isinstance(size, int) and size == 0 else size for place, size in enumerate(wanted)]
-    free = [place for place, size in enumerate(shape) if not isinstance(size, int)]
-    if len(free) == 1 and -1 not in [size for size in shape if isinstance(size, int)]:
+    shape = [value.shape[place] if _is(size, 0) else size for place, size in enumerate(wanted)]
+    free = [place for place, size in enumerate(shape) if isinstance(size, torch.SymInt)]
+    if len(free) == 1 and not any(_is(size, -1) for size in shape):
         shape[free[0]] = -1
-    return value.reshape(shape)
+    found: Tensor = value.reshape(shape)
+    return found
+
+
+def _is(size: Any, number: int) -> bool:  # noqa: ANN401  (an int, or one of torch's symbols)
+    """Whether a size is this very number: a symbol is none, and asking it would fix it."""
+    return not isinstance(size, torch.SymInt) and size == number
 
 
 def _split(inputs: Sequence[Value], attributes: Attributes) -> list[Tensor]:
