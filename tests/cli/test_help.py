@@ -44,7 +44,7 @@ def test_an_example_prints_what_the_help_says(name: str, folder_of_a_reader: Pat
     Figures may differ, the label of a text, and what a line adds where there are few texts.
     """
     words, shown = _example(name)
-    if name in {"bench", "verify", "compare", "predict", "inspect"}:
+    if name in {"bench", "verify", "compare", "predict", "inspect", "export"}:
         for run in "ab":
             shutil.copytree(walked.run.folder, folder_of_a_reader / "runs" / run)
     stdin = b""

@@ -15,6 +15,7 @@ TORCH_ROOMS = frozenset(
         "distill",
         "export",
         "heads",
+        "lowering",
         "quantization",
         "student",
         "teacher",

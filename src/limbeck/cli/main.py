@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import typer
 
-from limbeck.cli import benching, commands, comparing, predicting, serving
+from limbeck.cli import benching, commands, comparing, exporting, predicting, serving
 from limbeck.errors import LimbeckError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("plan", context_settings=_RECIPE_FLAGS)(commands.plan)
 app.command("sweep", context_settings=_RECIPE_FLAGS)(commands.sweep)
 app.command("verify", context_settings=_RECIPE_FLAGS)(commands.verify)
 app.command("compare", context_settings=_RECIPE_FLAGS)(comparing.compare)
+app.command("export")(exporting.export)
 app.command("predict")(predicting.predict)
 app.command("bench")(benching.bench)
 app.command("serve")(serving.serve)

@@ -1,0 +1,153 @@
+"""An artifact to another runtime: written under another name, asked, compared, and only then put in its place."""
+
+import json
+import math
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from limbeck import files, fingerprint, runtime, wording
+from limbeck.artifact import MANIFEST_FILE, SMALL_RUNNING_FILES, Artifact, open_artifact
+from limbeck.errors import OutputError
+from limbeck.machine import installed_version
+from limbeck.progress import SILENT, Progress
+from limbeck.records import to_json
+from limbeck.runtime.engine import Engine
+from limbeck.targets.agreement import agreement, one_by_one
+from limbeck.targets.record import EXPORT_FILE, KIND, AgreementRecord, ExportRecord
+from limbeck.targets.registry import Conversion, converter_of, target_named
+from limbeck.targets.texts import check_texts
+
+CHECK_TEXTS = 200
+"""Texts that an export is checked on unless more are asked for."""
+MOST_CHANGED = 0.01
+"""Share of these whose answer may change."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """What became of an export.
+
+    Args:
+        record: What it has to tell.
+        folder: Where it lies; None where it was refused, and nothing was written.
+    """
+
+    record: ExportRecord
+    folder: Path | None
+
+
+def export_artifact(
+    artifact: str | Path,
+    *,
+    to: str,
+    out: str | Path,
+    data_source: str | Path | None = None,
+    n_texts: int = CHECK_TEXTS,
+    progress: Progress = SILENT,
+) -> Export:
+    """Write an artifact in the form of another runtime.
+
+    The folder gets the model, the tokenizer's files and export.json. Nothing is written where the export answers
+    otherwise than the artifact; an earlier export in its place stays as it was.
+
+    Args:
+        artifact: The folder that ships.
+        to: A name of `TARGETS`.
+        out: The folder to write: new, empty, or an earlier export.
+        data_source: Texts to compare answers on; None takes some that come with limbeck.
+        n_texts: The first so many of them.
+        progress: Told what goes on.
+
+    Raises:
+        ArtifactError: It is none, or was changed.
+        RecipeError: There is no such target.
+        MissingExtraError: What the target needs is not installed.
+        SchemeError: The target has no way to run this artifact.
+        OutputError: The folder holds something else, or the disk is full.
+    """
+    target = target_named(to)
+    place = Path(out).expanduser()
+    _refuse_taken(place)
+    model = runtime.load(Path(artifact).expanduser(), threads=1)
+    opened = open_artifact(model.folder, check=False)
+    texts = check_texts(model.manifest, data_source, n_texts=n_texts, progress=progress)
+    asked = f"{wording.counted(len(texts.texts), 'text')} of {texts.source}"
+    try:
+        with files.folder_written_whole(place) as folder:
+            progress.say(f"Writing {model.manifest.scheme} for {to}")
+            conversion = converter_of(target).convert(opened, folder, progress=progress)
+            progress.say(f"Comparing answers to {asked}")
+            compared = agreement(
+                one_by_one(model.encoder, conversion.answering, texts, progress=progress),
+                one_by_one(model.encoder, Engine(_graph(opened), threads=1), texts, progress=progress),
+                texts,
+                task=model.task,
+                label_names=model.label_names,
+                largest_error=target.largest_error,
+                largest_changed=math.ceil(MOST_CHANGED * len(texts.texts)),
+            )
+            for name in SMALL_RUNNING_FILES:
+                if opened.path(name).exists():
+                    shutil.copyfile(opened.path(name), folder / name)
+            record = _record(to, opened, folder, conversion, compared)
+            files.write_json(folder / EXPORT_FILE, to_json(record))
+            _end_unless(compared.passed)
+    except _Refused:
+        return Export(record, None)
+    return Export(record, place)
+
+
+class _Refused(Exception):  # noqa: N818  (no fault: it ends the writing of a folder that is not wanted)
+    """The export does not answer as the artifact does."""
+
+
+def _end_unless(passed: bool) -> None:
+    if not passed:
+        raise _Refused
+
+
+def _graph(artifact: Artifact) -> Path:
+    return artifact.path(artifact.manifest.model_file)
+
+
+def _record(
+    to: str, artifact: Artifact, folder: Path, conversion: Conversion, compared: AgreementRecord
+) -> ExportRecord:
+    manifest = artifact.manifest
+    return ExportRecord(
+        target=to,
+        limbeck_version=installed_version("limbeck") or "unknown",
+        runtime=conversion.runtime,
+        artifact=fingerprint.sha256_of_file(artifact.path(MANIFEST_FILE)),
+        task=manifest.task,
+        scheme=manifest.scheme,
+        max_tokens=manifest.max_tokens,
+        label_names=manifest.label_names,
+        inputs=manifest.inputs,
+        model_file=conversion.model_file,
+        artifact_bytes=files.size_bytes(_graph(artifact)),
+        model_bytes=files.size_bytes(folder / conversion.model_file),
+        files={path.name: fingerprint.sha256_of_file(path) for path in sorted(folder.iterdir())},
+        agreement=compared,
+        notes=conversion.notes,
+    )
+
+
+def _refuse_taken(place: Path) -> None:
+    """Refuse a folder that holds anything but an earlier export.
+
+    Raises:
+        OutputError: It does, or is a file.
+    """
+    if not place.exists() or (place.is_dir() and not any(place.iterdir())):
+        return
+    told = place / EXPORT_FILE
+    try:
+        is_export = json.loads(told.read_text(encoding="utf-8")).get("kind") == KIND
+    except (OSError, ValueError, AttributeError):
+        is_export = False
+    if not is_export:
+        raise OutputError(
+            f"{place} holds something that is no export of limbeck.", hint="Give another --out folder, new or empty."
+        )

@@ -1,0 +1,114 @@
+"""Programs for ExecuTorch against the graphs that they were made of, also in its own runtime; skipped without it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("executorch", reason="the extra executorch is not installed")
+
+from export.asking import ask_onnx, model_of, pairs, row_of
+from limbeck.export import write_onnx
+from limbeck.lowering import lower
+from limbeck.lowering.layers import IntegerProduct, Table, Widened
+from limbeck.lowering.program import GraphProgram
+from limbeck.quantization.apply import quantize_student
+
+pytestmark = [pytest.mark.executorch, pytest.mark.filterwarnings("ignore")]
+_SHARE = 0.15
+"""Of the logits' spread: activations are rounded by each token's own range here, by the text's there."""
+LENGTHS = [21, 9, 2]
+
+
+def written(folder: Path, family: str, *, head: str = "classes", scheme: str = "w8a8e8") -> Path:
+    """A tiny random model as an artifact's graph."""
+    model = model_of(family, head=head)
+    write_onnx(model, folder / "model.onnx", packed=quantize_student(model, scheme=scheme).weights)
+    return folder / "model.onnx"
+
+
+def apart(path: Path, program: GraphProgram) -> float:
+    """The largest difference of logits as a share of their spread, each text by itself."""
+    feed = pairs(LENGTHS)
+    worst = 0.0
+    for row in range(len(LENGTHS)):
+        one = row_of(feed, row)
+        wanted = ask_onnx(path, one)
+        with torch.no_grad():
+            found = program(*(torch.from_numpy(one[name]) for name in program.inputs)).numpy()
+        assert found.shape == wanted.shape
+        worst = max(worst, float(np.abs(found - wanted).max() / wanted.std()))
+    return worst
+
+
+@pytest.mark.parametrize("head", ["classes", "tags", "masks", "answers"])
+@pytest.mark.parametrize(
+    "family", ["albert", "bert", "deberta-v2", "distilbert", "electra", "modernbert", "mpnet", "roberta"]
+)
+def test_every_family_and_head_computes_what_its_graph_does(family: str, head: str, tmp_path: Path) -> None:
+    """A family would answer otherwise on phones."""
+    path = written(tmp_path, family, head=head)
+    assert apart(path, GraphProgram(path)) < _SHARE
+
+
+@pytest.mark.parametrize(
+    ("scheme", "products", "widened"),
+    [
+        ("w4a8e4", True, False),
+        ("w3a8e4", True, False),
+        ("w2a8e2", True, False),
+        ("w4a8-asymmetric", True, False),
+        ("w8a8t", True, False),
+        ("w4a8g32e4", True, False),
+        ("w8a8g16", False, False),
+        ("w8a32e8", False, False),
+        ("w32a32e8", False, False),
+    ],
+)
+def test_every_scheme_has_a_way(scheme: str, products: bool, widened: bool, tmp_path: Path) -> None:
+    """A scheme would fall back to floats unnoticed, or not be exported at all."""
+    path = written(tmp_path, "bert", scheme=scheme)
+    program = GraphProgram(path)
+    assert apart(path, program) < _SHARE
+    kinds = [type(layer) for layer in program.modules()]
+    assert (IntegerProduct in kinds) == products
+    assert (Widened in kinds) == widened  # weights as small as these become floats at once
+
+
+def test_codes_and_scales_are_the_artifacts_own(tmp_path: Path) -> None:
+    """An export that calibrates or rounds again is another model than the one that was judged."""
+    model = model_of("bert")
+    packed = quantize_student(model, scheme="w4a8e4").weights
+    write_onnx(model, tmp_path / "model.onnx", packed=packed)
+    program = GraphProgram(tmp_path / "model.onnx")
+    stored = packed.tensors["bert.encoder.layer.0.output.dense.weight"]
+    products = [layer for layer in program.layers if isinstance(layer, IntegerProduct)]
+    (found,) = [layer for layer in products if np.array_equal(layer.codes.numpy(), stored.codes)]
+    assert found.is_short
+    np.testing.assert_array_equal(found.scale.numpy(), stored.scale)
+    (table,) = [layer for layer in program.layers if isinstance(layer, Table)]
+    words = packed.tensors["bert.embeddings.word_embeddings.weight"]
+    assert table.bits == 4
+    with torch.no_grad():
+        np.testing.assert_allclose(table(torch.arange(len(words.codes))), words.dequantize(), rtol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["w8a8e8", "w4a8e4", "w4a8g32e4", "w8a32e8"])
+def test_executorch_runs_what_torch_computes(scheme: str, tmp_path: Path) -> None:
+    """The file would not load, or XNNPACK's kernels multiply something else than the program says."""
+    from executorch.runtime import Runtime
+
+    path = written(tmp_path, "bert", scheme=scheme)
+    program, lowered = GraphProgram(path), lower(path, max_tokens=32)
+    method = Runtime.get().load_program(lowered.content).load_method("forward")
+    feed = pairs(LENGTHS)
+    for row in range(len(LENGTHS)):
+        given = [torch.from_numpy(row_of(feed, row)[name]) for name in lowered.inputs]
+        with torch.no_grad():
+            wanted = program(*given).numpy()
+        # Groups have their scales in bfloat16; else the same sums in another order.
+        np.testing.assert_allclose(
+            method.execute(given)[0].numpy(), wanted, atol=(0.1 if "g32" in scheme else 0.02) * wanted.std()
+        )
