@@ -11,6 +11,7 @@
     |- ArtifactError            an artifact is incomplete or was changed
     |- SignalsError             a signals folder is damaged or belongs to something else
     |- OutputError              the place to write to is taken, or full
+    |- RuntimeFilesError        the libraries that an exported page runs on cannot be had
     |- MissingExtraError        an optional dependency is not installed
     `- ShapeError               tensors given by a caller do not fit together
 
@@ -78,6 +79,10 @@ class SignalsError(LimbeckError):
 
 class OutputError(LimbeckError):
     """The place to write to is taken by something else, or full."""
+
+
+class RuntimeFilesError(LimbeckError):
+    """Libraries that an export carries, and limbeck does not, are not there or are others than those it was tested with."""
 
 
 class ShapeError(LimbeckError):
