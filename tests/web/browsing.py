@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -69,15 +69,19 @@ class Served:
                 served.stop()
 
 
+def absent(told: str) -> NoReturn:
+    """Skip on a person's machine; where CI is set, what is absent is a fault."""
+    if os.environ.get("CI"):
+        pytest.fail(told)
+    pytest.skip(told)
+
+
 @contextmanager
 def chromium() -> "Iterator[Browser]":
-    """Headless Chromium; its absence is a skip on a person's machine, and a fault where CI is set."""
+    """Headless Chromium; see `absent`."""
     path = next((found for name in _NAMES if (found := shutil.which(name))), None)
     if path is None:
-        told = "no Chromium here (Debian: apt-get install chromium)"
-        if os.environ.get("CI"):
-            pytest.fail(told)
-        pytest.skip(told)
+        absent("there is no Chromium here (Debian: apt-get install chromium)")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -11,12 +11,20 @@ if TYPE_CHECKING:
 
 def export(
     artifact: Annotated[Path, typer.Argument(help="The folder that ships.")],
-    to: Annotated[str, typer.Option("--to", help="What it shall run in: executorch or ort-mobile.")],
+    to: Annotated[str, typer.Option("--to", help="What it shall run in: executorch, ort-mobile or web.")],
     out: Annotated[Path, typer.Option("--out", help="Folder to write: new, empty, or an earlier export.")],
     data: Annotated[
         str | None, typer.Option("--data", help="Texts to compare answers on. Default: some that come with limbeck.")
     ] = None,
     texts: Annotated[int, typer.Option("--texts", min=1, help="The first so many of them.")] = 200,
+    runtime_files: Annotated[
+        Path | None,
+        typer.Option(
+            "--runtime-files",
+            envvar="LIMBECK_RUNTIME_FILES",
+            help="Of a web page: folder of its libraries (node_modules, or what npm pack wrote).",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")] = False,
 ) -> None:
     """Write an artifact in the form of another runtime, once it answers there as it does here.
@@ -37,7 +45,13 @@ def export(
 
     console.silence_libraries()
     found = export_artifact(
-        artifact, to=to, out=out, data_source=data, n_texts=texts, progress=console.ConsoleProgress()
+        artifact,
+        to=to,
+        out=out,
+        data_source=data,
+        n_texts=texts,
+        runtime_files=runtime_files,
+        progress=console.ConsoleProgress(),
     )
     print_export(found)
     if as_json:

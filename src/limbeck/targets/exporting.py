@@ -8,7 +8,7 @@ from pathlib import Path
 
 from limbeck import files, fingerprint, runtime, wording
 from limbeck.artifact import MANIFEST_FILE, SMALL_RUNNING_FILES, Artifact, open_artifact
-from limbeck.errors import OutputError
+from limbeck.errors import OutputError, RecipeError
 from limbeck.machine import installed_version
 from limbeck.progress import SILENT, Progress
 from limbeck.records import to_json
@@ -44,6 +44,7 @@ def export_artifact(
     out: str | Path,
     data_source: str | Path | None = None,
     n_texts: int = CHECK_TEXTS,
+    runtime_files: str | Path | None = None,
     progress: Progress = SILENT,
 ) -> Export:
     """Write an artifact in the form of another runtime.
@@ -57,16 +58,21 @@ def export_artifact(
         out: The folder to write: new, empty, or an earlier export.
         data_source: Texts to compare answers on; None takes some that come with limbeck.
         n_texts: The first so many of them.
+        runtime_files: Folder of the libraries that a web page runs on; None takes them from the cache, or from npm.
         progress: Told what goes on.
 
     Raises:
         ArtifactError: It is none, or was changed.
-        RecipeError: There is no such target.
+        RecipeError: There is no such target, or it takes no runtime files.
         MissingExtraError: What the target needs is not installed.
+        RuntimeFilesError: The libraries of a web page cannot be had.
         SchemeError: The target has no way to run this artifact.
         OutputError: The folder holds something else, or the disk is full.
     """
     target = target_named(to)
+    options = {} if runtime_files is None else {"runtime_files": Path(runtime_files).expanduser()}
+    if options and not target.takes_runtime_files:
+        raise RecipeError(f"{to} carries no libraries, and got --runtime-files.", hint="Leave it out.")
     place = Path(out).expanduser()
     _refuse_taken(place)
     model = runtime.load(Path(artifact).expanduser(), threads=1)
@@ -76,7 +82,7 @@ def export_artifact(
     try:
         with files.folder_written_whole(place) as folder:
             progress.say(f"Writing {model.manifest.scheme} for {to}")
-            conversion = converter_of(target).convert(opened, folder, progress=progress)
+            conversion = converter_of(target).convert(opened, folder, progress=progress, **options)
             progress.say(f"Comparing answers to {asked}")
             compared = agreement(
                 one_by_one(model.encoder, conversion.answering, texts, progress=progress),

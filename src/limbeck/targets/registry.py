@@ -43,8 +43,14 @@ class Conversion:
 class Converter(Protocol):
     """What the file of a target holds."""
 
-    def convert(self, artifact: Artifact, folder: Path, *, progress: Progress) -> Conversion:
+    def convert(self, artifact: Artifact, folder: Path, *, progress: Progress, **options: Path) -> Conversion:
         """Write the files into an existing empty folder, and load them.
+
+        Args:
+            artifact: The opened artifact.
+            folder: Where to.
+            progress: Told what goes on.
+            **options: `runtime_files`, where the target takes it and the user gave it.
 
         Raises:
             SchemeError: The target has no way to run this artifact.
@@ -61,17 +67,21 @@ class Target:
         extra: Extra of limbeck that it needs; None for the base install.
         largest_error: What the root mean square difference of logits may be, as a share of their spread; see
             `limbeck.targets.agreement`.
+        takes_runtime_files: Whether the export carries libraries that limbeck does not; see
+            `limbeck.web.runtime_files`.
     """
 
     summary: str
     module: str
     extra: str | None
     largest_error: float
+    takes_runtime_files: bool = False
 
 
 TARGETS: Mapping[str, Target] = {
     "executorch": Target("a program for ExecuTorch with XNNPACK's kernels", "executorch", "executorch", 0.1),
     "ort-mobile": Target("ONNX Runtime's own format, for its small builds on phones", "ort_mobile", None, 0.01),
+    "web": Target("a static page that answers in the browser", "web", None, 0.001, takes_runtime_files=True),
 }
 
 

@@ -15,8 +15,9 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from limbeck import wording
+from limbeck import places, wording
 from limbeck.artifact import Artifact
+from limbeck.files import written_whole
 from limbeck.progress import Progress
 from limbeck.tasks.rules import reading_rules
 from limbeck.tokens import TOKENIZER_CONFIG_FILE, TOKENIZER_FILE, mask_token_of
@@ -56,14 +57,17 @@ def write_page(
         OutputError: The disk is full.
     """
     libraries = runtime_files(runtime_folder, progress=progress)
-    progress.say("Packing")
     contents = {
         "runtime": (_RUNTIME_FILE, libraries[_WASM]),
         "model": (MODEL_FILE, artifact.path(artifact.manifest.model_file)),
         "tokenizer": (f"{TOKENIZER_FILE}.gz", artifact.path(TOKENIZER_FILE)),
         "tokenizer_config": (f"{TOKENIZER_CONFIG_FILE}.gz", artifact.path(TOKENIZER_CONFIG_FILE)),
     }
-    packed = {role: _pack(source, folder / file) for role, (file, source) in contents.items()}
+    packed = {}
+    with progress.bar("Packing", total=len(contents), unit="files") as bar:
+        for role, (file, source) in contents.items():
+            packed[role] = _pack(source, folder / file, keep=role == "runtime")
+            bar.advance(note=file)
     for source, file in _MODULES.items():
         shutil.copyfile(libraries[source], folder / file)
     settings = _settings(artifact, name, packed)
@@ -73,10 +77,23 @@ def write_page(
     _write_own(folder, settings, artifact)
 
 
-def _pack(source: Path, target: Path) -> dict[str, Any]:
-    """Pack a file; gives its entry in page.json."""
+def _pack(source: Path, target: Path, *, keep: bool) -> dict[str, Any]:
+    """Pack a file; gives its entry in page.json.
+
+    Args:
+        source: The file; an absent one is packed as an empty JSON object.
+        target: Where to.
+        keep: Keep what came of it in the cache, as it is the same for every page and takes seconds.
+    """
     content = source.read_bytes() if source.exists() else b"{}"
-    packed = gzip.compress(content, _GZIP_LEVEL, mtime=0)
+    kept = places.home() / "web" / f"{hashlib.sha256(content).hexdigest()}.gz"
+    if keep and kept.exists():
+        packed = kept.read_bytes()
+    else:
+        packed = gzip.compress(content, _GZIP_LEVEL, mtime=0)
+    if keep and not kept.exists():
+        with written_whole(kept) as temporary:
+            temporary.write_bytes(packed)
     target.write_bytes(packed)
     return {
         "name": target.name,

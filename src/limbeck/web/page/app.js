@@ -42,6 +42,8 @@ async function answer() {
     const found = await model.ask(given);
     if (number !== asked) return; // something newer was typed
     at("answer").replaceChildren(...show(model.page, given, found.answer));
+    // A screen reader hears the answer once, not each bar of it.
+    at("spoken").textContent = at("answer").firstElementChild?.textContent ?? "";
     const cut = found.is_cut ? `, cut to ${model.page.max_tokens} at once` : "";
     at("counts").textContent = `${found.ms.toFixed(1)} ms for ${found.n_tokens} tokens${cut}, on one thread`;
   } catch (error) {

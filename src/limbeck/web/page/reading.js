@@ -124,12 +124,14 @@ export class Reader {
     const pair = this.tokenizer.encode(PROBE, { text_pair: PROBE, return_token_type_ids: true });
     const first = place(pair.ids, bare, 0) + bare.length;
     const second = place(pair.ids, bare, first);
+    // The library gives the second text a segment of its own here, where `tokenizers` gives it none.
+    const isRoberta = this.settings.post_processor?.type === "RobertaProcessing";
     return {
       before: single.slice(0, start),
       behind: single.slice(start + bare.length),
       middle: pair.ids.slice(first, second),
       end: pair.ids.slice(second + bare.length),
-      secondType: this.hasSegments ? (pair.token_type_ids?.[second] ?? 0) : 0,
+      secondType: this.hasSegments && !isRoberta ? (pair.token_type_ids?.[second] ?? 0) : 0,
     };
   }
 }
