@@ -1,4 +1,4 @@
-"""Sealed artifacts with random weights, of any task, family and scheme: for tests of other runtimes, where none learns."""
+"""Sealed artifacts with random weights, of any task, family and scheme: for tests of other runtimes."""
 
 import tempfile
 from collections.abc import Mapping, Sequence

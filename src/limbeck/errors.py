@@ -82,7 +82,7 @@ class OutputError(LimbeckError):
 
 
 class RuntimeFilesError(LimbeckError):
-    """Libraries that an export carries, and limbeck does not, are not there or are others than those it was tested with."""
+    """Libraries that an export carries, and limbeck does not, are absent or not those that it was tested with."""
 
 
 class ShapeError(LimbeckError):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from limbeck.progress import SILENT
 from limbeck.runtime.engine import Engine
 from limbeck.tokens import TextEncoder, TokenBatch
 from limbeck.web import write_page
+from limbeck.web.runtime_files import runtime_files
 from random_artifact import write_random_artifact
 from small_run import SmallRun
 from tiny import FAMILIES, WORDS
@@ -31,7 +33,13 @@ SCHEMES = (
     "w4a8e4", "w3a8e4", "w2a8e2", "w8a8t", "w4a8e4-asymmetric", "w4a8g16e4", "w2a8g32e4", "w8a32g16-asymmetric",
     "w8a32e8", "w4a32e4", "w3a32", "w32a32e8",
 )  # fmt: skip
-TEXTS = ["wake me at seven", "what a lovely, really awful film!", "", "naïve  MUM and 日本 love rain", *[" ".join(WORDS)] * 2]
+TEXTS = [
+    "wake me at seven",
+    "what a lovely, really awful film!",
+    "",
+    "naïve  MUM and 日本 love rain",
+    *[" ".join(WORDS)] * 2,
+]
 CONTEXT = " ".join(f"{word}, {other}." for word, other in zip(WORDS, WORDS[3:], strict=False))
 RUN_ALL = """async ([models, rows]) => {
   const ort = await import("./onnxruntime.js");
@@ -95,7 +103,11 @@ def test_every_operator_has_a_kernel(browser: "Browser", libraries: Path, tmp_pa
     """An operator that the plain build of onnxruntime-web lacks would be found by the first visitor of a page."""
     made = {f"family {name}": {"family": name} for name in (*FAMILIES, "static")}
     made |= {f"scheme {name}": {"scheme": name} for name in SCHEMES}
-    made |= {"tags": {"task": "token-classification"}, "masks": {"task": "fill-mask"}, "vectors": {"task": "embeddings"}}
+    made |= {
+        "tags": {"task": "token-classification"},
+        "masks": {"task": "fill-mask"},
+        "vectors": {"task": "embeddings"},
+    }
     folder = page_of(write_random_artifact(tmp_path / "one"), tmp_path / "page", libraries)
     rows = [
         {
@@ -159,7 +171,10 @@ def test_a_trained_classifier_gives_the_same_labels(
     found = asked(browser, page_of(artifact, tmp_path / "page", libraries), [{"text": text} for text in texts])
     answers = limbeck.load(artifact, threads=1)(texts)
     assert [one["answer"]["label"] for one in found] == [one.label for one in answers]
-    shares = [one["answer"]["probabilities"][wanted.label_id]["probability"] for one, wanted in zip(found, answers, strict=True)]
+    shares = [
+        one["answer"]["probabilities"][wanted.label_id]["probability"]
+        for one, wanted in zip(found, answers, strict=True)
+    ]
     np.testing.assert_allclose(shares, [one.probability for one in answers], atol=0.03)
 
 
@@ -176,7 +191,9 @@ def test_pairs_and_numbers(browser: "Browser", libraries: Path, tmp_path: Path, 
 
 
 @pytest.mark.parametrize("tokenizer", [None, *KINDS])
-def test_tags_stand_where_they_stand(browser: "Browser", libraries: Path, tmp_path: Path, tokenizer: str | None) -> None:
+def test_tags_stand_where_they_stand(
+    browser: "Browser", libraries: Path, tmp_path: Path, tokenizer: str | None
+) -> None:
     """A highlight that is off by one character, in a text of blanks and accents, is worse than none."""
     family = "bert" if tokenizer in {None, "WordPiece"} else "roberta"
     artifact = write_random_artifact(
@@ -186,7 +203,9 @@ def test_tags_stand_where_they_stand(browser: "Browser", libraries: Path, tmp_pa
     found = asked(browser, page_of(artifact, tmp_path / "page", libraries), [{"text": text} for text in texts])
     for text, one, wanted in zip(texts, found, limbeck.load(artifact, threads=1)(texts), strict=True):
         spans = one["answer"]["spans"]
-        assert [(span["label"], span["text"]) for span in spans] == [(span.label, span.text) for span in wanted.spans], text
+        assert [(span["label"], span["text"]) for span in spans] == [
+            (span.label, span.text) for span in wanted.spans
+        ], text
         np.testing.assert_allclose(
             [span["probability"] for span in spans], [span.probability for span in wanted.spans], rtol=1e-4
         )
@@ -241,3 +260,22 @@ def test_vectors_passages_and_masks(browser: "Browser", libraries: Path, tmp_pat
         np.testing.assert_allclose(
             [one["probability"] for one in theirs["tokens"]], [one.probability for one in ours.tokens[:5]], rtol=1e-3
         )
+
+
+def test_the_lines_of_the_guide(browser: "Browser", libraries: Path, tmp_path: Path, walked: SmallRun) -> None:
+    """Lines that are copied from a guide and fail are worse than none."""
+    guide = Path(__file__).parents[2] / "docs" / "guides" / "browser.md"
+    block = re.findall(r"^```js\n(.*?)^```$", guide.read_text("utf-8"), re.MULTILINE | re.DOTALL)[-1]
+    for name, path in runtime_files(libraries, progress=SILENT).items():
+        shutil.copyfile(path, tmp_path / name.rsplit("/", 1)[-1])
+    shutil.copytree(walked.run.artifact, tmp_path / "intents")
+    (tmp_path / "index.html").write_text('<!doctype html><script type="module" src="lines.js"></script>')
+    (tmp_path / "lines.js").write_text(block, encoding="utf-8")
+    text = re.search(r'encode\("(.*)"\)', block)
+    assert text
+    with Served.of(tmp_path) as served:
+        page = browser.new_page()
+        with page.expect_console_message(timeout=60_000) as told:
+            page.goto(served.address)
+        page.close()
+    assert told.value.text == limbeck.load(walked.run.artifact, threads=1)([text.group(1)])[0].label

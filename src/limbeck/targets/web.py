@@ -11,18 +11,18 @@ from pathlib import Path
 
 import onnxruntime
 
+from limbeck import wording
 from limbeck.artifact import Artifact
 from limbeck.progress import Progress
 from limbeck.runtime.engine import Engine
 from limbeck.targets.registry import Conversion
 from limbeck.web import MODEL_FILE, write_page
 
+_HOW = "Put the folder on any host of static files; to try it here: python -m http.server -d FOLDER"
 _HEADING = re.compile(r"^# (\S.*)$", re.MULTILINE)
 
 
-def convert(
-    artifact: Artifact, folder: Path, *, progress: Progress, runtime_files: Path | None = None
-) -> Conversion:
+def convert(artifact: Artifact, folder: Path, *, progress: Progress, runtime_files: Path | None = None) -> Conversion:
     """Write the page into `folder`; see `registry.Converter`.
 
     Args:
@@ -41,10 +41,7 @@ def convert(
         answering,
         f"onnxruntime {onnxruntime.__version__}, outside of a browser",
         MODEL_FILE,
-        notes=(
-            f"{n_bytes / 1e6:.1f} MB in all, which a browser loads once. Put the folder on any host of static files; "
-            "to try it here: python -m http.server -d FOLDER",
-        ),
+        notes=(f"{wording.size(n_bytes)} to load once. {_HOW}",),
     )
 
 

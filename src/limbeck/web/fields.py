@@ -1,4 +1,4 @@
-"""What one types into the page, by task: the fields with their names and examples, and a first question to warm up on."""
+"""What one types into the page, by task: fields with names and examples, and a first question to warm up on."""
 
 from dataclasses import dataclass
 from typing import Any

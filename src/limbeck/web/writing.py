@@ -1,4 +1,4 @@
-"""The folder of a page: its own files, the libraries that it runs on, the model packed, icons, manifest, service worker.
+"""The folder of a page: its own files, the libraries that it runs on, the packed model, icons, manifest.
 
 The large files are packed by gzip and unpacked by the page, so that a server of plain files sends few bytes. Everything
 lies in one folder and is asked for by relative addresses, so that it works at any place of any host.
@@ -40,9 +40,7 @@ _ICON_SIZES = (192, 512)
 _GZIP_LEVEL = 9
 
 
-def write_page(
-    artifact: Artifact, folder: Path, *, name: str, runtime_folder: Path | None, progress: Progress
-) -> None:
+def write_page(artifact: Artifact, folder: Path, *, name: str, runtime_folder: Path | None, progress: Progress) -> None:
     """Write a page that answers with an artifact's quantized graph.
 
     Args:
@@ -87,11 +85,9 @@ def _pack(source: Path, target: Path, *, keep: bool) -> dict[str, Any]:
     """
     content = source.read_bytes() if source.exists() else b"{}"
     kept = places.home() / "web" / f"{hashlib.sha256(content).hexdigest()}.gz"
-    if keep and kept.exists():
-        packed = kept.read_bytes()
-    else:
-        packed = gzip.compress(content, _GZIP_LEVEL, mtime=0)
-    if keep and not kept.exists():
+    is_kept = keep and kept.exists()
+    packed = kept.read_bytes() if is_kept else gzip.compress(content, _GZIP_LEVEL, mtime=0)
+    if keep and not is_kept:
         with written_whole(kept) as temporary:
             temporary.write_bytes(packed)
     target.write_bytes(packed)
@@ -169,7 +165,11 @@ def _summary(artifact: Artifact) -> str:
     layers = manifest.shape.get("layers")
     parts = [
         manifest.task,
-        *([wording.counted(len(manifest.label_names), "label")] if manifest.task in {"classification", "multi-label"} else []),
+        *(
+            [wording.counted(len(manifest.label_names), "label")]
+            if manifest.task in {"classification", "multi-label"}
+            else []
+        ),
         *([wording.counted(int(layers), "layer")] if layers else ["no layers"]),
         wording.size(artifact.running_bytes),
     ]

@@ -1,0 +1,135 @@
+"""The page itself in headless Chromium: typing, what is loaded, no network, installing, and nobody else's address."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+from browsing import Served
+
+from limbeck.artifact import open_artifact
+from limbeck.progress import SILENT
+from limbeck.web import write_page
+from random_artifact import write_random_artifact
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.browser
+
+LIBRARIES_BYTES = 3_900_000
+"""What a page weighs besides its model: onnxruntime-web's plain build packed, and 0.2 MB of scripts and icons."""
+HEADERS_SHARE = 0.02
+
+
+@pytest.fixture(scope="module")
+def folder(libraries: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of a tiny classifier."""
+    root = tmp_path_factory.mktemp("page")
+    (root / "page").mkdir()
+    artifact = open_artifact(write_random_artifact(root / "artifact", labels=["a<b>", "b & c", "«d»"]))
+    write_page(artifact, root / "page", name="A <model>", runtime_folder=libraries, progress=SILENT)
+    return root / "page"
+
+
+def ready(page: "Page", address: str) -> None:
+    """Open the page, and wait for its model."""
+    page.goto(address)
+    page.wait_for_selector("html[data-ready]", timeout=60_000)
+
+
+def test_one_types_and_sees_the_answer(browser: "Browser", folder: Path) -> None:
+    """The whole point of the page; and no script of it may fail on the way."""
+    faults: list[str] = []
+    asked: set[str] = set()
+    with Served.of(folder) as served:
+        page = browser.new_page(viewport={"width": 360, "height": 640})
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda told: faults.append(told.text) if told.type == "error" else None)
+        page.context.on("request", lambda request: asked.add(urlsplit(request.url).netloc))
+        ready(page, served.address)
+        page.get_by_label("Text", exact=True).fill("wake me at seven")
+        page.wait_for_selector("#answer .first")
+        told = page.inner_text("#answer .first")
+        assert re.fullmatch(r"(a<b>|b & c|«d»), \d+\.\d %", told), told
+        assert re.fullmatch(r"\d+\.\d ms for 6 tokens, on one thread", page.inner_text("#counts"))
+        assert page.locator("[role=status]").inner_text() == told
+        assert page.title() == page.inner_text("h1") == "A <model>"
+        # No line is wider than a phone.
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        page.get_by_label("Text", exact=True).fill("  ")
+        page.wait_for_selector("#answer:empty", state="attached")
+        assert asked == {urlsplit(served.address).netloc}
+        assert faults == []
+        page.close()
+
+
+def test_the_first_load_is_what_the_page_says(browser: "Browser", folder: Path) -> None:
+    """A page that counts wrongly, or loads a file twice, would hide what its visitors pay for."""
+    with Served.of(folder) as served:
+        context = browser.new_context()
+        page = context.new_page()
+        ready(page, served.address)
+        told = int(page.get_attribute("#sum", "data-bytes") or 0)
+        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        sent = sum(served.sent.values())
+        model = (folder / "model.onnx.gz").stat().st_size
+        assert served.sent["model.onnx.gz"] == model
+        assert sent < LIBRARIES_BYTES + model
+        assert abs(told - sent) < HEADERS_SHARE * sent
+        # Once loaded, the large files come from the browser's own keeping.
+        served.sent.clear()
+        page.reload()
+        page.wait_for_selector("html[data-ready]", timeout=60_000)
+        assert "model.onnx.gz" not in served.sent
+        assert "ort-wasm-simd-threaded.wasm.gz" not in served.sent
+        context.close()
+
+
+def test_it_works_without_a_network(browser: "Browser", folder: Path) -> None:
+    """A page that is asked for in a tunnel must answer as it did before."""
+    with Served.of(folder) as served:
+        context = browser.new_context()
+        page = context.new_page()
+        ready(page, served.address)
+        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        served.stop()
+        page.goto(served.address)
+        page.wait_for_selector("html[data-ready]", timeout=60_000)
+        page.fill("#text", "play my song")
+        page.wait_for_selector("#answer .first")
+        context.close()
+
+
+def test_it_can_be_installed(browser: "Browser", folder: Path) -> None:
+    """A manifest with one fault is silently none."""
+    with Served.of(folder) as served:
+        context = browser.new_context()
+        page = context.new_page()
+        ready(page, served.address)
+        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        session = context.new_cdp_session(page)
+        manifest = session.send("Page.getAppManifest")
+        assert manifest["errors"] == []
+        faults = session.send("Page.getInstallabilityErrors")["installabilityErrors"]
+        # A browser without a profile of its own installs nothing; that is all it may say.
+        assert {fault["errorId"] for fault in faults} <= {"in-incognito"}
+        context.close()
+
+
+def test_every_field_has_a_name(browser: "Browser", folder: Path) -> None:
+    """What a screen reader cannot name, its user cannot fill."""
+    with Served.of(folder) as served:
+        page = browser.new_page()
+        ready(page, served.address)
+        page.locator("form summary").click()
+        for role, name in (
+            ("textbox", "Text"),
+            ("textbox", "Second text, for models of pairs"),
+            ("heading", "A <model>"),
+        ):
+            assert page.get_by_role(role, name=name, exact=True).count() == 1, name  # type: ignore[arg-type]
+        assert page.get_by_role("region", name="Answer").count() == 1
+        assert page.get_attribute("html", "lang") == "en"
+        page.close()
