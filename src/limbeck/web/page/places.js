@@ -48,22 +48,24 @@ function sections(added, text) {
 
 function inPlainText(tokenizer, settings, text, offset) {
   const { content, from } = normalized(tokenizer.normalizer, text);
-  const words = content ? (tokenizer.pre_tokenizer ? tokenizer.pre_tokenizer(content, { section_index: 0 }) : [content]) : [];
-  const isBytes = splitsBytes(settings.pre_tokenizer);
-  const from_byte = isBytes ? bytePlaces(content) : null;
+  const units = splitsBytes(settings.pre_tokenizer) ? byBytes(content) : null;
+  const splits = splitsAtBlanks(settings.pre_tokenizer);
+  const words = tokenizer.pre_tokenizer ? tokenizer.pre_tokenizer(content, { section_index: 0 }) : [content];
   const ids = [];
   const spans = [];
-  let at = isBytes && words.length && addsBlank(words[0], content) ? -1 : 0;
-  for (const word of words) {
-    const begin = isBytes ? at : wordPlace(word, content, at);
-    const lead = isBytes || !word.startsWith(SPACE_MARK) || content.startsWith(word, begin) ? 0 : 1;
-    at = begin + word.length - lead;
+  let at = units && words.length && addsBlank(words[0], content) ? -1 : 0;
+  for (const word of content ? words : []) {
+    // A mark of a blank that is none of the word's own characters is counted to the first of them.
+    const { begin, isMarked } = units ? { begin: at, isMarked: false } : wordPlace(word, content, at, splits);
+    at = begin + word.length;
     for (const [token, first, last] of pieces(tokenizer, settings, word)) {
       ids.push(tokenizer.token_to_id(token) ?? tokenizer.model.unk_token_id);
-      const places = [begin + first - lead, begin + last - lead].map((place) => Math.max(0, place));
-      const [start, end] = isBytes ? places.map((place) => from_byte[Math.min(place, from_byte.length - 1)]) : places;
-      const stop = end > start ? from[end - 1][1] : (from[start]?.[0] ?? text.length);
-      spans.push([offset + (from[start]?.[0] ?? text.length), offset + stop]);
+      const start = Math.max(0, begin + (isMarked ? Math.max(first, 1) : first));
+      const end = Math.max(0, begin + (isMarked ? Math.max(last, 2) : last));
+      const [firstUnit, lastUnit] = units ? [units[start], units[end - 1]] : [[start, start + 1], [end - 1, end]];
+      const [origin, last_origin] = [from[firstUnit?.[0]], from[lastUnit && lastUnit[1] - 1]];
+      const stop = end > start && last_origin ? last_origin[1] : (origin?.[0] ?? text.length);
+      spans.push([offset + (origin?.[0] ?? text.length), offset + stop]);
     }
   }
   return { ids, spans };
@@ -91,13 +93,21 @@ function nextPlace(word, next, at) {
   return found < 0 ? word.length : found;
 }
 
-function wordPlace(word, content, at) {
+/** Where a word's first character stands; of a marked one, the place in front of the first behind the mark. */
+function wordPlace(word, content, at, splits) {
   const plain = word.replaceAll(SPACE_MARK, " ");
-  const whole = content.indexOf(word, at);
-  const found = whole >= 0 ? whole : content.indexOf(plain, at);
-  if (found >= 0) return found;
-  const core = content.indexOf(plain.trimStart(), at);
-  return core < 0 ? at : core;
+  for (const spelled of splits ? [word] : [word, plain]) {
+    const begin = content.indexOf(spelled, at);
+    if (begin >= 0 && !content.slice(at, begin).trim()) return { begin, isMarked: false };
+  }
+  const isMarked = word.startsWith(SPACE_MARK);
+  const found = content.indexOf(isMarked ? plain.slice(1) : plain, at);
+  return { begin: found < 0 ? at : found - (isMarked ? 1 : 0), isMarked };
+}
+
+/** Whether blanks are gone before words are marked. */
+function splitsAtBlanks(settings) {
+  return ["WhitespaceSplit", "Whitespace"].includes(settings?.type) || (settings?.pretokenizers ?? []).some(splitsAtBlanks);
 }
 
 /** The text as the tokenizer reads it, and for each of its units the [start, end) that it came from. */
@@ -134,14 +144,14 @@ function addsBlank(word, content) {
   return word.startsWith("\u0120") && !content.startsWith(" ");
 }
 
-/** For each byte of UTF-8, and for the end, the unit of the text that it belongs to; a character ends with its last byte. */
-function bytePlaces(content) {
+/** For each byte of UTF-8 the units [start, end) of the character that it belongs to. */
+function byBytes(content) {
   const found = [];
   let place = 0;
   for (const character of content) {
     const n_bytes = new TextEncoder().encode(character).length;
-    for (let index = 0; index < n_bytes; index += 1) found.push(place);
+    for (let index = 0; index < n_bytes; index += 1) found.push([place, place + character.length]);
     place += character.length;
   }
-  return [...found, place];
+  return found;
 }

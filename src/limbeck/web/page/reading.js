@@ -55,7 +55,8 @@ export class Reader {
     const tokens = [];
     let last = -1;
     kept.forEach((_, index) => {
-      const word = owner[withoutBlanks(joined, spans[from + index])] ?? -1;
+      const start = withoutBlanks(joined, spans[from + index]);
+      const word = start < spans[from + index][1] ? (owner[start] ?? -1) : -1;
       if (word < 0 || word === last) return;
       last = word;
       tokens.push({ token: this.frame.before.length + index, span: words[word] });
