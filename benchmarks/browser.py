@@ -1,4 +1,4 @@
-"""Does a page answer as the runtime does, how many bytes does it load, and how long does it take for a text?
+"""Whether a page answers as the runtime does, how many bytes it loads, and how long a text takes.
 
     python benchmarks/browser.py ARTIFACT --data DATA --name Banking77 [--texts 500] [--rounds 10]
 
