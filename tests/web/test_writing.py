@@ -16,8 +16,9 @@ import pytest
 
 from limbeck import places
 from limbeck.artifact import open_artifact
-from limbeck.errors import RuntimeFilesError
+from limbeck.errors import RecipeError, RuntimeFilesError
 from limbeck.progress import SILENT
+from limbeck.targets import export_artifact
 from limbeck.tasks import TASKS
 from limbeck.web import icons, runtime_files, write_page
 from limbeck.web.fields import fields_of, warm_up_of
@@ -184,3 +185,24 @@ def test_a_network_that_is_away_is_told(libraries: Path, monkeypatch: pytest.Mon
     with pytest.raises(RuntimeFilesError, match=r"npm could not fetch onnxruntime-web@.*: npm error network"):
         runtime_files.runtime_files(None, progress=SILENT)
     assert not list(places.home().rglob("*.mjs"))
+
+
+def test_it_is_a_target_of_export(tmp_path: Path, libraries: Path) -> None:
+    """The page stands in its place once its graph, unpacked, answers as the artifact does; its name is the card's."""
+    artifact = write_artifact(tmp_path / "artifact")
+    found = export_artifact(artifact, to="web", out=tmp_path / "page", n_texts=20, runtime_files=libraries)
+    assert found.folder is not None
+    assert found.record.agreement.largest_difference == 0
+    assert "<h1>A card</h1>" in (tmp_path / "page" / "index.html").read_text("utf-8")
+    # Written once more into its own place, as any export.
+    assert export_artifact(artifact, to="web", out=tmp_path / "page", n_texts=2, runtime_files=libraries).folder
+
+
+def test_what_is_wrong_leaves_nothing_behind(tmp_path: Path, libraries: Path) -> None:
+    """Half a page would be put on a host by the next script."""
+    artifact = write_artifact(tmp_path / "artifact")
+    with pytest.raises(RecipeError, match="ort-mobile carries no libraries"):
+        export_artifact(artifact, to="ort-mobile", out=tmp_path / "page", runtime_files=libraries)
+    with pytest.raises(RuntimeFilesError):
+        export_artifact(artifact, to="web", out=tmp_path / "page", n_texts=2, runtime_files=tmp_path)
+    assert not list(tmp_path.glob("page*"))

@@ -66,8 +66,8 @@ def write_page(artifact: Artifact, folder: Path, *, name: str, runtime_folder: P
         for role, (file, source) in contents.items():
             packed[role] = _pack(source, folder / file, keep=role == "runtime")
             bar.advance(note=file)
-    for source, file in _MODULES.items():
-        shutil.copyfile(libraries[source], folder / file)
+    for library, module in _MODULES.items():
+        shutil.copyfile(libraries[library], folder / module)
     settings = _settings(artifact, name, packed)
     (folder / PAGE_FILE).write_text(json.dumps(settings, ensure_ascii=False) + "\n", encoding="utf-8")
     (folder / "LICENCES.txt").write_text(licences(libraries), encoding="utf-8")
