@@ -211,8 +211,8 @@ def test_tags_stand_where_they_stand(
         )
 
 
-# Not the trained WordPiece: its template gives second texts no segment of their own, and `tokenizers` gives them one from
-# the second window on.
+# Not the trained WordPiece: its template gives second texts no segment of their own, and `tokenizers` gives them one
+# from the second window on.
 @pytest.mark.parametrize("tokenizer", [None, "BPE", "Unigram"])
 @pytest.mark.parametrize("threshold", [None, 0.0])
 def test_answers_within_long_contexts(
@@ -248,7 +248,7 @@ def test_vectors_passages_and_masks(browser: "Browser", libraries: Path, tmp_pat
     told = {one["text"]: one["cosine"] for one in found["answer"]["others"]}
     np.testing.assert_allclose([told[text] for text in others], cosines, atol=1e-3)
 
-    ranks = write_random_artifact(tmp_path / "ranks", task="reranking")
+    ranks = write_random_artifact(tmp_path / "ranks", task="reranking", scheme="w8a32e8")  # rounds no batches
     (found,) = asked(browser, page_of(ranks, tmp_path / "p2", libraries), [{"text": "wake me", "others": others}])
     ranked = limbeck.load(ranks, threads=1).rank("wake me", others)
     assert [one["index"] for one in found["answer"]["passages"]] == [one.index for one in ranked]
