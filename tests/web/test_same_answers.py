@@ -277,7 +277,7 @@ def test_the_lines_of_the_guide(browser: "Browser", libraries: Path, tmp_path: P
     assert text
     with Served.of(tmp_path) as served:
         page = browser.new_page()
-        with page.expect_console_message(timeout=60_000) as told:
+        with page.expect_console_message(lambda one: one.type == "log", timeout=60_000) as told:
             page.goto(served.address)
         page.close()
     assert told.value.text == limbeck.load(walked.run.artifact, threads=1)([text.group(1)])[0].label
