@@ -13,6 +13,12 @@ def home() -> Path:
     return (Path(cache) if cache else Path.home() / ".cache") / "limbeck"
 
 
+def runtime_files() -> Path | None:
+    """LIMBECK_RUNTIME_FILES, the folder of libraries that exported pages run on; None where nobody names one."""
+    named = os.environ.get("LIMBECK_RUNTIME_FILES")
+    return Path(named).expanduser() if named else None
+
+
 def signals_root() -> Path:
     """Folder of all signals."""
     return home() / "signals"

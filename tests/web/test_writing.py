@@ -30,6 +30,7 @@ from small_artifact import LABELS, write_artifact
 def libraries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Small files in the place of the two libraries, laid out as npm installs them, with their hashes."""
     monkeypatch.setenv("LIMBECK_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("LIMBECK_RUNTIME_FILES", raising=False)
     root = tmp_path / "node_modules"
     stand_ins = []
     for package in PACKAGES:
@@ -153,9 +154,12 @@ def test_the_cache_is_filled_once(tmp_path: Path, libraries: Path, monkeypatch: 
     assert [call[-1] for call in calls] == [package.named for package in PACKAGES]
 
 
-def test_what_npm_packed_may_lie_in_a_folder(tmp_path: Path, libraries: Path) -> None:
+def test_what_npm_packed_may_lie_in_a_folder(tmp_path: Path, libraries: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is no network, the two files are carried there."""
-    found = runtime_files.runtime_files(packed_as_npm_does(libraries, tmp_path / "packs"), progress=SILENT)
+    packs = packed_as_npm_does(libraries, tmp_path / "packs")
+    found = runtime_files.runtime_files(packs, progress=SILENT)
+    monkeypatch.setenv("LIMBECK_RUNTIME_FILES", str(packs))
+    assert runtime_files.runtime_files(None, progress=SILENT) == found
     assert all(path.is_file() for path in found.values())
 
 

@@ -21,7 +21,6 @@ def export(
         Path | None,
         typer.Option(
             "--runtime-files",
-            envvar="LIMBECK_RUNTIME_FILES",
             help="Of a web page: folder of its libraries (node_modules, or what npm pack wrote).",
         ),
     ] = None,

@@ -76,14 +76,15 @@ def runtime_files(given: Path | None, *, progress: Progress) -> dict[str, Path]:
     """Where the files lie, by package and path: "onnxruntime-web/dist/ort-wasm-simd-threaded.wasm".
 
     Args:
-        given: A folder that holds them as node_modules does, or the .tgz files of `npm pack`; None looks into the
-            cache, and else asks npm.
+        given: A folder that holds them as node_modules does, or the .tgz files of `npm pack`; None takes
+            LIMBECK_RUNTIME_FILES, else looks into the cache, and else asks npm.
         progress: Told when something is fetched.
 
     Raises:
         RuntimeFilesError: A file is not there, or another one than the page was tested with; or npm is not installed
             or cannot fetch.
     """
+    given = given or places.runtime_files()
     kept = places.home() / "web"
     found = {}
     for package in PACKAGES:
