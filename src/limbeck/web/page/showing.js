@@ -90,7 +90,7 @@ function marked(text, spans, kinds) {
   for (const { start, end, label, probability } of spans) {
     found.append(text.slice(at, start));
     const mark = element("mark", text.slice(start, end), `kind-${Math.max(0, kinds.indexOf(label)) % N_COLOURS}`);
-    if (label) mark.append(element("small", `${label} ${percent(probability)}`));
+    if (label) mark.append(" ", element("small", `${label} ${percent(probability)}`));
     found.append(mark);
     at = end;
   }
