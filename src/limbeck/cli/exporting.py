@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from limbeck.cli.machine_words import print_json
+
 if TYPE_CHECKING:
     from limbeck.targets import Export
 
@@ -35,9 +37,6 @@ def export(
     ort-mobile answers 200 of 200 texts as the artifact does.
     ...
     """
-    import json
-    import sys
-
     from limbeck.cli import console
     from limbeck.records import to_json
     from limbeck.targets import export_artifact
@@ -54,7 +53,7 @@ def export(
     )
     print_export(found)
     if as_json:
-        sys.stdout.write(json.dumps(to_json(found.record), ensure_ascii=False, indent=2) + "\n")
+        print_json(to_json(found.record))
     raise typer.Exit(0 if found.folder else 1)
 
 
