@@ -4,7 +4,7 @@ import numpy as np
 
 from limbeck.evaluate import Doubt, Twin
 from limbeck.evaluate.gain import Outcomes
-from limbeck.evaluate.stages import Answered, stage_costs
+from limbeck.evaluate.stages import StageSide, stage_costs
 from limbeck.examples import Examples
 from limbeck.model_parts import (
     ATTENTION,
@@ -50,9 +50,9 @@ def sample_stages(n: int = 872, *, n_twins: int = 500, labelled: bool = True) ->
 
     rows = np.arange(n_twins)
     found = stage_costs(
-        Answered("teacher", teacher, measured("teacher", teacher, examples, None)),
-        Answered("student (float32)", student, measured("student (float32)", student, examples, teacher)),
-        Answered("artifact (int8)", artifact, measured("artifact (int8)", artifact, examples, teacher)),
+        StageSide("teacher", teacher, measured("teacher", teacher, examples, None)),
+        StageSide("student (float32)", student, measured("student (float32)", student, examples, teacher)),
+        StageSide("artifact (int8)", artifact, measured("artifact (int8)", artifact, examples, teacher)),
         twins=(
             Twin(STUDENT_EXPORTED, rows, "student in PyTorch", student[rows], "student (float32)", student[rows]),
             Twin(

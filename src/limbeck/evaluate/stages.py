@@ -41,7 +41,7 @@ _DOING = {DISTILLED: "Distilling", QUANTIZED: "quantizing"}
 
 
 @dataclass(frozen=True)
-class Answered:
+class StageSide:
     """What a model said about texts, and what became of it.
 
     Args:
@@ -81,9 +81,9 @@ Measured = Callable[[str, AnyLogits, Examples, AnyLogits | None], Outcomes]
 
 
 def stage_costs(
-    teacher: Answered | None,
-    student: Answered | None,
-    artifact: Answered,
+    teacher: StageSide | None,
+    student: StageSide | None,
+    artifact: StageSide,
     *,
     twins: Sequence[Twin],
     saturation: Saturation | None,
@@ -126,7 +126,7 @@ def stage_costs(
         some = examples.take(twin.rows)
         wanted = None if teacher is None else logits_of(teacher.logits, twin.rows)
         sides = [
-            Answered(name, logits, measured(name, logits, some, wanted))
+            StageSide(name, logits, measured(name, logits, some, wanted))
             for name, logits in ((twin.name, twin.logits), (twin.shipped_name, twin.shipped_logits))
         ]
         found.append(
@@ -137,8 +137,8 @@ def stage_costs(
 
 def _cost(
     stage: str,
-    before: Answered,
-    after: Answered,
+    before: StageSide,
+    after: StageSide,
     *,
     is_from_teacher: bool,
     task: Task,

@@ -23,7 +23,7 @@ from limbeck.evaluate.gate import (
 )
 from limbeck.evaluate.proof import non_inferiority
 from limbeck.evaluate.scores import Doubt
-from limbeck.evaluate.stages import Answered, Twin, stage_costs
+from limbeck.evaluate.stages import StageSide, Twin, stage_costs
 from limbeck.evaluate.summary import side, verdict_sentence
 from limbeck.evaluate.traits import Trait
 from limbeck.examples import Examples
@@ -207,7 +207,7 @@ def _stages(
 ) -> StageCosts | None:
     """What each stage cost; `sides` are teacher, student and artifact."""
     teacher, student, artifact = (
-        None if side is None else Answered(side.name, side.logits, outcomes[side.name]) for side in sides
+        None if side is None else StageSide(side.name, side.logits, outcomes[side.name]) for side in sides
     )
     assert artifact is not None, "it is what is judged"
     return stage_costs(
