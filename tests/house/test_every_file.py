@@ -80,3 +80,9 @@ def test_no_pickles_and_no_weights_are_committed() -> None:
     """A binary in the repository cannot be reviewed, and a pickle runs code when it is read."""
     suffixes = {path.suffix for path in FILES}
     assert suffixes & {".pkl", ".pickle", ".pt", ".pth", ".bin", ".safetensors", ".onnx"} == set()
+
+
+def test_no_two_test_files_share_a_name() -> None:
+    """Test folders are no packages, so that a second file of one name cannot be imported beside the first."""
+    names = [Path(name).name for name in PYTHON if name.startswith("tests/") and not name.endswith("conftest.py")]
+    assert sorted(names) == sorted(set(names))
