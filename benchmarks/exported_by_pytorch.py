@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-class _Logits(torch.nn.Module):
+class Logits(torch.nn.Module):
     """A classifier whose inputs come by position and whose output is a tensor, as the exporter wants them."""
 
     def __init__(self, model: torch.nn.Module, names: Sequence[str]) -> None:
@@ -33,7 +33,7 @@ def write_by_pytorch(model: "PreTrainedModel", encoder: TextEncoder, path: Path)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            _Logits(model, list(inputs)),
+            Logits(model, list(inputs)),
             tuple(inputs.values()),
             path,
             input_names=list(inputs),

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -12,6 +13,9 @@ from exported_by_pytorch import write_by_pytorch
 
 from limbeck.teacher.load import load_model
 from limbeck.tokens import TOKENIZER_FILE, TextEncoder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 CALIBRATION_TEXTS, CALIBRATION_TOKENS = 300, 128
 
@@ -44,6 +48,32 @@ def by_nncf(plain: Path, quantized: Path, *, texts: Sequence[str], encoder: Text
         onnx.save(found, quantized)
     else:
         openvino.save_model(found, quantized)
+
+
+def by_executorch(model: "PreTrainedModel", quantized: Path, *, max_tokens: int) -> None:
+    """Linear layers in 8 bits, activations at run time, for XNNPACK: torchao's call for it, ExecuTorch's way to a file.
+
+    Args:
+        model: The float32 model, loaded with eager attention; it is quantized in place.
+        quantized: Where to, a .pte that takes one text.
+        max_tokens: Of the longest text.
+    """
+    import torch
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+    from executorch.exir import to_edge_transform_and_lower
+    from exported_by_pytorch import Logits
+    from torchao.quantization import Int8DynamicActivationIntxWeightConfig, quantize_
+    from torchao.quantization.granularity import PerAxis
+
+    quantize_(model, Int8DynamicActivationIntxWeightConfig(weight_dtype=torch.int8, weight_granularity=PerAxis(0)))
+    names = ("input_ids", "attention_mask", "token_type_ids")
+    example = tuple(torch.ones((1, 20), dtype=torch.int64) for _ in names)
+    length = torch.export.Dim("tokens", min=4, max=max_tokens)
+    exported = torch.export.export(
+        Logits(model, names), example, dynamic_shapes={"given": tuple({1: length} for _ in names)}
+    )
+    lowered = to_edge_transform_and_lower(exported, partitioner=[XnnpackPartitioner()])
+    quantized.write_bytes(lowered.to_executorch().buffer)
 
 
 def write_peer(

@@ -1,0 +1,284 @@
+"""Is limbeck's runtime the fastest on this machine? Against every other way to answer with 8 bits, and float32.
+
+    pip install nncf openvino executorch
+    python benchmarks/fastest.py --data DATA [--shapes 6x384 4x312 3x384 2x128] [--threads 2] [--rounds 40]
+
+Students with random weights, the same ones on all sides: in limbeck's artifact, by onnxruntime's `quantize_dynamic`, by
+NNCF in OpenVINO, by torchao's 8 bits in ExecuTorch with XNNPACK, and in PyTorch float32. A side whose packages are not
+installed is left out, and the page says so. The other tools' sessions keep their defaults; limbeck's is what
+`engine="auto"` chose on this machine with as many threads.
+
+One text of 16, 32 and 128 tokens; and batches of 32 texts as long as the data's held-out ones, each side in the way
+that it takes them: padded together, or one by one where a program takes one text (ExecuTorch), or by limbeck's own
+batches of like length. Tokenization is left out. Each round times each side once, in turns, after a pause that lets
+others' threads come to rest and a call that is not timed. Told is the time that a quarter of the rounds beat: what else
+runs on a machine only ever adds to it.
+"""
+
+import argparse
+import importlib.util
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+import torch
+from asked_and_told import origin, tell
+from exported_by_pytorch import write_by_pytorch
+from int8_peak import int8_peak
+from quantized_by_others import by_executorch, by_nncf, by_onnxruntime
+
+from limbeck import data, machine, wording
+from limbeck.artifact import Artifact, open_artifact
+from limbeck.export import multiply_adds
+from limbeck.recipe import DataTable
+from limbeck.runtime.engines import open_engine, settings_of
+from limbeck.runtime.graph_engine import GraphEngine
+from limbeck.teacher.load import load_model
+from limbeck.tokens import EncodedTexts, TextEncoder
+from random_artifact import write_random
+
+OURS, DYNAMIC, NNCF, EXECUTORCH, PYTORCH = (
+    "limbeck", "onnxruntime dynamic", "OpenVINO NNCF", "ExecuTorch XNNPACK", "PyTorch float32"
+)  # fmt: skip
+PACKAGES = {NNCF: ("nncf", "openvino"), EXECUTORCH: ("executorch", "torchao")}
+LENGTHS, BATCH, N_BATCHES, PAUSE_SECONDS = (16, 32, 128), 32, 8, 0.005
+
+Answer = Callable[[EncodedTexts], object]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One shape in one case.
+
+    Args:
+        shape: Layers x hidden size.
+        case: In words.
+        ms: Side -> milliseconds of a call.
+        multiply_adds: Of limbeck's graph, of one call.
+    """
+
+    shape: str
+    case: str
+    ms: Mapping[str, float]
+    multiply_adds: int
+
+    @property
+    def best_other(self) -> float:
+        """Milliseconds of the fastest of the others."""
+        return min(value for name, value in self.ms.items() if name != OURS)
+
+
+def main() -> None:
+    """Make all sides of all shapes, time them in turns, print the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", required=True, help="whose held-out texts give the batches their lengths")
+    parser.add_argument("--name", default="the held-out texts")
+    parser.add_argument("--shapes", nargs="+", default=["6x384", "4x312", "3x384", "2x128"])
+    parser.add_argument("--threads", type=int, default=machine.physical_cores())
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--result", type=Path, help="Markdown file to write")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    cells: list[Cell] = []
+    chosen: dict[str, str] = {}
+    peaks = [int8_peak(options.threads)]
+    for shape in options.shapes:
+        with tempfile.TemporaryDirectory() as work:
+            found, chosen[shape] = _cells(shape, Path(work), options)
+        cells += found
+        peaks.append(int8_peak(options.threads))
+    tell(_page(cells, chosen, peaks, options), options)
+
+
+def _cells(shape: str, work: Path, options: argparse.Namespace) -> tuple[list[Cell], str]:
+    artifact = open_artifact(write_random(work / "artifact", shape, seed=options.seed), check=False)
+    encoder = TextEncoder(artifact.folder, max_tokens=artifact.manifest.max_tokens)
+    texts = _held_out(options.data)
+    sides, chosen = _sides(artifact, encoder, texts, work, options)
+    model = load_model(artifact.folder)
+    counted = multiply_adds(model)
+    generator = np.random.default_rng(options.seed)
+    lengths = encoder.encode(texts).lengths[: BATCH * N_BATCHES]
+    cases = {f"1 x {n}": [_random([n], generator)] for n in LENGTHS}
+    cases[f"{BATCH} mixed"] = [
+        _random(lengths[start : start + BATCH], generator) for start in range(0, len(lengths) - BATCH + 1, BATCH)
+    ]
+    found = []
+    for case, calls in cases.items():
+        ms = _timed(sides, calls, rounds=options.rounds)
+        n_each = statistics.mean(counted.of(call.lengths) for call in calls)
+        found.append(Cell(shape, case, ms, int(n_each)))
+        print(shape, case, {name: round(value, 3) for name, value in ms.items()}, flush=True)
+    return found, chosen
+
+
+def _held_out(path: str) -> list[str]:
+    """Texts that tell how long texts are, and that NNCF calibrates on."""
+    settings = DataTable()
+    found = data.read_table(path, columns=settings)
+    parts = data.split(data.to_examples(found, None), settings=settings)
+    return list(parts.held_out.texts)
+
+
+def _random(lengths: Sequence[int], generator: np.random.Generator) -> EncodedTexts:
+    """Texts of these lengths in tokens: which tokens they are costs nothing."""
+    ids = [generator.integers(1000, 20000, n).tolist() for n in lengths]
+    return EncodedTexts(ids, [[0] * n for n in lengths], ())
+
+
+def _timed(sides: Mapping[str, Answer], calls: Sequence[EncodedTexts], *, rounds: int) -> dict[str, float]:
+    """Milliseconds of each side's calls: the time that a quarter of them beat."""
+    taken: dict[str, list[float]] = {name: [] for name in sides}
+    in_a_row = cycle(calls)
+    for number in range(rounds + 2):
+        call = next(in_a_row)
+        for name in list(sides) if number % 2 else reversed(list(sides)):
+            time.sleep(PAUSE_SECONDS)
+            sides[name](call)
+            start = time.perf_counter()
+            sides[name](call)
+            taken[name].append(1000 * (time.perf_counter() - start))
+    return {name: float(np.percentile(found[2:], 25)) for name, found in taken.items()}
+
+
+def _sides(
+    artifact: Artifact, encoder: TextEncoder, texts: list[str], work: Path, options: argparse.Namespace
+) -> tuple[dict[str, Answer], str]:
+    """Whatever is installed, and what "auto" chose for limbeck."""
+    threads, graph = options.threads, artifact.path(artifact.manifest.model_file)
+    settings = settings_of("auto", graph, threads=threads, longest=artifact.manifest.max_tokens)
+    engine = open_engine(graph, settings)
+    eager = partial(load_model, artifact.folder, attention="eager")
+    plain, dynamic = work / "plain.onnx", work / "dynamic.onnx"
+    write_by_pytorch(eager().eval(), encoder, plain)
+    by_onnxruntime(plain, dynamic)
+    sides: dict[str, Answer] = {
+        OURS: partial(_ours, engine, encoder),
+        DYNAMIC: partial(_together, _onnxruntime(dynamic, threads), encoder),
+    }
+    if _is_here(NNCF):
+        by_nncf(plain, work / "nncf.xml", texts=texts, encoder=encoder)
+        sides[NNCF] = partial(_together, _openvino(work / "nncf.xml", threads), encoder)
+    if _is_here(EXECUTORCH):
+        by_executorch(eager().eval(), work / "model.pte", max_tokens=artifact.manifest.max_tokens)
+        sides[EXECUTORCH] = partial(_one_by_one, _executorch(work / "model.pte", threads), encoder)
+    sides[PYTORCH] = partial(_together, _pytorch(load_model(artifact.folder).eval()), encoder)
+    return sides, str(settings)
+
+
+def _ours(engine: GraphEngine, encoder: TextEncoder, asked: EncodedTexts) -> object:
+    """As `limbeck.runtime.model` does: a single text goes its own short way."""
+    return engine.run(encoder.pad(asked, [0])) if len(asked.ids) == 1 else engine.run_by_length(encoder, asked)
+
+
+def _is_here(side: str) -> bool:
+    return all(importlib.util.find_spec(name) is not None for name in PACKAGES[side])
+
+
+Feeds = dict[str, np.ndarray]
+Run = Callable[[Feeds], object]
+
+
+def _together(run: Run, encoder: TextEncoder, asked: EncodedTexts) -> None:
+    run(_feeds(encoder, asked, range(len(asked.ids))))
+
+
+def _one_by_one(run: Run, encoder: TextEncoder, asked: EncodedTexts) -> None:
+    for row in range(len(asked.ids)):
+        run(_feeds(encoder, asked, [row]))
+
+
+def _feeds(encoder: TextEncoder, asked: EncodedTexts, rows: Sequence[int]) -> Feeds:
+    batch = encoder.pad(asked, list(rows))
+    return {name: getattr(batch, name) for name in ("input_ids", "attention_mask", "token_type_ids")}
+
+
+def _onnxruntime(path: Path, threads: int) -> Run:
+    import onnxruntime
+
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(path, settings, providers=["CPUExecutionProvider"])
+    names = {given.name for given in session.get_inputs()}
+    return lambda feeds: session.run(None, {name: feeds[name] for name in names})
+
+
+def _openvino(path: Path, threads: int) -> Run:
+    import openvino
+
+    settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
+    request = openvino.Core().compile_model(path, "CPU", settings).create_infer_request()
+    names = {given.any_name for given in request.model_inputs}
+    return lambda feeds: request.infer({name: feeds[name] for name in names}, share_inputs=True)
+
+
+def _executorch(path: Path, threads: int) -> Run:
+    from executorch.extension.pybindings import portable_lib
+    from executorch.runtime import Runtime
+
+    portable_lib._unsafe_reset_threadpool(threads)  # noqa: SLF001  (its only way to say so)
+    program = Runtime.get().load_program(path)
+    method = program.load_method("forward")
+
+    def run(feeds: Feeds, _lives_in: object = program) -> object:
+        return method.execute([torch.from_numpy(values) for values in feeds.values()])
+
+    return run
+
+
+def _pytorch(model: torch.nn.Module) -> Run:
+    def run(feeds: Feeds) -> object:
+        with torch.inference_mode():
+            return model(**{name: torch.from_numpy(values) for name, values in feeds.items()})
+
+    return run
+
+
+def _page(cells: list[Cell], chosen: Mapping[str, str], peaks: list[float], options: argparse.Namespace) -> str:
+    names, peak = list(cells[0].ms), max(peaks)
+    gain = float(np.exp(np.mean([np.log(cell.ms[DYNAMIC] / cell.ms[OURS]) for cell in cells])))
+    n_first = sum(cell.ms[OURS] <= cell.best_other for cell in cells)
+    introduction = (
+        f"Milliseconds of a call, {wording.counted(options.threads, 'thread')} on every side, {options.rounds} rounds in "
+        f"turns, random weights (seed {options.seed}); mixed: {BATCH} texts as long as those of {options.name}. The last "
+        "columns: how many times as long the fastest of the others takes, and limbeck's multiply-adds a second as a "
+        "share of the machine's peak."
+    )
+    found = (
+        f"- Peak: {peak / 1e9:.0f} billion int8 multiply-adds a second, the most of {len(peaks)} measurements through "
+        f"the run (least {min(peaks) / 1e9:.0f})."
+    )
+    lines = [
+        "# Is limbeck the fastest on this machine?",
+        "",
+        introduction,
+        "",
+        f"| shape | case | {' | '.join(names)} | fastest other / limbeck | share of peak |",
+        f"|---|---|{'---:|' * (len(names) + 2)}",
+    ]
+    for cell in cells:
+        times = " | ".join(f"{cell.ms[name]:.3f}" for name in names)
+        share = cell.multiply_adds / (cell.ms[OURS] / 1000) / peak
+        lines.append(f"| {cell.shape} | {cell.case} | {times} | {cell.best_other / cell.ms[OURS]:.2f} | {share:.0%} |")
+    lines += [
+        "",
+        f"- limbeck is the fastest in {n_first} of {len(cells)} cells.",
+        f"- Beside onnxruntime's dynamic int8 it is {gain:.2f} times as fast (geometric mean of all cells).",
+        found,
+        *(f"- `auto` chose for {shape}: {what}." for shape, what in chosen.items()),
+        *(f"- Left out, not installed: {name}." for name in PACKAGES if name not in names),
+    ]
+    versions = {name: machine.installed_version(name) for found in PACKAGES.values() for name in found}
+    command = f"python benchmarks/fastest.py --data DATA --threads {options.threads} --rounds {options.rounds}"
+    return "\n".join([*lines, *origin(command, **versions)]) + "\n"
+
+
+if __name__ == "__main__":
+    main()
