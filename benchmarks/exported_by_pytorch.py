@@ -22,6 +22,7 @@ class Logits(torch.nn.Module):
         self.model, self.names = model, names
 
     def forward(self, *given: torch.Tensor) -> torch.Tensor:
+        """The logits."""
         found: torch.Tensor = self.model(**dict(zip(self.names, given, strict=True))).logits
         return found
 

@@ -246,10 +246,10 @@ def _page(cells: list[Cell], chosen: Mapping[str, str], peaks: list[float], opti
     gain = float(np.exp(np.mean([np.log(cell.ms[DYNAMIC] / cell.ms[OURS]) for cell in cells])))
     n_first = sum(cell.ms[OURS] <= cell.best_other for cell in cells)
     introduction = (
-        f"Milliseconds of a call, {wording.counted(options.threads, 'thread')} on every side, {options.rounds} rounds in "
-        f"turns, random weights (seed {options.seed}); mixed: {BATCH} texts as long as those of {options.name}. The last "
-        "columns: how many times as long the fastest of the others takes, and limbeck's multiply-adds a second as a "
-        "share of the machine's peak."
+        f"Milliseconds of a call, {wording.counted(options.threads, 'thread')} on every side, {options.rounds} rounds "
+        f"in turns, random weights (seed {options.seed}); mixed: {BATCH} texts as long as those of {options.name}. The "
+        "last columns: how many times as long the fastest of the others takes, and limbeck's multiply-adds a second "
+        "as a share of the machine's peak."
     )
     found = (
         f"- Peak: {peak / 1e9:.0f} billion int8 multiply-adds a second, the most of {len(peaks)} measurements through "

@@ -11,7 +11,7 @@ import pytest
 
 import limbeck
 from limbeck import fingerprint
-from limbeck.artifact import read_manifest, seal
+from limbeck.artifact import open_artifact, read_manifest, seal
 from limbeck.errors import ArtifactError
 from limbeck.records import from_json
 from limbeck.teacher.answering import ship_answers
@@ -67,7 +67,7 @@ def test_no_text_ships_and_the_answers_are_sealed(shipped: Path, tmp_path: Path)
     changed[len(changed) // 2] ^= 1
     part.write_bytes(bytes(changed))
     with pytest.raises(ArtifactError, match=r"was changed after it was sealed: signals/"):
-        limbeck.load(shipped)
+        open_artifact(shipped)
 
 
 def test_answers_that_were_put_there_later_are_not_believed(shipped: Path, tmp_path: Path) -> None:

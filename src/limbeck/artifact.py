@@ -10,6 +10,7 @@ Laid out as the ecosystem expects it, so that other tools find what they look fo
 """
 
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -80,6 +81,25 @@ class Artifact:
     def running_bytes(self) -> int:
         """Bytes of `running_files` without the manifest, whose size depends on the verdict that it holds."""
         return self.bytes_with(self.manifest.model_file)
+
+    def refuse_changed(self, names: Iterable[str]) -> None:
+        """Compare files with their sealed SHA-256; absent ones, and those that the manifest does not name, are left out.
+
+        Raises:
+            ArtifactError: Some were changed; all of them are named.
+        """
+        sealed = {name: self.manifest.files[name] for name in names if name in self.manifest.files}
+        changed = [
+            name
+            for name, expected in sealed.items()
+            if name not in self.missing and fingerprint.sha256_of_file(self.path(name)) != expected
+        ]
+        if changed:
+            raise ArtifactError(
+                f"{self.folder} was changed after it was sealed: {_listed(changed)} "
+                f"{'does' if len(changed) == 1 else 'do'} not have the SHA-256 of {MANIFEST_FILE}.",
+                hint="Copy the folder again, or make the artifact anew.",
+            )
 
     def bytes_with(self, model_file: str) -> int:
         """Bytes of what must ship to answer with this graph: graph, tokenizer and config."""
@@ -173,17 +193,7 @@ def open_artifact(folder: Path, *, check: bool = True) -> Artifact:
             hint="Copy the whole folder again.",
         )
     if check:
-        changed = [
-            name
-            for name, expected in manifest.files.items()
-            if name in names and fingerprint.sha256_of_file(folder / name) != expected
-        ]
-        if changed:
-            raise ArtifactError(
-                f"{folder} was changed after it was sealed: {_listed(changed)} "
-                f"{'does' if len(changed) == 1 else 'do'} not have the SHA-256 of {MANIFEST_FILE}.",
-                hint="Copy the folder again, or make the artifact anew.",
-            )
+        artifact.refuse_changed(manifest.files)
     return artifact
 
 

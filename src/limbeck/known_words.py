@@ -42,11 +42,12 @@ class KnownWords:
     @classmethod
     def of(cls, tokenizer: Tokenizer) -> Self | None:
         """The words of a tokenizer, of which a copy is taken; None for one that keeps spaces inside of tokens."""
-        settings = json.loads(tokenizer.to_str())
+        written = tokenizer.to_str()
+        settings = json.loads(written)
         added = [token["content"] for token in settings["added_tokens"]]
         if not _is_wordwise(settings) or any(" " in content for content in added):
             return None
-        own = Tokenizer.from_str(tokenizer.to_str())
+        own = Tokenizer.from_str(written)
         own.no_truncation()
         own.no_padding()
         bare, probe = own.encode(_PROBE, add_special_tokens=False).ids, own.encode(_PROBE)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -167,8 +168,8 @@ class TextEncoder:
         overlap = min(rules.overlap, max_tokens // 2) if reads is Reads.CONTEXT else 0
         named = [fingerprint.of_file(path), str(max_tokens), cut_side, str(self._has_segments), str(self.pad_id)]
         self.fingerprint = fingerprint.of_many([*named, *([] if reads is Reads.TEXT else [reads, str(overlap)])])
-        self._words = KnownWords.of(self._tokenizer)
         self._tokenizer.no_padding()
+        self._n_met = 0
         self._masking: Masking | None = None
         if reads is Reads.MASKS:
             self._masking = masking_of(self._tokenizer, mask_token_of(folder), pad_id=self.pad_id, where=str(folder))
@@ -193,11 +194,20 @@ class TextEncoder:
         check_texts(texts, text_pairs)
         if self.rules.reads is not Reads.TEXT:
             return self._windows(texts, text_pairs)
-        if text_pairs is None and self._words is not None:
-            return self._of_known_words(self._words, texts, parallel=parallel)
+        if text_pairs is None and (words := self._known_words(len(texts))) is not None:
+            return self._of_known_words(words, texts, parallel=parallel)
         return self._whole(
             list(texts) if text_pairs is None else list(zip(texts, text_pairs, strict=True)), parallel=parallel
         )
+
+    def _known_words(self, n_texts: int) -> KnownWords | None:
+        """Words that are looked up, from the second text on: to gather them takes longer than to tokenize one."""
+        self._n_met += n_texts
+        return self._words if self._n_met > 1 else None
+
+    @cached_property
+    def _words(self) -> KnownWords | None:
+        return KnownWords.of(self._tokenizer)
 
     def _whole(self, given: list[Any], *, parallel: bool) -> EncodedTexts:
         """Texts, or pairs of them, each in a row of its own."""
@@ -216,8 +226,8 @@ class TextEncoder:
 
         The texts must have passed `check_texts`.
         """
-        if text_pair is None and self._words is not None:
-            encoded = self._of_known_words(self._words, [text], parallel=False)
+        if text_pair is None and (words := self._known_words(1)) is not None:
+            encoded = self._of_known_words(words, [text], parallel=False)
             ids = np.array(encoded.ids, dtype=np.int64)
             return TokenBatch(ids, np.ones_like(ids), np.zeros_like(ids)), encoded.n_truncated > 0
         encoding = self._tokenizer.encode_batch_fast([text if text_pair is None else (text, text_pair)])[0]

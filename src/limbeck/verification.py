@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from limbeck import evaluate, places, runtime
-from limbeck.artifact import ARTIFACT_FOLDER, SIGNALS_FOLDER, FolderKind, folder_kind
+from limbeck.artifact import ARTIFACT_FOLDER, SIGNALS_FOLDER, FolderKind, folder_kind, open_artifact
 from limbeck.consulting import answers_on_disk, ask_teacher, read_held_out, recalled, recipe_of
 from limbeck.data import read_examples
 from limbeck.earlier import earlier_answers
@@ -83,7 +83,8 @@ def _verified(
 ) -> Verdict:
     """The same, with a folder for what the teacher needs while it is asked and timed."""
     artifact, kept = _with_kept(Path(artifact).expanduser(), data_source)
-    model = runtime.load(artifact)
+    open_artifact(artifact)  # every byte of it, also what no answer needs
+    model = runtime.load(artifact, check=False)
     table = _recipe_of(model) if recipe is None else recipe.settled(model.manifest.task)
     if changes:
         table = _changed(table, changes)

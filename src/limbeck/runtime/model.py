@@ -338,7 +338,8 @@ def load(
         path: The folder that ships.
         threads: Threads that one batch is computed with; 0 takes the physical cores that this process may use.
         variant: "quantized" answers with the int8 graph, "float" with the float32 one.
-        check: Compare every file with its sealed SHA-256 before anything is loaded.
+        check: Compare every file that answering reads with its sealed SHA-256 before anything is loaded; the others,
+            such as the float model, are compared when they are used, and by `limbeck verify` and `inspect`.
         engine: "onnxruntime"; "openvino", which is an extra; or "auto", which measures all that are installed, on this
             machine and once, and remembers which was fastest. With "auto", 0 threads are as many as are fastest.
         progress: Told when "auto" measures, which takes some seconds.
@@ -352,8 +353,10 @@ def load(
         raise RecipeError(f"threads is {threads}.", hint="Give 1 or more, or 0 for the physical cores.")
     if variant not in get_args(Variant):
         raise RecipeError(f"variant is {variant!r}.", hint='Give "quantized" or "float".')
-    artifact = open_artifact(Path(path), check=check)
+    artifact = open_artifact(Path(path), check=False)
     graph = graph_of(artifact, variant)
+    if check:
+        artifact.refuse_changed([graph.relative_to(artifact.folder).as_posix(), *SMALL_RUNNING_FILES])
     settings = settings_of(engine, graph, threads=threads, longest=artifact.manifest.max_tokens, progress=progress)
     return Model(artifact, threads=settings.threads, variant=variant, settings=settings)
 
