@@ -83,7 +83,7 @@ class Artifact:
         return self.bytes_with(self.manifest.model_file)
 
     def refuse_changed(self, names: Iterable[str]) -> None:
-        """Compare files with their sealed SHA-256; absent ones, and those that the manifest does not name, are left out.
+        """Compare files with their sealed SHA-256; those that are absent or not in the manifest do not count.
 
         Raises:
             ArtifactError: Some were changed; all of them are named.

@@ -64,7 +64,7 @@ def shuffled_by_length(
     lengths: Sequence[int],
     *,
     batch_size: int,
-    generator: np.random.Generator,
+    generator: "np.random.Generator",
     pool_batches: int = 50,
     groups: Indices | None = None,
 ) -> list[Indices]:

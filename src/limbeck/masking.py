@@ -78,7 +78,7 @@ class Masking:
         n_hidden = min(len(plain), max(1, round(SHARE * len(plain))))
         return sorted(sorted(plain, key=numbers.__getitem__)[:n_hidden])
 
-    def drawn(self, input_ids: Ids, attention_mask: Ids, generator: np.random.Generator) -> Drawn:
+    def drawn(self, input_ids: Ids, attention_mask: Ids, generator: "np.random.Generator") -> Drawn:
         """Hide tokens of a batch to learn from: each with a chance of `SHARE`, at least one of each text.
 
         Of these 80 % are covered by the mask, 10 % replaced by any other token, and 10 % left as they are, so that a

@@ -128,7 +128,7 @@ class TokenBatch:
         is_read = self.answering is None or (self.hidden is not None and logits.ndim == 2)
         return logits if is_read else logits.reshape(-1, logits.shape[-1])[self.answering]
 
-    def with_hidden(self, masking: Masking, generator: np.random.Generator) -> "TokenBatch":
+    def with_hidden(self, masking: Masking, generator: "np.random.Generator") -> "TokenBatch":
         """The same batch with tokens hidden to learn from; see `Masking.drawn`."""
         drawn = masking.drawn(self.input_ids, self.attention_mask, generator)
         return replace(self, input_ids=drawn.input_ids, answering=drawn.answering, hidden=drawn.hidden)

@@ -15,8 +15,10 @@ def serve(
         str | None,
         typer.Option("--token", envvar="LIMBECK_TOKEN", help="Bearer token that clients must send.", show_envvar=True),
     ] = None,
-    threads: Annotated[int, typer.Option("--threads", min=0, help="0 takes the physical cores.")] = 0,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Batches of a model computed at once.")] = 1,
+    threads: Annotated[int, typer.Option("--threads", min=0, help="Of a batch; 0 takes the physical cores.")] = 1,
+    workers: Annotated[
+        int, typer.Option("--workers", min=0, help="Batches of a model computed at once; 0 as many as fill the cores.")
+    ] = 0,
     batch_tokens: Annotated[
         int, typer.Option("--batch-tokens", min=0, help="Texts x longest text of a batch; 0 as the runtime does.")
     ] = 0,

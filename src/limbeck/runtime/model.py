@@ -1,7 +1,6 @@
 """An artifact that answers: texts in, labels or numbers out, in the order given."""
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
@@ -28,6 +27,8 @@ from limbeck.units import together
 from limbeck.windows import Reads
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from limbeck.reason_record import WeightFidelity
     from limbeck.verdict_record import Saturation
 
@@ -167,7 +168,9 @@ class Model:
         return await asyncio.get_running_loop().run_in_executor(self._workers, self.answer, texts, text_pairs)
 
     @cached_property
-    def _workers(self) -> ThreadPoolExecutor:
+    def _workers(self) -> "ThreadPoolExecutor":
+        from concurrent.futures import ThreadPoolExecutor  # as above: it brings logging
+
         n_at_once = max(1, machine.logical_cores() // self.threads)
         return ThreadPoolExecutor(n_at_once, thread_name_prefix="limbeck")
 

@@ -43,7 +43,8 @@ class Door:
         self._token = None if settings.token is None else f"Bearer {settings.token}".encode("ascii")
         self._most = settings.limits.requests
         self._log_requests = settings.log_requests
-        self._n_under_way = 0
+        self._n_under_way = self._n_requests = 0
+        metrics.watch_requests(lambda: self._n_requests)
         self._numbers = itertools.count(1)
         self._start = secrets.token_hex(4)
         self.is_draining = False
@@ -69,7 +70,7 @@ class Door:
                     message["headers"].append((b"connection", b"close"))
             await send(message)
 
-        self._metrics.begins()
+        self._n_requests += 1
         error: str | None = None
         try:
             with_limit = scope["path"] not in _UNLIMITED
@@ -93,6 +94,7 @@ class Door:
             finally:
                 self._n_under_way -= with_limit
         finally:
+            self._n_requests -= 1
             seconds = time.perf_counter() - began
             route = scope.get("route_name", "other")
             self._metrics.ends(route, status=status, seconds=seconds)

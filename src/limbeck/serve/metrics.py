@@ -48,13 +48,12 @@ class Metrics:
         self._by_route: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         self._named: dict[str, tuple[str, str, str]] = {}
 
-    def begins(self) -> None:
-        """A request came."""
-        self._under_way.inc()
+    def watch_requests(self, under_way: Callable[[], int]) -> None:
+        """How many requests have no answer yet is looked at whenever somebody asks for the figures."""
+        self._under_way.set_function(under_way)
 
     def ends(self, route: str, *, status: int, seconds: float) -> None:
         """A request was answered."""
-        self._under_way.dec()
         kept = self._by_route.get((route, status))
         if kept is None:
             kept = self._requests.labels(route, str(status)), self._request_seconds.labels(route)

@@ -57,6 +57,7 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 self._app,
                 access_log=False,
+                proxy_headers=False,  # nobody here asks where a request came from
                 log_config=None,
                 lifespan="off",
                 server_header=False,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 
+from limbeck import machine
 from limbeck.errors import RecipeError
 
 _LARGEST_PORT = 65535
@@ -38,7 +39,7 @@ class Settings:
         host: Where it listens; the default is reached from this machine alone.
         port: 0 takes a free one, which the first log line names.
         threads: Threads that one batch is computed with; 0 takes the physical cores.
-        workers: Batches computed at once, of each model.
+        workers: Batches computed at once, of each model; 0 takes as many as fill the physical cores.
         batch_tokens: Texts x longest text of a batch, at most; 0 takes what the runtime takes.
         batch_texts: Texts of a batch, at most; 0 takes what the runtime takes.
         max_wait_ms: How long a text may wait for others where a worker is free and its batch is not full.
@@ -52,8 +53,8 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 8080
-    threads: int = 0
-    workers: int = 1
+    threads: int = 1
+    workers: int = 0
     batch_tokens: int = 0
     batch_texts: int = 0
     max_wait_ms: float = 0.0
@@ -86,9 +87,15 @@ class Settings:
         except ValueError:
             return self.host == "localhost"
 
+    @property
+    def workers_at_once(self) -> int:
+        """Batches of a model that are computed at once, at least 1."""
+        cores = machine.physical_cores()
+        return self.workers or max(1, cores // (self.threads or cores))
+
     def _bounded(self) -> Mapping[str, tuple[float, bool]]:
         """Name -> number, and whether it must be above zero."""
-        must = {"workers", *(one.name for one in fields(Limits))}
+        must = {one.name for one in fields(Limits)}
         names = [one.name for one in fields(Settings) if one.type in {"int", "float", int, float}]
         own = {name: getattr(self, name) for name in names}
         own |= {one.name: getattr(self.limits, one.name) for one in fields(Limits)}

@@ -261,7 +261,7 @@ class Shelf:
             max_wait=self._settings.max_wait_ms / 1000,
         )
         watch = self._metrics.of_model(place.name)
-        batcher = Batcher(model, bounds=bounds, workers=self._settings.workers, watch=watch, name=place.name)
+        batcher = Batcher(model, bounds=bounds, workers=self._settings.workers_at_once, watch=watch, name=place.name)
         return Served(place, model, fingerprint=fingerprint, bounds=bounds, batcher=batcher)
 
 
