@@ -82,7 +82,7 @@ def ask(url: str, method: str, path: str, body: bytes | None = None, **headers: 
 def running(*words: str | Path, **settings: Any) -> Iterator[Running]:
     """Within, these artifacts are served; behind it, everything has ended."""
     log = io.StringIO()
-    how = Settings(**{"port": 0, "threads": 1, "drain_seconds": 0.0, **settings})
+    how = Settings(**{"port": 0, "workers": 1, "drain_seconds": 0.0, **settings})
     server = Server(places_of(_words(words)), how, log=Log(log))
     started: dict[str, asyncio.AbstractEventLoop] = {}
 

@@ -5,7 +5,11 @@ optimizations, small models are slower; buffers bound once are no faster than ar
 """
 
 import os
+from collections.abc import Iterator, Sequence
+from functools import cached_property, partial
 from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnxruntime
@@ -13,6 +17,10 @@ from numpy.typing import NDArray
 
 from limbeck.errors import ArtifactError
 from limbeck.runtime.graph_engine import EngineSettings, Feeds, GraphEngine
+from limbeck.tokens import TokenBatch
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 _ERRORS_ONLY = 3  # of ORT_LOGGING_LEVEL: a user can do nothing about its warnings
 
@@ -31,6 +39,7 @@ class Engine(GraphEngine):
     """
 
     def __init__(self, path: Path, *, threads: int, spins: bool = False) -> None:
+        self._path, self._loading = path, Lock()
         self._session = _load(path, threads=threads, spins=spins)
         widths = {given.name: given.shape[-1] for given in self._session.get_outputs()}
         super().__init__(
@@ -42,7 +51,28 @@ class Engine(GraphEngine):
 
     def compute(self, feeds: Feeds) -> NDArray[np.float32]:
         """See `GraphEngine.compute`."""
-        logits: NDArray[np.float32] = self._session.run([self._output], feeds)[0]
+        return self._computed(self._session, feeds)
+
+    def _run_all(self, batches: Sequence[TokenBatch]) -> Iterator[NDArray[np.float32]]:
+        """Each thread has a batch of its own, where there is one for each.
+
+        Threads on one batch wait for each other at every operator; on batches of their own they need not
+        (docs/lab-log.md has the figures). What they are computed with is loaded at the first such call.
+        """
+        if self.settings.threads == 1 or len(batches) < self.settings.threads:
+            return super()._run_all(batches)
+        with self._loading:
+            session, threads = self._single_threaded
+        return threads.map(partial(self._answered, partial(self._computed, session)), batches)
+
+    @cached_property
+    def _single_threaded(self) -> "tuple[onnxruntime.InferenceSession, ThreadPoolExecutor]":
+        from concurrent.futures import ThreadPoolExecutor  # it brings logging, and one text does without
+
+        return _load(self._path, threads=1, spins=False), ThreadPoolExecutor(self.settings.threads, "limbeck-engine")
+
+    def _computed(self, session: onnxruntime.InferenceSession, feeds: Feeds) -> NDArray[np.float32]:
+        logits: NDArray[np.float32] = session.run([self._output], feeds)[0]
         return logits
 
 

@@ -1,9 +1,9 @@
 """The engines by name: which are here, how one is opened, and which is the fastest, measured once and remembered.
 
 What "fastest" is hangs on the machine, the graph and the versions, so it is measured with this graph, on this machine:
-one text of 16 tokens, one of 128, and a batch of 512 tokens, in turns. The choice is kept in LIMBECK_HOME under a name
-made of all that it hangs on. Where something else takes the cores while it is measured it may be the wrong one; remove
-the folder `engines` there to have it measured anew.
+one text of 16 tokens, one of 128, and four batches of 512 tokens, in turns. The choice is kept in LIMBECK_HOME under a
+name made of all that it hangs on. Where something else takes the cores while it is measured it may be the wrong one;
+remove the folder `engines` there to have it measured anew.
 """
 
 import importlib.util
@@ -14,20 +14,19 @@ from pathlib import Path
 from typing import Final, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from limbeck import files, fingerprint, machine, places
 from limbeck.errors import OutputError, RecipeError
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime.engine import Engine
-from limbeck.runtime.graph_engine import EngineName, EngineSettings, Feeds, GraphEngine
+from limbeck.runtime.graph_engine import EngineName, EngineSettings, GraphEngine
 from limbeck.runtime.turns import in_turns
+from limbeck.tokens import TokenBatch
 
 AUTO: Final = "auto"
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 
-_ROUNDS = 15
-_CASES = ((1, 16), (1, 128), (8, 64))  # (texts, tokens)
+_CASES = ((1, 1, 16, 15), (1, 1, 128, 15), (4, 8, 64, 5))  # (batches, texts, tokens, rounds)
 _OF_SPEED = frozenset(
     {"processor", "architecture", "instruction sets", "physical cores", "logical cores", "limbeck", "onnxruntime"}
 )
@@ -94,11 +93,10 @@ def candidates(threads: int) -> list[EngineSettings]:
     ]
 
 
-def feeds_of(engine: GraphEngine, n_texts: int, n_tokens: int) -> Feeds:
+def _batch(n_texts: int, n_tokens: int) -> TokenBatch:
     """Texts to time a graph with: of one and the same token, which takes as long as any other."""
-    ones: NDArray[np.int64] = np.ones((n_texts, n_tokens), np.int64)
-    values = {"input_ids": ones, "attention_mask": ones, "token_type_ids": np.zeros_like(ones)}
-    return {name: values[name] for name in engine.input_names}
+    ones = np.ones((n_texts, n_tokens), np.int64)
+    return TokenBatch(ones, ones, np.zeros_like(ones))
 
 
 def _chosen(graph: Path, *, threads: int, longest: int, progress: Progress) -> EngineSettings:
@@ -141,12 +139,12 @@ def measured(
         progress: Told how far it is.
     """
     engines = {one: open_engine(graph, one) for one in settings}
-    cases = sorted({(n_texts, min(n_tokens, longest)) for n_texts, n_tokens in _CASES})
+    cases = sorted({(batches, texts, min(tokens, longest), rounds) for batches, texts, tokens, rounds in _CASES})
     logs = dict.fromkeys(settings, 0.0)
-    with progress.bar("engines", total=len(cases) * _ROUNDS, unit="rounds") as bar:
-        for case in cases:
-            feeds = {one: feeds_of(engine, *case) for one, engine in engines.items()}
-            calls = {one: (lambda one=one: engines[one].compute(feeds[one])) for one in settings}  # noqa: B023
-            for one, seconds in in_turns(calls, rounds=_ROUNDS, told=bar.advance).items():
+    with progress.bar("engines", total=sum(rounds for *_, rounds in cases), unit="rounds") as bar:
+        for n_batches, n_texts, n_tokens, rounds in cases:
+            asked = [_batch(n_texts, n_tokens)] * n_batches
+            calls = {one: (lambda engine=engine: list(engine.run_all(asked))) for one, engine in engines.items()}  # noqa: B023
+            for one, seconds in in_turns(calls, rounds=rounds, told=bar.advance).items():
                 logs[one] += float(np.log(np.percentile(seconds, 25)))
     return {one: float(np.exp(value / len(cases))) for one, value in logs.items()}

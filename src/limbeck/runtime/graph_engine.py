@@ -2,8 +2,9 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -91,13 +92,27 @@ class GraphEngine(ABC):
         Raises:
             LimbeckError: The process was forked after the graph was loaded.
         """
+        return next(self.run_all([batch]))
+
+    def run_all(self, batches: Sequence[TokenBatch]) -> Iterator[NDArray[np.float32]]:
+        """As `run`, of several batches in their order, in the way that is fastest for many.
+
+        Raises:
+            LimbeckError: The process was forked after the graph was loaded.
+        """
         if os.getpid() != self._process:
             raise LimbeckError(
                 f"The model was loaded by process {self._process} and asked by process {os.getpid()}, forked from it; "
                 "an engine does not live on in a forked process.",
                 hint="Load the model in each worker, after the fork; or start workers by spawning.",
             )
-        read: NDArray[np.float32] = batch.read(self.compute({name: getattr(batch, name) for name in self.input_names}))
+        return self._run_all(batches)
+
+    def _run_all(self, batches: Sequence[TokenBatch]) -> Iterator[NDArray[np.float32]]:
+        return map(partial(self._answered, self.compute), batches)
+
+    def _answered(self, compute: Callable[[Feeds], NDArray[np.float32]], batch: TokenBatch) -> NDArray[np.float32]:
+        read: NDArray[np.float32] = batch.read(compute({name: getattr(batch, name) for name in self.input_names}))
         return read if batch.hidden is None else kept_rows(read, batch.hidden)
 
     def run_by_length(
@@ -107,14 +122,18 @@ class GraphEngine(ABC):
 
         Args:
             encoder: What made `encoded`.
-            encoded: The texts.
+            encoded: The texts, one at least.
             has_layers: False for a static student.
+
+        Raises:
+            LimbeckError: The process was forked after the graph was loaded.
         """
-        found = [
-            (encoded.answers_of(rows), self.run(encoder.pad(encoded, rows)))
-            for rows in served_by_length(encoded.lengths, has_layers=has_layers)
-        ]
-        logits = np.empty((encoded.n_answers, found[0][1].shape[1]), np.float32)
-        for places, values in found:
-            logits[places] = values
+        places = served_by_length(encoded.lengths, has_layers=has_layers)
+        found = self.run_all([encoder.pad(encoded, rows) for rows in places])
+        logits: NDArray[np.float32] | None = None
+        for rows, values in zip(places, found, strict=True):
+            if logits is None:
+                logits = np.empty((encoded.n_answers, values.shape[1]), np.float32)
+            logits[encoded.answers_of(rows)] = values
+        assert logits is not None
         return logits

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from limbeck import fingerprint, machine
 from limbeck.artifact import SMALL_RUNNING_FILES, Artifact, Manifest, open_artifact
-from limbeck.batching import served_by_length
 from limbeck.errors import ArtifactError, DataError, RecipeError
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime.asked import Asked, Row, Words, batch_of
@@ -296,10 +295,9 @@ class Model:
                 parallel=self.threads > 1,
             )
             truncated += [start + index for index in encoded.truncated]
-            values = np.empty((encoded.n_answers, len(self.label_names)), dtype=np.float32)
-            for rows in served_by_length(encoded.lengths, has_layers=self.has_layers):
-                values[encoded.answers_of(rows)] = self._engine.run(self.encoder.pad(encoded, rows))
-            pieces.append(encoded.as_logits(values))
+            pieces.append(
+                encoded.as_logits(self._engine.run_by_length(self.encoder, encoded, has_layers=self.has_layers))
+            )
         return Logits(together(pieces) if pieces else self._no_logits(), tuple(truncated))
 
     def _checked(self, texts: Texts, text_pairs: str | Sequence[str] | None) -> tuple[list[str], list[str] | None]:
