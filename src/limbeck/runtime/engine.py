@@ -31,7 +31,7 @@ class Engine(GraphEngine):
     Args:
         path: An ONNX file with inputs among input_ids, attention_mask, token_type_ids and the output logits or
             sentence_embedding.
-        threads: Threads that one batch is computed with, at least 1.
+        threads: Threads that compute, at least 1: all on one batch, or one each on several.
         spins: They wait by spinning, which takes the cores from whatever else runs on the machine.
 
     Raises:

@@ -30,7 +30,7 @@ class EngineSettings:
 
     Args:
         engine: Its name.
-        threads: Threads that one batch is computed with, at least 1.
+        threads: Threads that compute, at least 1: all on one batch, or one each on several.
         spins: Threads wait for their next piece of work by spinning: sooner there, at the cost of all else on their
             cores. Of ONNX Runtime only.
     """

@@ -94,7 +94,7 @@ class Model:
 
     Args:
         artifact: The opened artifact.
-        threads: Threads that one batch is computed with, at least 1.
+        threads: Threads that compute, at least 1: all on one batch, or one each on several.
         variant: Which of its graphs answers; `size_bytes` is what must ship for it to do so.
         settings: Engine and how it computes, its threads among them; None takes ONNX Runtime with `threads`.
 
@@ -337,7 +337,8 @@ def load(
 
     Args:
         path: The folder that ships.
-        threads: Threads that one batch is computed with; 0 takes the physical cores that this process may use.
+        threads: Threads that compute, all on one batch or one each on several; 0 takes the physical cores that this
+            process may use.
         variant: "quantized" answers with the int8 graph, "float" with the float32 one.
         check: Compare every file that answering reads with its sealed SHA-256 before anything is loaded; the others,
             such as the float model, are compared when they are used, and by `limbeck verify` and `inspect`.
