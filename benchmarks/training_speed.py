@@ -4,7 +4,9 @@
 
 Labelling: limbeck's (signals on disk included) against the best plain loop (bfloat16 autocast, sorted by length, with
 batches of the same token budget, answers kept in memory). Training: the same student on the same labelled texts, in
-bfloat16, batches of 64: limbeck's loop and distillation objective against Trainer and its default collator. In turns.
+bfloat16, batches of 64: limbeck's loop and distillation objective against Trainer and its default collator. Trainer
+trains all parameters; limbeck leaves the embeddings and the lowest layers as they are, and trains all in a side of its
+own. In turns.
 """
 
 import argparse
@@ -12,7 +14,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -20,13 +21,15 @@ from asked_and_told import flags, origin, tell
 from datasets import Dataset
 from transformers import AutoTokenizer, Trainer, TrainingArguments
 
-from limbeck import data, machine, student, teacher
+from limbeck import data, machine, shaping, student, teacher
 from limbeck.batching import by_length
-from limbeck.distill import Lessons, distillation_plan, learn, live_teacher, objective_of, targets_of
+from limbeck.distill import learn, lessons_of
 from limbeck.examples import Examples
 from limbeck.recipe import Recipe
 from limbeck.signals import SignalStore
-from limbeck.teacher.load import Teacher, load_model, model_inputs
+from limbeck.teacher.load import EncoderTeacher, load_model, model_inputs
+
+_BATCH_TEXTS = 64
 
 
 def main() -> None:
@@ -35,21 +38,26 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=8000)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    recipe = Recipe.from_dict({"distill": {"epochs": 1, "evaluations": 1}})
-    without_states = Recipe.from_dict({"distill": {"epochs": 1, "evaluations": 1, "weights": {"layer_hidden": 0}}})
+    usual = _recipe({})
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        master = teacher.load_teacher(options.teacher, settings=recipe.teacher, max_tokens=128, work=work)
-        given = data.to_examples(data.read_table(options.data, columns=recipe.data), master.label_names)
-        parts = data.split(given, settings=recipe.data)
+        master = teacher.load_teacher(options.teacher, settings=usual.teacher, max_tokens=128, work=work)
+        on_disk: dict[str, object] = {"weights": {"layer_hidden": 0}}
+        states, disk, every = (
+            _recipe(changes).settled(master.task)
+            for changes in ({}, on_disk, on_disk | {"train_embeddings": True, "train_lowest": True})
+        )
+        given = data.to_examples(data.read_table(options.data, columns=usual.data), master.label_names)
+        parts = data.split(given, settings=usual.data)
         texts = parts.train.take(range(min(options.texts, len(parts.train))))
         few = parts.validation.take(range(min(64, len(parts.validation))))
         sides: dict[str, Callable[[], object]] = {
-            "labelling, limbeck": lambda: _label(master, texts, recipe, work),
+            "labelling, limbeck": lambda: _label(master, texts, usual, work),
             "labelling, plain PyTorch loop": lambda: _plain_labels(master, texts),
-            "training, limbeck, answers on disk": lambda: _train(master, texts, few, without_states, work),
-            "training, limbeck, layer states too": lambda: _train(master, texts, few, recipe, work),
-            "training, transformers.Trainer": lambda: _trainer(master, texts, recipe, work),
+            "training, limbeck, answers on disk": lambda: _train(master, texts, few, disk, work),
+            "training, limbeck, layer states too": lambda: _train(master, texts, few, states, work),
+            "training, limbeck, answers on disk, all parameters": lambda: _train(master, texts, few, every, work),
+            "training, transformers.Trainer": lambda: _trainer(master, texts, disk, work),
         }
         rates: dict[str, list[float]] = {name: [] for name in sides}
         for number in range(options.rounds):
@@ -60,7 +68,11 @@ def main() -> None:
     tell(_page(rates, options), options)
 
 
-def _label(master: Teacher, texts: Examples, recipe: Recipe, work: Path) -> float:
+def _recipe(changes: dict[str, object]) -> Recipe:
+    return Recipe.from_dict({"distill": {"epochs": 1, "evaluations": 1, "batch_size": _BATCH_TEXTS, **changes}})
+
+
+def _label(master: EncoderTeacher, texts: Examples, recipe: Recipe, work: Path) -> float:
     with tempfile.TemporaryDirectory(dir=work) as root:
         store = SignalStore(Path(root), teacher.signals_key(master, precision="bfloat16"))
         start = time.perf_counter()
@@ -68,7 +80,7 @@ def _label(master: Teacher, texts: Examples, recipe: Recipe, work: Path) -> floa
         return time.perf_counter() - start
 
 
-def _plain_labels(master: Teacher, texts: Examples) -> float:
+def _plain_labels(master: EncoderTeacher, texts: Examples) -> float:
     start = time.perf_counter()
     encoded = master.encoder.encode(texts.texts, texts.text_pairs)
     kept = []
@@ -79,37 +91,27 @@ def _plain_labels(master: Teacher, texts: Examples) -> float:
     return time.perf_counter() - start
 
 
-def _train(master: Teacher, texts: Examples, few: Examples, recipe: Recipe, work: Path) -> float:
+def _train(master: EncoderTeacher, texts: Examples, few: Examples, recipe: Recipe, work: Path) -> float:
     with tempfile.TemporaryDirectory(dir=work) as folder:
         root = Path(folder)
         store = SignalStore(root, teacher.signals_key(master, precision="bfloat16"))
         for examples in (texts, few):
             teacher.label(master, examples, store, settings=recipe.teacher)
         start = time.perf_counter()
-        lessons = Lessons(
-            encoder=master.encoder,
-            train=master.encoder.encode(texts.texts, texts.text_pairs),
-            train_targets=targets_of(texts, store.read(texts.text_fingerprints)),
-            validation=master.encoder.encode(few.texts, few.text_pairs),
-            validation_targets=targets_of(few, store.read(few.text_fingerprints)),
+        shaped = shaping.sketched(teacher.origin_of(master, recipe, work=root), recipe)
+        objective = shaping.planned_objective(shaped.origin, texts, recipe)
+        lessons = lessons_of(
+            shaped.origin.encoder,
+            (texts, store.read(texts.text_fingerprints)),
+            (few, store.read(few.text_fingerprints)),
+            task=master.task,
+            live_teacher=shaped.live_teacher(objective, recipe),
         )
-        config = master.model.config
-        pattern = student.unmeasured(config, recipe.student)
-        taken, planned = pattern.layers, student.planned_config(config, pattern)
-        objective = objective_of(recipe, student=planned, teacher=config, has_labels=True)
-        if objective.needs_live_teacher:
-            lessons = replace(lessons, live_teacher=live_teacher(master.model, taken=taken, objective=objective))
-        learn(
-            lambda: student.initialise(master.model, recipe.student),
-            lessons,
-            objective=objective,
-            plan=distillation_plan(recipe, n_texts=len(texts), hidden_size=master.hidden_size, taken=taken),
-            work=root,
-        )
+        learn(shaped.build, lessons, objective=objective, plan=shaped.plan(recipe, n_texts=len(texts)), work=root)
         return time.perf_counter() - start
 
 
-def _trainer(master: Teacher, texts: Examples, recipe: Recipe, work: Path) -> float:
+def _trainer(master: EncoderTeacher, texts: Examples, recipe: Recipe, work: Path) -> float:
     with tempfile.TemporaryDirectory(dir=work) as folder:
         root = Path(folder)
         student.save_model(student.initialise(master.model, recipe.student), root)
@@ -117,7 +119,7 @@ def _trainer(master: Teacher, texts: Examples, recipe: Recipe, work: Path) -> fl
         tokenizer = AutoTokenizer.from_pretrained(master.tokenizer_folder)
         settings = TrainingArguments(
             output_dir=str(root / "out"),
-            per_device_train_batch_size=recipe.distill.batch_size,
+            per_device_train_batch_size=_BATCH_TEXTS,
             num_train_epochs=1,
             bf16=machine.has_fast_bfloat16(),
             use_cpu=True,
@@ -144,8 +146,9 @@ def _page(rates: dict[str, list[float]], options: argparse.Namespace) -> str:
     )
     ratios = (
         f"Labelling: {medians[names[0]] / medians[names[1]]:.2f}× the plain loop. "
-        f"Training: {medians[names[2]] / medians[names[4]]:.2f}× Trainer with the answers on disk, "
-        f"{medians[names[3]] / medians[names[4]]:.2f}× with the teacher's layer states beside it."
+        f"Training: {medians[names[2]] / medians[names[5]]:.2f}× Trainer with the answers on disk, "
+        f"{medians[names[3]] / medians[names[5]]:.2f}× with the teacher's layer states beside it, "
+        f"{medians[names[4]] / medians[names[5]]:.2f}× where all parameters are trained, as Trainer does."
     )
     command = "python benchmarks/training_speed.py --teacher TEACHER --data DATA"
     lines = [f"# Speed of labelling and training on {options.name}", "", introduction, ""]

@@ -14,14 +14,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from limbeck.student.origin import with_rows
 from numpy.typing import NDArray
 
-from limbeck import machine, pipeline, wording
+from limbeck import machine, wording
+from limbeck.asking import made_up
 from limbeck.examples import Examples
-from limbeck.recipe import Recipe, StudentTable
-from limbeck.student import Origin, origin_of
-from limbeck.teacher.load import float32_logits, load_model
+from limbeck.origin import Origin
+from limbeck.recipe import Recipe
+from limbeck.records import RunRecord
+from limbeck.starting import read_inputs
+from limbeck.student import trimmed, vocabulary_of
+from limbeck.student.trimmed import with_rows
+from limbeck.student_table import StudentTable
+from limbeck.teacher import float32_logits
+from limbeck.teacher.load import load_model
+from limbeck.units import values_of
+from limbeck.verdict_record import ARTIFACT, FLOAT_STUDENT
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -51,18 +59,18 @@ def _asked_with_fewer_rows(given: argparse.Namespace) -> list[str]:
     ]
     with tempfile.TemporaryDirectory() as work:
         recipe = Recipe()
-        inputs = pipeline.read_inputs(given.teacher, given.data, recipe=recipe, work=Path(work))
-        master, parts = inputs.master, inputs.parts
-        whole = Origin(master.model, master.encoder, master.tokenizer_folder)
-        corpus = parts.train.joined(pipeline._made_up(parts, recipe))  # noqa: SLF001  (the walk's own corpus)
-        held_out, texts = parts.held_out, parts.held_out.texts
-        of_teacher = float32_logits(master.model, master.encoder, texts, held_out.text_pairs).argmax(axis=1)
+        inputs = read_inputs(given.teacher, given.data, recipe=recipe, work=Path(work))
+        whole, parts = inputs.origin, inputs.parts
+        recipe = recipe.settled(inputs.master.task)
+        corpus = inputs.given.joined(made_up(inputs.master, parts, recipe))
+        held_out = parts.held_out
+        of_teacher = _classes(whole.model, whole, held_out)
         students = [load_model(run / "work" / "student").eval() for run in given.whole]
         before = [_shares(student, whole, held_out, of_teacher) for student in students]
         for share in given.shares:
             wanted = StudentTable(vocabulary="trimmed", vocabulary_share=share)
-            origin = origin_of(whole, wanted, corpus=corpus, work=Path(work))
-            told = origin.told(held_out)
+            origin = trimmed(whole, wanted, corpus=corpus, work=Path(work))
+            told = vocabulary_of(origin, held_out)
             assert told is not None
             kept = json.loads((origin.tokenizer_folder / "vocabulary.json").read_text())["kept"]
             after = [_shares(with_rows(student, kept), origin, held_out, of_teacher) for student in students]
@@ -78,8 +86,15 @@ def _asked_with_fewer_rows(given: argparse.Namespace) -> list[str]:
 
 def _shares(model: "PreTrainedModel", origin: Origin, held_out: Examples, of_teacher: Answers) -> tuple[float, float]:
     """Accuracy and agreement."""
-    answers = float32_logits(model, origin.encoder, held_out.texts, held_out.text_pairs).argmax(axis=1)
+    answers = _classes(model, origin, held_out)
     return float((answers == held_out.labels).mean()), float((answers == of_teacher).mean())
+
+
+def _classes(model: "PreTrainedModel", origin: Origin, texts: Examples) -> Answers:
+    """The class that a model answers each text with, which it reads by the origin's tokenizer."""
+    logits = values_of(float32_logits(model, origin.encoder, texts.texts, texts.text_pairs))
+    found: Answers = logits.argmax(axis=1)
+    return found
 
 
 def _points(changes: NDArray[np.float64]) -> str:
@@ -87,29 +102,27 @@ def _points(changes: NDArray[np.float64]) -> str:
     return f"**{wording.signed(100 * changes.mean(), decimals=2)}** ({each})"
 
 
-def _trained_with_fewer_rows(whole: Sequence[Path], trimmed: Sequence[Path]) -> list[str]:
+def _trained_with_fewer_rows(whole: Sequence[Path], fewer: Sequence[Path]) -> list[str]:
     lines = [
         "| run | rows | student (float32): accuracy | agreement | artifact (int8): accuracy | agreement | size |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
-    for run in (*whole, *trimmed):
-        told = json.loads((run / "run.json").read_text(encoding="utf-8"))
-        found = {model["name"]: model for model in told["verdict"]["models"]}
-        student, artifact = found["student (float32)"], found["artifact (int8)"]
+    for run in (*whole, *fewer):
+        told = RunRecord.from_json(json.loads((run / "run.json").read_text(encoding="utf-8")))
+        student = next(model for model in told.verdict.models if model.name == FLOAT_STUDENT)
+        artifact = next(model for model in told.verdict.models if model.name.startswith(ARTIFACT))
         cells = [
-            wording.percent(model[measure]["value"], decimals=2)
+            "–" if score is None else wording.percent(score.value, decimals=2)
             for model in (student, artifact)
-            for measure in ("score", "agreement")
+            for score in (model.score, model.agreement)
         ]
-        vocabulary = told.get("vocabulary")
-        kind = "whole" if vocabulary is None else "trimmed"
         lines.append(
-            f"| {kind}, seed {told['recipe']['seed']} | {told['shapes']['student']['vocabulary']:,} | "
-            f"{' | '.join(cells)} | {wording.size(artifact['size_bytes'])} |"
+            f"| {'whole' if told.vocabulary is None else 'trimmed'}, seed {told.recipe['seed']} | "
+            f"{told.shapes['student']['vocabulary']:,} | {' | '.join(cells)} | {wording.size(artifact.size_bytes)} |"
         )
     same = [
         _same_but_for_rows(one, other)
-        for one, other in zip(whole, trimmed, strict=False)
+        for one, other in zip(whole, fewer, strict=False)
         if (one / "work/student").exists() and (other / "work/student").exists()
     ]
     return [*lines, "", f"Largest difference of a weight beside the rows, run by run: {same}"]
