@@ -132,7 +132,7 @@ def page_of(found: dict[str, list[RunRecord]], base: str, options: argparse.Name
             _percent([_share(score.agreement) for score in scores]),
             f"{100 * np.mean(gains):+.2f}",
             _percent([_share(score.score) for score in scores]),
-            f"{scores[0].n_parameters / 1e6:.1f} M",
+            f"{(scores[0].n_parameters or 0) / 1e6:.1f} M",
             f"{seconds:.0f} s",
         ]
         lines.append(f"| {name} | {' | '.join(cells)} |")

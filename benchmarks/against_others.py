@@ -160,7 +160,8 @@ def _by_torchao(artifact: Path, encoder: TextEncoder, *, threads: int) -> Side:
 
     def run(batch: TokenBatch) -> Logits:
         with torch.inference_mode():
-            return model(**model_inputs(model, batch)).logits.numpy()
+            found: Logits = model(**model_inputs(model, batch)).logits.numpy()
+        return found
 
     return Side(run, stored.tell(), encoder, threads)
 

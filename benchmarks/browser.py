@@ -98,7 +98,7 @@ def main() -> None:
         with Served.of(folder) as served, chromium() as browser:
             page = _page(served.address, browser)
             sent = dict(served.sent)
-            told = int(page.get_attribute("#sum", "data-bytes"))
+            told = int(page.get_attribute("#sum", "data-bytes") or 0)
             found = page.evaluate(_ASK, texts)
             native, _ = _native(model, texts)
             ours: list[list[float]] = []
@@ -128,9 +128,9 @@ def main() -> None:
         "|---|---:|---:|---:|",
         *(
             f"| {name} | {one:.2f} ms | {other:.2f} ms | {other / one:.1f}x |"
-            for name, one, other in (
-                ("fastest round of each text, median", *(np.median(np.min(one, axis=0)) for one in (ours, theirs))),
-                ("all rounds, median", *(np.median(one) for one in (ours, theirs))),
+            for name, (one, other) in (
+                ("fastest round of each text, median", [np.median(np.min(side, axis=0)) for side in (ours, theirs)]),
+                ("all rounds, median", [np.median(side) for side in (ours, theirs)]),
             )
         ),
     ]

@@ -115,7 +115,8 @@ def divergences(draw: np.random.Generator, n: int, *, words: int) -> tuple[Measu
     """Divergences of the words of a text, lognormal numbers; a text has Poisson many and one."""
     counts = 1 + draw.poisson(words - 1, n) if words > 1 else np.ones(n, np.int64)
     values = np.exp(1.5 * draw.normal(size=int(counts.sum())))
-    return (PooledMean(np.bincount(np.repeat(np.arange(n), counts), weights=values, minlength=n), counts),)
+    sums = np.bincount(np.repeat(np.arange(n), counts), weights=values, minlength=n)
+    return (PooledMean(sums.astype(np.float64), counts),)
 
 
 def f1_of(present: float, missed: float, invented: float) -> float:
@@ -187,10 +188,10 @@ def interval_of(setting: Setting, measures: tuple[Measure, ...], doubt: Doubt) -
     """The interval that a verdict gives."""
     if len(measures) == 1:
         found = scores.of_one(measures[0], doubt)
-    elif setting.kind.startswith("ratio"):
-        found = scores.retention(*measures, doubt) or scores.difference(*measures, doubt)
     else:
-        found = scores.difference(*measures, doubt)
+        artifact, teacher = measures
+        kept = scores.retention(artifact, teacher, doubt) if setting.kind.startswith("ratio") else None
+        found = kept or scores.difference(artifact, teacher, doubt)
     return found.interval.low, found.interval.high
 
 

@@ -12,6 +12,7 @@ import json
 import statistics
 import time
 from pathlib import Path
+from typing import Any, Protocol
 
 from limbeck.artifact import open_artifact
 from limbeck.progress import SILENT
@@ -19,11 +20,18 @@ from limbeck.runtime.engine import Engine
 from limbeck.targets.record import EXPORT_FILE
 from limbeck.targets.texts import check_texts
 from limbeck.tasks.rules import reading_rules
-from limbeck.tokens import TextEncoder
+from limbeck.tokens import TextEncoder, TokenBatch
 
 
-def opened(folder: Path) -> tuple[dict, object]:
-    """Whatever answers an export's model, on one thread."""
+class Answering(Protocol):
+    """An engine or a program."""
+
+    def run(self, batch: TokenBatch, /) -> object:
+        """The logits of a batch."""
+
+
+def opened(folder: Path) -> tuple[dict[str, Any], Answering]:
+    """What an export tells of itself, and whatever answers its model, on one thread."""
     told = json.loads((folder / EXPORT_FILE).read_text(encoding="utf-8"))
     model = folder / told["model_file"]
     if model.suffix != ".pte":
@@ -54,11 +62,13 @@ def main() -> None:
     encoded = encoder.encode(texts.texts, texts.text_pairs)
     batches = [encoder.pad(encoded, [row]) for row in range(len(encoded.ids))]
     graph = artifact.path(manifest.model_file)
-    asked = {f"{manifest.scheme}, the artifact": (graph.stat().st_size, None, Engine(graph, threads=1))}
+    asked: dict[str, tuple[int, dict[str, Any] | None, Answering]] = {
+        f"{manifest.scheme}, the artifact": (graph.stat().st_size, None, Engine(graph, threads=1))
+    }
     for folder in given.exports:
         told, answering = opened(folder)
         asked[told["target"]] = (told["model_bytes"], told["agreement"], answering)
-    took = {name: [] for name in asked}
+    took: dict[str, list[float]] = {name: [] for name in asked}
     for at in range(given.rounds + 1):  # the first round warms up
         for batch in batches:
             for name, (_, _, answering) in asked.items():
@@ -78,8 +88,8 @@ def main() -> None:
                 f"{agreement['largest_difference']:.3f}",
                 f"{agreement['error']:.2%}",
             ]
-        told = [name, f"{n_bytes / 1e6:.2f}", *cells, f"{statistics.median(took[name]):.2f}", f"{beside:.2f}"]
-        print(f"| {' | '.join(told)} |")
+        row = [name, f"{n_bytes / 1e6:.2f}", *cells, f"{statistics.median(took[name]):.2f}", f"{beside:.2f}"]
+        print(f"| {' | '.join(row)} |")
 
 
 if __name__ == "__main__":

@@ -20,8 +20,9 @@ import limbeck
 from limbeck import data, machine, wording
 from limbeck.comparison_record import ComparedModel, ComparedPair, ComparisonRecord
 from limbeck.recipe import DataTable
+from limbeck.score_record import Score
 from limbeck.tokens import TextEncoder
-from limbeck.verdict_record import PairedDifference, Score
+from limbeck.verdict_record import PairedDifference
 
 
 def main() -> None:

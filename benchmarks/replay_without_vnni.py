@@ -48,7 +48,7 @@ def main() -> None:
         folder = Path(name)
         for number, artifact in enumerate(arguments.artifacts):
             feeds = feeds_of(artifact, arguments.texts, n_texts=arguments.n_texts)
-            np.savez(folder / f"feeds-{number}.npz", **feeds)
+            np.savez(folder / f"feeds-{number}.npz", **feeds)  # type: ignore[arg-type]
         here = [str(Path(sys.executable).resolve()), __file__, *map(str, arguments.artifacts), "--side", str(folder)]
         environment = {"PYTHONPATH": ":".join(path for path in sys.path if path)}
         subprocess.run(here, check=True, env=environment)
@@ -92,7 +92,7 @@ def run_side(artifacts: Sequence[Path], folder: Path) -> None:
             feed = {name: feeds[f"{key} {name}"] for name in inputs}
             answers[f"logits {number} {key}"] = session.run(None, feed)[0]
         answers[f"wrong {number}"] = wrong_products(multiplied_by(content, feed), generator)
-    np.savez(folder / "answers.npz", **answers)
+    np.savez(folder / "answers.npz", **answers)  # type: ignore[arg-type]
 
 
 def multiplied_by(model: bytes, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
@@ -107,7 +107,8 @@ def multiplied_by(model: bytes, feed: dict[str, np.ndarray]) -> list[np.ndarray]
         if value.name in constants:
             graph.graph.node.append(helper.make_node("Identity", [value.name], [f"{value.name} as it is"]))
             value.name = f"{value.name} as it is"
-    return start(graph.SerializeToString()).run(None, feed)
+    found: list[np.ndarray] = start(graph.SerializeToString()).run(None, feed)
+    return found
 
 
 def wrong_products(matrices: Sequence[np.ndarray], generator: np.random.Generator) -> np.ndarray:
@@ -152,7 +153,8 @@ def product_model(weights: np.ndarray) -> bytes:
         [helper.make_tensor_value_info("sums", TensorProto.INT32, ["rows", weights.shape[1]])],
         [numpy_helper.from_array(weights, "weights")],
     )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9).SerializeToString()
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
+    return bytes(model.SerializeToString())
 
 
 def start(model: bytes) -> onnxruntime.InferenceSession:

@@ -82,7 +82,7 @@ class Texts:
     def _fits(self, place: int, row: list[dict[str, object]]) -> bool:
         found = {one["label"]: one["score"] for one in row}
         return row[0]["label"] in self.top[place] and all(
-            abs(found[name] - wanted) <= 2 * self.spread  # type: ignore[operator]
+            abs(found[name] - wanted) <= 2 * self.spread
             for name, wanted in zip(self.names, self.logits[place].tolist(), strict=True)
         )
 

@@ -103,7 +103,7 @@ def _clock(options: argparse.Namespace) -> Callable[[], float]:
 class _Engine8:
     """A float graph, quantized by the engine's own tool, behind the teacher's tokenizer and the artifact's batches."""
 
-    def __init__(self, graph: Path, master: teacher.Teacher, threads: int) -> None:
+    def __init__(self, graph: Path, master: teacher.EncoderTeacher, threads: int) -> None:
         quantized = graph.with_suffix(".int8.onnx")
         onnxruntime.quantization.quantize_dynamic(graph, quantized)
         self.engine, self.encoder, self.threads = Engine(quantized, threads=threads), master.encoder, threads

@@ -208,7 +208,8 @@ def _prepared(artifact: Path, texts: Parts, recipe: Recipe, manifest: Manifest, 
 def _built(artifact: Path, manifest: Manifest, ready: Preparation, *, weights: Path | None) -> "PreTrainedModel":
     """The student with its roundings, as it was when training ended."""
     model = fake_quantized(load_model(artifact, attention="eager"), scheme=manifest.scheme, ready=ready)
-    return (model if weights is None else student.load_weights(model, weights)).eval()
+    built: PreTrainedModel = (model if weights is None else student.load_weights(model, weights)).eval()
+    return built
 
 
 def _difference(model: "PreTrainedModel", manifest: Manifest, shipped: Path, *, work: Path) -> str:

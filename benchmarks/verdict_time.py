@@ -38,7 +38,8 @@ def main() -> None:
     _watched(seconds, "the artifact's own answers", model.logits)(texts.texts, texts.text_pairs)
     evaluate.judge = _watched(seconds, "statistics", evaluate.judge)
     evaluate.measure_speed = _watched(seconds, "timing and fresh processes", evaluate.measure_speed)
-    verification.respelled = _watched(seconds, "other spellings", verification.respelled)
+    respelled = verification.respelled  # type: ignore[attr-defined]
+    verification.respelled = _watched(seconds, "other spellings", respelled)  # type: ignore[attr-defined]
     verdict = verification.verify(
         options.artifact, options.data, teacher_source=options.teacher, changes={"verify.threads": 1}
     )
