@@ -1,13 +1,20 @@
-"""A benchmark of an artifact: every case that was asked for, and refusals before the work."""
+"""A benchmark of an artifact: every case that was asked for, once, whatever kills it; and refusals before the work."""
 
+import json
+import os
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from limbeck import machine, places
+from limbeck.bench_memory import KEPT_SECONDS
 from limbeck.benching import bench
 from limbeck.errors import DataError, LimbeckError, OutputError, RecipeError
+from limbeck.records import to_json
 from small_artifact import write_artifact
-from watching import Events
+from watching import Events, Interrupted
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +42,93 @@ def test_every_case_is_timed(folder: Path, tmp_path: Path) -> None:
     assert cases == [(8, 1), (8, 3), (16, 1), (16, 3)]  # texts of 128 tokens would be cut
     assert all(cell.n == 10 and 0 < cell.p50_ms <= cell.p95_ms <= cell.p99_ms for cell in found.cells)
     assert (tmp_path / "bench.html").read_text().startswith("<!DOCTYPE html>")
-    assert events.bars == [("bench", 4, "cases", 0, 4)]
+    assert events.bars == [("bench", 40, "rounds", 0, 40)]
+    assert (found.n_earlier, events.sentences) == (0, [])
+
+
+def test_killed_half_way_the_same_command_goes_on(folder: Path, tmp_path: Path) -> None:
+    """A failure would time minutes of finished cases again, or mix other figures into a complete record."""
+    asked: dict[str, Any] = {"engines": ("onnxruntime",), "threads": (1,), "call_sizes": (1, 2), "rounds": 10}
+    with pytest.raises(Interrupted):  # in the third case, of four
+        bench(folder, **asked, lengths=(8, 16), progress=Events(interrupt_in="bench", after=2 * 10 + 4))
+    (kept,) = places.benches_root().iterdir()
+    timed_before = json.loads(kept.read_text())["cells"]
+    assert [(cell["n_tokens"], cell["n_texts"]) for cell in timed_before] == [(8, 1), (8, 2)]
+
+    other = bench(folder, **asked, lengths=(8,))
+    assert other.n_earlier == 0
+    assert kept.exists()
+
+    events = Events()
+    found = bench(folder, **asked, lengths=(8, 16), out=tmp_path / "bench.html", progress=events)
+    assert events.sentences == ["2 of 4 cases timed by this command before it was killed"]
+    assert events.bars == [("bench", 40, "rounds", 20, 20)]
+    assert [to_json(cell) for cell in found.cells[:2]] == timed_before
+    assert [(cell.n_tokens, cell.n_texts) for cell in found.cells] == [
+        (n_tokens, n_texts) for n_tokens in (8, 16) for n_texts in (1, 2)
+    ]
+    assert found.n_earlier == 2
+    assert "2 of 4 cases were timed by an earlier attempt" in (tmp_path / "bench.html").read_text()
+
+    assert not kept.exists()
+    assert bench(folder, **asked, lengths=(8, 16)).n_earlier == 0
+
+
+def test_a_page_that_cannot_be_written_costs_no_figures(folder: Path, tmp_path: Path) -> None:
+    """A failure would time all again because a folder of the page was misspelt."""
+    asked: dict[str, Any] = {"engines": ("onnxruntime",), "threads": (1,), "lengths": (8,), "call_sizes": (1,)}
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError):
+        bench(folder, **asked, out=tmp_path / "file" / "bench.html")
+    assert bench(folder, **asked).n_earlier == 1
+
+
+@pytest.mark.parametrize("what", ["old", "damaged", "of another machine", "of another artifact", "of another engine"])
+def test_what_other_benchmarks_timed_is_not_read(
+    what: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure would tell figures of yesterday, of another machine or of other weights as this benchmark's own."""
+    monkeypatch.setenv("LIMBECK_HOME", str(tmp_path / "home"))
+    asked: dict[str, Any] = {"threads": (1,), "lengths": (8,), "call_sizes": (1, 2), "rounds": 10}
+    with pytest.raises(Interrupted):
+        bench(folder, **asked, engines=("onnxruntime",), progress=Events(interrupt_in="bench", after=10))
+    (kept,) = places.benches_root().iterdir()
+    engines: tuple[str, ...] = ("onnxruntime",)
+    if what == "old":
+        long_ago = time.time() - KEPT_SECONDS - 60
+        os.utime(kept, (long_ago, long_ago))
+    if what == "damaged":
+        kept.write_bytes(kept.read_bytes()[:-40])
+    if what == "of another machine":
+        here = machine.describe()
+        monkeypatch.setattr(machine, "describe", lambda: here | {"processor": "another"})
+    if what == "of another artifact":
+        folder = write_artifact(tmp_path, seed=1)
+    if what == "of another engine":
+        engines = ("openvino",)
+    assert bench(folder, **asked, engines=engines).n_earlier == 0
+    assert kept.exists() == what.startswith("of")
+
+
+def test_another_clock_is_the_same_machine(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure would time all again wherever the system tells of a clock the speed that it has just now."""
+    asked: dict[str, Any] = {"engines": ("onnxruntime",), "threads": (1,), "lengths": (8,), "call_sizes": (1, 2)}
+    with pytest.raises(Interrupted):
+        bench(folder, **asked, rounds=10, progress=Events(interrupt_in="bench", after=10))
+    here = machine.describe()
+    monkeypatch.setattr(machine, "describe", lambda: here | {"clock": "1.23 GHz"})
+    assert bench(folder, **asked, rounds=10).n_earlier == 1
+
+
+def test_a_home_that_cannot_be_written_stops_nobody(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure would refuse to time an artifact on a read-only system, such as a container."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LIMBECK_HOME", str(tmp_path / "file"))
+    assert (
+        len(bench(folder, engines=("onnxruntime",), threads=(1,), lengths=(8,), call_sizes=(1,), rounds=10).cells) == 1
+    )
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_behind(tmp_path: Path, write: ob
         (errno.EDQUOT, "The disk is full: {path} could not be written."),
         (errno.EACCES, "{path} cannot be written: Permission denied."),
         (errno.EROFS, "{path} cannot be written: Read-only file system."),
+        (errno.EEXIST, "{path} cannot be written: File exists."),
     ],
 )
 def test_other_faults_of_the_place_are_told(tmp_path: Path, number: int, expected: str) -> None:

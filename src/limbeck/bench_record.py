@@ -55,6 +55,7 @@ class BenchRecord:
         shape: Layers, hidden size and so on.
         machine: As `limbeck.machine.describe` tells it.
         cells: All engines at one length and call size beside each other, as they were timed in turns.
+        n_earlier: How many of these cases an earlier attempt had timed, which was killed.
     """
 
     limbeck_version: str
@@ -63,6 +64,7 @@ class BenchRecord:
     shape: Mapping[str, int]
     machine: Mapping[str, str]
     cells: tuple[BenchCell, ...]
+    n_earlier: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values, each cell with its texts a second."""

@@ -1,14 +1,18 @@
 """bench(): how fast an artifact answers on this machine, by every engine that is installed. No torch."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck import machine, report
-from limbeck.artifact import Artifact, open_artifact
+from limbeck import fingerprint, machine, report, wording
+from limbeck.artifact import MANIFEST_FILE, Artifact, open_artifact
+from limbeck.bench_memory import BenchMemory, Case
 from limbeck.bench_record import BenchCell, BenchRecord
 from limbeck.data import pocket, read_table
 from limbeck.errors import DataError, OutputError, RecipeError
@@ -44,7 +48,8 @@ def bench(
 
     At each length and call size all sides are timed in turns, from texts to logits, after calls that nobody times.
     Texts are made of Pocket's words. A case stops early, at 10 rounds at least, where it would take more than
-    4 seconds.
+    4 seconds. Killed at any point, the same call goes on within a day without timing a finished case again; a complete
+    benchmark leaves nothing behind, and the next one times all anew.
 
     Args:
         artifact: The folder that ships.
@@ -72,24 +77,32 @@ def bench(
     opened = open_artifact(Path(artifact))
     models = _models(opened, _sides(engines, threads))
     texts = _texts(opened, models[0], lengths)
-    cells: list[BenchCell] = []
-    with progress.bar("bench", total=len(texts) * len(call_sizes), unit="cases") as bar:
-        for text in texts:
-            for n_texts in call_sizes:
-                cells += _case(models, text, n_texts, rounds=rounds)
-                bar.advance(note=f"{n_texts} x {text.n_tokens} tokens")
     manifest, described = opened.manifest, machine.describe()
+    cases = {(text.n_tokens, n_texts): text for text in texts for n_texts in call_sizes}
+    memory = BenchMemory(_hangs_on(opened, models, cases, rounds=rounds, described=described))
+    found = memory.cases()
+    n_earlier = len(found)
+    if n_earlier:
+        progress.say(f"{n_earlier} of {wording.counted(len(cases), 'case')} timed by this command before it was killed")
+    with progress.bar("bench", total=rounds * len(cases), unit="rounds", done=rounds * n_earlier) as bar:
+        for n_tokens, n_texts in [case for case in cases if case not in found]:
+            told = partial(bar.advance, note=f"{wording.counted(n_texts, 'text')} of {n_tokens} tokens")
+            cells = _case(models, cases[n_tokens, n_texts], n_texts, rounds=rounds, told=told)
+            memory.keep(cells)
+            found[n_tokens, n_texts] = cells
     record = BenchRecord(
         limbeck_version=described["limbeck"],
         artifact=opened.folder.resolve().name,
         scheme=manifest.scheme,
         shape=dict(manifest.shape),
         machine=described,
-        cells=tuple(cells),
+        cells=tuple(cell for case in cases for cell in found[case]),
+        n_earlier=n_earlier,
     )
     if page is not None:
         with written_whole(page) as temporary:
             temporary.write_text(report.render_bench(record), encoding="utf-8")
+    memory.forget()
     return record
 
 
@@ -121,7 +134,28 @@ def _texts(artifact: Artifact, model: Model, lengths: Sequence[int]) -> tuple[Le
     return found
 
 
-def _case(models: Sequence[Model], text: LengthText, n_texts: int, *, rounds: int) -> list[BenchCell]:
+def _hangs_on(
+    artifact: Artifact,
+    models: Sequence[Model],
+    cases: Mapping[Case, LengthText],
+    *,
+    rounds: int,
+    described: Mapping[str, str],
+) -> dict[str, Any]:
+    """All that tells this benchmark from another; not the clock, which differs from call to call."""
+    return {
+        "artifact": fingerprint.of_file(artifact.path(MANIFEST_FILE)),
+        "sides": [str(model.settings) for model in models],
+        "cases": [{"n_texts": n_texts, **asdict(text)} for (_, n_texts), text in cases.items()],
+        "rounds": rounds,
+        "machine": {name: value for name, value in described.items() if name != "clock"},
+        "openvino": machine.installed_version("openvino"),
+    }
+
+
+def _case(
+    models: Sequence[Model], text: LengthText, n_texts: int, *, rounds: int, told: Callable[[int], None]
+) -> list[BenchCell]:
     def call(model: Model) -> Callable[[], object]:
         texts = [text.text] * n_texts
         pairs = None if text.text_pair is None else [text.text_pair] * n_texts
@@ -132,10 +166,9 @@ def _case(models: Sequence[Model], text: LengthText, n_texts: int, *, rounds: in
     in_turns(calls, rounds=1, warm_up=2)
     a_round = (time.perf_counter() - start) / 3
     n = min(rounds, max(_LEAST_ROUNDS, int(_SECONDS_A_CASE / a_round)))
-    return [
-        _cell(side, text.n_tokens, n_texts, 1000 * seconds)
-        for side, seconds in in_turns(calls, rounds=n, warm_up=0).items()
-    ]
+    shares = iter(np.diff(np.linspace(0, rounds, n + 1).astype(int)).tolist())  # a bar of cases that end early, too
+    seconds = in_turns(calls, rounds=n, warm_up=0, told=lambda: told(next(shares)))
+    return [_cell(side, text.n_tokens, n_texts, 1000 * times) for side, times in seconds.items()]
 
 
 def _cell(side: EngineSettings, n_tokens: int, n_texts: int, times_ms: NDArray[np.float64]) -> BenchCell:

@@ -32,7 +32,7 @@ def disk_faults_told(path: Path) -> Iterator[None]:
                 f"The disk is full: {path} could not be written.",
                 hint="Free some space and run the same command again: finished stages are kept, it goes on from there.",
             ) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR):
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST):
             raise OutputError(
                 f"{path} cannot be written: {error.strerror}.", hint="Give another --out folder."
             ) from error

@@ -1,4 +1,4 @@
-"""Where limbeck keeps what runs share: signals, the teachers that the demo taught, and which engine was fastest."""
+"""Where limbeck keeps what runs share: signals, the demo's teachers, the fastest engines, unfinished benchmarks."""
 
 import os
 from pathlib import Path
@@ -32,3 +32,8 @@ def teachers_root() -> Path:
 def engines_root() -> Path:
     """Folder of what was measured of engines."""
     return home() / "engines"
+
+
+def benches_root() -> Path:
+    """Folder of what benchmarks that were broken off had timed."""
+    return home() / "benches"

@@ -28,7 +28,7 @@ def bench(
     """Time an artifact on this machine: every engine, several lengths, call sizes and numbers of threads.
 
     All are timed in turns, from texts to logits. A spread of more than a quarter is told: then something else had the
-    cores. Exit code 0, 2 for bad input.
+    cores. Killed at any point, the same command goes on from there. Exit code 0, 2 for bad input.
 
     [bold]Example:[/bold] limbeck bench runs/a/artifact --engine onnxruntime --threads 1
     ...
@@ -65,15 +65,15 @@ def print_bench(record: "BenchRecord") -> None:
     from limbeck.cli.console import stderr
     from limbeck.report.bench_page import COLUMNS, figures, noise_of
 
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, header_style="bold")
     for name in ("Tokens", "Texts", "Engine", *COLUMNS):
-        table.add_column(name, justify="left" if name == "Engine" else "right")
+        table.add_column(name, justify="left" if name == "Engine" else "right", no_wrap=" " not in name)
     for cell in record.cells:
         table.add_row(str(cell.n_tokens), str(cell.n_texts), cell.side, *figures(cell))
     stderr.print(table, soft_wrap=False)
     noisy = noise_of(record)
     if noisy is not None:
-        stderr.print(f"The machine was busy: medians differ by up to {wording.percent(noisy)}. Time again before use.")
+        stderr.print(f"The machine was busy: medians differ by up to {wording.percent(noisy, decimals=0)}. Time again before use.")
     best = min(record.cells, key=lambda cell: (cell.n_texts, cell.n_tokens, cell.p50_ms))
     stderr.print(
         f"The fastest for {wording.counted(best.n_texts, 'text')} of {best.n_tokens} tokens: {best.side}, "

@@ -40,6 +40,7 @@ def render_bench(record: BenchRecord) -> str:
             columns=COLUMNS,
             rows=[(cell, sides.index(cell.side), figures(cell)) for cell in record.cells],
             noisy=noise_of(record),
+            n_cases=len({(cell.n_tokens, cell.n_texts) for cell in record.cells}),
         )
     )
 
