@@ -66,11 +66,14 @@ def bench(
         DataError: Its task answers no texts of a chosen length.
         MissingExtraError: An engine is not installed.
         OutputError: The page cannot be written.
-        RecipeError: An engine that does not exist, or a number below 1.
+        RecipeError: An engine that does not exist, a number below 1, or no length or call size at all.
     """
     for name, numbers in (("threads", threads), ("lengths", lengths), ("call_sizes", call_sizes), ("rounds", [rounds])):
         if any(number < 1 for number in numbers):
             raise RecipeError(f"{name} are {', '.join(map(str, numbers))}.", hint="Give 1 or more.")
+    for name, numbers in (("lengths", lengths), ("call_sizes", call_sizes)):
+        if not numbers:
+            raise RecipeError(f"No {name} are given.", hint="Give one number or more, as in 1,8.")
     page = None if out is None else Path(out)
     if page is not None and page.is_dir():
         raise OutputError(f"{page} is a folder.", hint="Give the name of a file, such as bench.html.")

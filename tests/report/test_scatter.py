@@ -102,7 +102,8 @@ def test_full_marks_and_hollow_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high"), [(7.4, 20.5), (0.7, 1.4), (0.8, 1.7), (12.0, 190.0), (1.0, 9e4), (0.0021, 0.005)]
+    ("low", "high"),
+    [(7.4, 20.5), (0.7, 1.4), (0.8, 1.7), (12.0, 190.0), (1.6, 230.0), (0.9, 1010.0), (1.0, 9e4), (0.0021, 0.005)],
 )
 def test_ticks_of_factors_are_few_and_round(low: float, high: float) -> None:
     """A failure would leave an axis without figures, or with too many to read."""
@@ -111,3 +112,8 @@ def test_ticks_of_factors_are_few_and_round(low: float, high: float) -> None:
     assert all(low <= tick <= high for tick in ticks)
     assert all(len(f"{tick:.12g}".strip("0.").replace(".", "")) <= 4 for tick in ticks)
     assert list(ticks) == sorted(set(ticks))
+
+
+def test_ticks_of_factors_stand_apart() -> None:
+    """A failure would crowd all figures of a wide axis at its right end. Two decades hold seven of 1, 2 and 5."""
+    assert log_ticks(1.6, 230.0, at_most=6) == (3.0, 10.0, 30.0, 100.0)

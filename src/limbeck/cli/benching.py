@@ -65,7 +65,7 @@ def print_bench(record: "BenchRecord") -> None:
     from limbeck.cli.console import stderr
     from limbeck.report.bench_page import COLUMNS, figures, noise_of
 
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, header_style="bold")
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0, header_style="bold")
     for name in ("Tokens", "Texts", "Engine", *COLUMNS):
         table.add_column(name, justify="left" if name == "Engine" else "right", no_wrap=" " not in name)
     for cell in record.cells:
@@ -73,7 +73,8 @@ def print_bench(record: "BenchRecord") -> None:
     stderr.print(table, soft_wrap=False)
     noisy = noise_of(record)
     if noisy is not None:
-        stderr.print(f"The machine was busy: medians differ by up to {wording.percent(noisy, decimals=0)}. Time again before use.")
+        apart = wording.percent(noisy, decimals=0)
+        stderr.print(f"The machine was busy: medians differ by up to {apart}. Time again before use.")
     best = min(record.cells, key=lambda cell: (cell.n_texts, cell.n_tokens, cell.p50_ms))
     stderr.print(
         f"The fastest for {wording.counted(best.n_texts, 'text')} of {best.n_tokens} tokens: {best.side}, "

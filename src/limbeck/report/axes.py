@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _ROUND_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
-_LOG_FACTORS = ((1.0,), (1.0, 2.0, 5.0))
+_LOG_FACTORS = ((1.0,), (1.0, 2.0, 5.0), (1.0, 3.0))
 
 
 def round_ticks(low: float, high: float, *, at_most: int) -> tuple[float, ...]:
@@ -65,7 +65,8 @@ def tick_decimals(ticks: Sequence[float]) -> int:
 def log_ticks(low: float, high: float, *, at_most: int) -> tuple[float, ...]:
     """Round values within `low` and `high` for an axis on which equal steps are equal factors.
 
-    1, 2 and 5 times powers of ten over wide ranges; evenly spaced ones where these would be fewer than three.
+    Powers of ten, with their doubles and fives where they are few, or their threefold where these would be too many;
+    evenly spaced values over ranges that hold fewer than three of them.
 
     Args:
         low: Where the axis begins, above 0.

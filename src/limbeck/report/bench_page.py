@@ -68,7 +68,7 @@ def _kind(cell: BenchCell) -> str:
 
 def _panel(n_tokens: int, cells: Sequence[BenchCell], sides: Sequence[str]) -> Panel:
     """Latency of a call across, texts a second upwards; one mark a side and call size."""
-    title = f"Texts of {n_tokens} tokens: texts a second against latency of a call"
+    title = f"{n_tokens} tokens: texts a second by latency"
     best = max(cell.texts_per_second for cell in cells)
     marks = [
         Mark(
@@ -91,4 +91,4 @@ def _panel(n_tokens: int, cells: Sequence[BenchCell], sides: Sequence[str]) -> P
         across_title="p50 of a call, ms",
         upright_words=lambda value, _decimals: wording.count(value),
     )
-    return Panel(title, drawing, note="Within a mark: texts in a call. Thin line: down to the rate at p95.")
+    return Panel(title, drawing)
