@@ -17,7 +17,7 @@ from limbeck.bench_record import BenchCell, BenchRecord
 from limbeck.data import pocket, read_table
 from limbeck.errors import DataError, OutputError, RecipeError
 from limbeck.evaluate.speed import LENGTHS, texts_of_lengths
-from limbeck.evaluate.timing import LengthText
+from limbeck.evaluate.timing import LengthText, latency_of
 from limbeck.examples import Examples
 from limbeck.files import written_whole
 from limbeck.progress import SILENT, Progress
@@ -171,11 +171,21 @@ def _case(
     n = min(rounds, max(_LEAST_ROUNDS, int(_SECONDS_A_CASE / a_round)))
     shares = iter(np.diff(np.linspace(0, rounds, n + 1).astype(int)).tolist())  # a bar of cases that end early, too
     seconds = in_turns(calls, rounds=n, warm_up=0, told=lambda: told(next(shares)))
-    return [_cell(side, text.n_tokens, n_texts, 1000 * times) for side, times in seconds.items()]
+    return [_cell(side, text.n_tokens, n_texts, times) for side, times in seconds.items()]
 
 
-def _cell(side: EngineSettings, n_tokens: int, n_texts: int, times_ms: NDArray[np.float64]) -> BenchCell:
-    p50, p95, p99 = (float(value) for value in np.percentile(times_ms, [50, 95, 99]))
-    medians = [np.median(stretch) for stretch in np.array_split(times_ms, min(_STRETCHES, len(times_ms)))]
-    spread = float((max(medians) - min(medians)) / p50)
-    return BenchCell(side.engine, side.threads, n_texts, n_tokens, p50, p95, p99, spread, len(times_ms))
+def _cell(side: EngineSettings, n_tokens: int, n_texts: int, seconds: NDArray[np.float64]) -> BenchCell:
+    latency = latency_of(seconds)
+    assert latency.p95_ms is not None, "only records of earlier versions lack it"
+    medians = [1000 * np.median(stretch) for stretch in np.array_split(seconds, min(_STRETCHES, len(seconds)))]
+    return BenchCell(
+        side.engine,
+        side.threads,
+        n_texts,
+        n_tokens,
+        latency.p50_ms,
+        latency.p95_ms,
+        latency.p99_ms,
+        spread=float((max(medians) - min(medians)) / latency.p50_ms),
+        n=latency.n,
+    )

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from limbeck.errors import DataError, RecipeError
 from limbeck.evaluate.time_budget import Cost, Extent, affordable, spread_rows, usual
@@ -184,7 +185,7 @@ class _Watch:
         """The percentiles and medians of all rounds."""
         return Timing(
             name=self.side.name,
-            batch_1=_latency(self._single),
+            batch_1=latency_of(self._single),
             texts_per_second_batch_32=float(np.median(self._rates)),
             spread=_spread(self._rates),
             threads=self.side.threads,
@@ -192,7 +193,7 @@ class _Watch:
             throughputs=tuple(
                 Throughput(size, float(np.median(rates)), _spread(rates)) for size, rates in self._rates_of.items()
             ),
-            at_lengths=tuple(LatencyAt(n_tokens, _latency(times)) for n_tokens, times in self._at.items()),
+            at_lengths=tuple(LatencyAt(n_tokens, latency_of(times)) for n_tokens, times in self._at.items()),
         )
 
     def _one_by_one(self) -> None:
@@ -227,7 +228,12 @@ class _Watch:
         self.side.answer([one.text], None if one.text_pair is None else [one.text_pair])
 
 
-def _latency(seconds: Sequence[float]) -> Latency:
+def latency_of(seconds: Sequence[float] | NDArray[np.float64]) -> Latency:
+    """The percentiles of calls.
+
+    Args:
+        seconds: (calls,) what each took.
+    """
     p50, p95, p99 = 1000 * np.percentile(seconds, [50, 95, 99])
     return Latency(p50_ms=float(p50), p95_ms=float(p95), p99_ms=float(p99), n=len(seconds))
 
