@@ -1,12 +1,13 @@
 """Whether an artifact answers the same in ONNX Runtime, OpenVINO, a browser and ExecuTorch: each difference explained.
 
     pip install openvino executorch playwright
-    python benchmarks/everywhere.py ARTIFACT [ARTIFACT ...] --data DATA --name Banking77 [--schemes w4a8e4 w4a32e4]
+    python benchmarks/everywhere.py ARTIFACT [ARTIFACT ...] --data DATA --name Banking77 [--schemes w4a8e4]
 
 ONNX Runtime, what `limbeck predict` answers by, is the reference. The others get the same texts, one at a time:
 OpenVINO the artifact's graph; headless Chromium the page that `limbeck export --to web` writes, tokenization and all;
 ExecuTorch the program of `--to executorch`. `--schemes` adds the same student in other schemes, rounded without further
-training. An engine that is not here is left out, and the page says so. Nothing is timed.
+training. An engine that is not here is left out, and the page says so. Nothing is timed. With `--keep FOLDER` a killed
+run goes on where it was.
 
 "Error" is the root mean square difference of logits as a share of the spread of those beside which they stand. "From
 unrounded" compares each engine with the artifact's own weights where activations are not rounded at all, which ONNX
@@ -18,16 +19,17 @@ import importlib.util
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
+import numpy as np
 from another_scheme import write_in_scheme
-from asked_and_told import origin, tell
+from asked_and_told import one_thread_in_executorch, origin, tell
 from changed_answers import Logits, compared, spread_texts, told_changes
 from page_asked import chromium_path, visited
 from unrounded_graph import write_unrounded
 
-from limbeck import wording
+from limbeck import files, fingerprint, wording
 from limbeck.artifact import Artifact, open_artifact
 from limbeck.cli import console
 from limbeck.errors import LimbeckError
@@ -39,7 +41,6 @@ from limbeck.targets.record import AgreementRecord
 from limbeck.targets.registry import Answering, converter_of, target_named
 from limbeck.tokens import TextEncoder
 
-REFERENCE = "ONNX Runtime"
 PROGRESS = console.ConsoleProgress()
 
 
@@ -48,15 +49,15 @@ class Case:
     """An artifact and what it is asked.
 
     Args:
+        name: What the table calls it.
         artifact: The opened folder.
         texts: The texts.
-        work: An empty folder for what an engine needs written.
         runtime_files: Folder of a page's libraries, or None.
     """
 
+    name: str
     artifact: Artifact
     texts: CheckTexts
-    work: Path
     runtime_files: Path | None
 
     @property
@@ -64,36 +65,53 @@ class Case:
         """The file that answers."""
         return self.artifact.path(self.artifact.manifest.model_file)
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """Names graph and texts."""
+        pairs = self.texts.text_pairs or [None] * len(self.texts.texts)
+        texts = map(fingerprint.of_text, self.texts.texts, pairs)
+        return fingerprint.of_many([fingerprint.of_file(self.graph), *texts])
+
     def asked(self, answering: Answering) -> Logits:
         """(n, classes): the texts' logits, tokenized here."""
         manifest = self.artifact.manifest
         encoder = TextEncoder(self.artifact.folder, max_tokens=manifest.max_tokens)
         return one_by_one(encoder, answering, self.texts, progress=PROGRESS)
 
-    def by_onnxruntime(self, graph: Path) -> Logits:
-        """(n, classes) of one of the artifact's graphs, or of what was made of it."""
-        return self.asked(open_engine(graph, EngineSettings("onnxruntime", 1)))
-
 
 @dataclass(frozen=True)
-class Other:
-    """An engine beside the reference.
+class Asked:
+    """An engine.
 
     Args:
-        ask: What asks it: (n, classes).
+        name: What the table calls it.
+        ask: What asks it, with an empty folder to write in: (n, classes).
         needs: Packages that it runs on.
-        parts: Where it parts from the reference, as a sentence.
+        parts: Where it parts from the reference, as a sentence; None of the reference.
     """
 
-    ask: Callable[[Case], Logits]
+    name: str
+    ask: Callable[[Case, Path], Logits]
     needs: tuple[str, ...]
-    parts: str
+    parts: str | None = None
 
     @property
     def is_here(self) -> bool:
         """Whether all that it needs is installed."""
         has_browser = "playwright" not in self.needs or chromium_path() is not None
         return has_browser and all(importlib.util.find_spec(name) is not None for name in self.needs)
+
+    def logits(self, case: Case, keep: Path) -> Logits:
+        """What it says of a case's texts; found again in `keep` where it was asked before in the same versions."""
+        versions = [installed_version(name) for name in ("limbeck", *self.needs)]
+        kept = keep / f"{fingerprint.of_settings([case.fingerprint, self.name, versions])}.npy"
+        if not kept.exists():
+            with tempfile.TemporaryDirectory() as work:
+                found = self.ask(case, Path(work))
+            with files.written_whole(kept) as temporary, temporary.open("wb") as stream:
+                np.save(stream, found)
+        logits: Logits = np.load(kept)
+        return logits
 
 
 @dataclass(frozen=True)
@@ -113,40 +131,55 @@ class Row:
     told: tuple[str, ...] = ()
 
 
-def _by_openvino(case: Case) -> Logits:
+def _by_onnxruntime(case: Case, _: Path) -> Logits:
+    return case.asked(open_engine(case.graph, EngineSettings("onnxruntime", 1)))
+
+
+def _unrounded(case: Case, work: Path) -> Logits:
+    graph = write_unrounded(case.graph, work / "unrounded.onnx")
+    return case.asked(open_engine(graph, EngineSettings("onnxruntime", 1)))
+
+
+def _by_openvino(case: Case, _: Path) -> Logits:
     return case.asked(open_engine(case.graph, EngineSettings("openvino", 1)))
 
 
-def _by_chromium(case: Case) -> Logits:
+def _by_chromium(case: Case, work: Path) -> Logits:
     options = {} if case.runtime_files is None else {"runtime_files": case.runtime_files}
-    converter_of(target_named("web")).convert(case.artifact, case.work, progress=PROGRESS, **options)
-    with visited(case.work) as visit:
+    converter_of(target_named("web")).convert(case.artifact, work, progress=PROGRESS, **options)
+    with visited(work) as visit:
         return visit.ask(case.texts, progress=PROGRESS).logits
 
 
-def _by_executorch(case: Case) -> Logits:
-    converted = converter_of(target_named("executorch")).convert(case.artifact, case.work, progress=PROGRESS)
+def _by_executorch(case: Case, work: Path) -> Logits:
+    one_thread_in_executorch()
+    converted = converter_of(target_named("executorch")).convert(case.artifact, work, progress=PROGRESS)
     return case.asked(converted.answering)
 
 
-OTHERS = {
-    "OpenVINO": Other(
+REFERENCE = Asked("ONNX Runtime", _by_onnxruntime, ("onnxruntime",))
+UNROUNDED = Asked("without rounding of activations", _unrounded, ("onnxruntime", "onnx"))
+OTHERS = (
+    Asked(
+        "OpenVINO",
         _by_openvino,
         ("openvino",),
         "Activations are rounded for each 32 inputs of a token, where the reference rounds by the whole text's range.",
     ),
-    "Chromium, wasm": Other(
+    Asked(
+        "Chromium, wasm",
         _by_chromium,
         ("playwright",),
         "The same roundings; sums are added in another order, and a rounding that stands on the edge falls to the "
         "other side.",
     ),
-    "ExecuTorch, XNNPACK": Other(
+    Asked(
+        "ExecuTorch, XNNPACK",
         _by_executorch,
         ("executorch", "torch", "onnx"),
         "Activations are rounded by each token's own range, where the reference rounds by the whole text's.",
     ),
-}
+)
 
 
 def main() -> None:
@@ -158,69 +191,70 @@ def main() -> None:
     parser.add_argument("--schemes", nargs="*", default=[], help="further schemes of each artifact's student")
     parser.add_argument("--texts", type=int, default=500)
     parser.add_argument("--runtime-files", type=Path, help="folder of a page's libraries")
+    parser.add_argument("--keep", type=Path, help="folder from which a killed run goes on")
     parser.add_argument("--result", type=Path, help="Markdown file to write")
     options = parser.parse_args()
     if others := [str(path) for path in options.artifacts if open_artifact(path).manifest.task != "classification"]:
         parser.error(f"only classifiers are compared here, which {', '.join(others)} is not")
     console.silence_libraries()
-    here = {name: other for name, other in OTHERS.items() if other.is_here}
-    found: dict[str, list[Row]] = {}
+    found: list[tuple[Case, list[Row]]] = []
     with tempfile.TemporaryDirectory() as work:
-        for artifact in _models(options, Path(work)):
-            manifest = artifact.manifest
-            texts = spread_texts(manifest, options.data, options.texts)
-            name = f"{manifest.shape['layers']} layers, `{manifest.scheme}`"
-            PROGRESS.say(f"{name}: {len(texts.texts)} texts")
-            found[name] = list(_rows(partial(Case, artifact, texts, runtime_files=options.runtime_files), here))
-    tell("\n".join(_page(found, here, options)) + "\n", options)
+        keep = options.keep or Path(work)
+        keep.mkdir(parents=True, exist_ok=True)
+        for case in _cases(options, Path(work)):
+            PROGRESS.say(f"{case.name}: {len(case.texts.texts)} texts")
+            found.append((case, list(_rows(case, keep))))
+    tell("\n".join(_page(found, options)) + "\n", options)
 
 
-def _models(options: argparse.Namespace, work: Path) -> Iterator[Artifact]:
+def _cases(options: argparse.Namespace, work: Path) -> Iterator[Case]:
     """Each artifact, and its student in the further schemes."""
     for number, folder in enumerate(options.artifacts):
-        yield open_artifact(folder)
-        for scheme in options.schemes:
-            yield open_artifact(write_in_scheme(folder, scheme, work / f"{number}-{scheme}"), check=False)
+        opened = open_artifact(folder)
+        texts = spread_texts(opened.manifest, options.data, options.texts)
+        layers = f"{opened.manifest.shape['layers']} layers"
+        yield Case(f"{layers}, `{opened.manifest.scheme}`", opened, texts, options.runtime_files)
+        for scheme in (one for one in options.schemes if one != opened.manifest.scheme):
+            rounded = open_artifact(write_in_scheme(folder, scheme, work / f"{number}-{scheme}"), check=False)
+            yield Case(f"{layers}, `{scheme}`, rounded anew", rounded, texts, options.runtime_files)
 
 
-def _rows(case_in: Callable[..., Case], here: dict[str, Other]) -> Iterator[Row]:
-    with tempfile.TemporaryDirectory() as work:
-        case = case_in(work=Path(work))
-        reference = case.by_onnxruntime(case.graph)
-        unrounded = case.by_onnxruntime(write_unrounded(case.graph, case.work / "unrounded.onnx"))
+def _rows(case: Case, keep: Path) -> Iterator[Row]:
+    reference, unrounded = (one.logits(case, keep) for one in (REFERENCE, UNROUNDED))
     manifest = case.artifact.manifest
     beside = partial(compared, texts=case.texts, manifest=manifest)
-    yield Row(REFERENCE, None, beside(reference, unrounded))
-    for name, other in here.items():
-        PROGRESS.say(name)
+    yield Row(REFERENCE.name, None, beside(reference, unrounded))
+    for other in OTHERS:
+        if not other.is_here:
+            continue
+        PROGRESS.say(other.name)
         try:
-            with tempfile.TemporaryDirectory() as work:
-                logits = other.ask(case_in(work=Path(work)))
+            logits = other.logits(case, keep)
         except LimbeckError as error:
-            yield Row(name, None, None, (f"not asked: {error.message}",))
+            yield Row(other.name, None, None, (f"not asked: {error.message}",))
             continue
         record = beside(logits, reference)
-        PROGRESS.say(f"{name}: {wording.counted(record.n_changed, 'label')} of {record.n_texts} differ")
+        PROGRESS.say(f"{other.name}: {wording.counted(record.n_changed, 'label')} of {record.n_texts} differ")
         changes = tuple(told_changes(record, logits, reference, unrounded, manifest.label_names))
-        yield Row(name, record, beside(logits, unrounded), changes)
+        yield Row(other.name, record, beside(logits, unrounded), changes)
 
 
-def _page(found: dict[str, list[Row]], here: dict[str, Other], options: argparse.Namespace) -> Iterator[str]:
-    compared_rows = [row.beside_unrounded for rows in found.values() for row in rows if row.beside_unrounded]
-    yield f"Texts: {compared_rows[0].n_texts} of {options.name}, each asked by itself. Reference: {REFERENCE}."
-    if missing := [name for name in OTHERS if name not in here]:
+def _page(found: list[tuple[Case, list[Row]]], options: argparse.Namespace) -> Iterator[str]:
+    n_texts = len(found[0][0].texts.texts)
+    yield f"Texts: {n_texts} of {options.name}, each asked by itself. Reference: {REFERENCE.name}."
+    if missing := [other.name for other in OTHERS if not other.is_here]:
         yield f"Not installed, and left out: {'; '.join(missing)}."
     yield ""
     yield "| model | engine | labels that differ | largest difference | error | from unrounded: labels | error |"
     yield "|---|---|---:|---:|---:|---:|---:|"
-    for name, rows in found.items():
+    for case, rows in found:
         for row in rows:
-            cells = [*_cells(row.beside_reference, with_largest=True), *_cells(row.beside_unrounded)]
-            yield f"| {' | '.join([name if row is rows[0] else '', row.engine, *cells])} |"
+            cells = [*_figures(row.beside_reference, with_largest=True), *_figures(row.beside_unrounded)]
+            yield f"| {' | '.join([case.name if row is rows[0] else '', row.engine, *cells])} |"
     yield from ("", "Where an engine parts from the reference:", "")
-    yield from (f"- {name}: {other.parts}" for name, other in here.items())
+    yield from (f"- {other.name}: {other.parts}" for other in OTHERS if other.is_here)
     yield from ("", "Each label that differs:", "")
-    lines = [f"- {name}, {row.engine}: {line}" for name, rows in found.items() for row in rows for line in row.told]
+    lines = [f"- {case.name}, {row.engine}: {line}" for case, rows in found for row in rows for line in row.told]
     yield from lines or ["None."]
     schemes = f" --schemes {' '.join(options.schemes)}" if options.schemes else ""
     folders = " ".join(["ARTIFACT"] * len(options.artifacts))
@@ -229,7 +263,7 @@ def _page(found: dict[str, list[Row]], here: dict[str, Other], options: argparse
     yield from origin(f"{command} --texts {options.texts}", **versions)
 
 
-def _cells(record: AgreementRecord | None, *, with_largest: bool = False) -> list[str]:
+def _figures(record: AgreementRecord | None, *, with_largest: bool = False) -> list[str]:
     """Changed labels, the largest difference where it is wanted, and the error."""
     if record is None:
         return [""] * (2 + with_largest)
