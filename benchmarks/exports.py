@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
+from asked_and_told import one_thread_in_executorch
+
 from limbeck.artifact import open_artifact
 from limbeck.progress import SILENT
 from limbeck.runtime.engine import Engine
@@ -36,12 +38,10 @@ def opened(folder: Path) -> tuple[dict[str, Any], Answering]:
     model = folder / told["model_file"]
     if model.suffix != ".pte":
         return told, Engine(model, threads=1)
-    from executorch.extension.pybindings import portable_lib
-
     from limbeck.lowering import SHORTEST
     from limbeck.targets.executorch import Program
 
-    portable_lib._unsafe_reset_threadpool(1)  # noqa: SLF001  (its only way to say so)
+    one_thread_in_executorch()
     return told, Program(model.read_bytes(), tuple(told["inputs"]), shortest=SHORTEST)
 
 

@@ -1,26 +1,10 @@
 """Do intervals hold the truth as often as they say, and does the proof err as seldom: the benchmark, in small."""
 
-import importlib.util
-import sys
-from pathlib import Path
-from types import ModuleType
-
 import pytest
 
-PATH = Path(__file__).resolve().parents[2] / "benchmarks" / "coverage.py"
+from benchmark_files import benchmark
 
-
-def _benchmark() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("benchmark_of_coverage", PATH)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-BENCHMARK = _benchmark()
+BENCHMARK = benchmark("coverage")
 PAIRED = [
     setting
     for setting in BENCHMARK.SETTINGS

@@ -8,12 +8,19 @@ import torch
 
 pytest.importorskip("executorch", reason="the extra executorch is not installed")
 
-from export.asking import ask_onnx, model_of, pairs, row_of
+from transformers import AutoConfig, PreTrainedModel
+
+from export.asking import N_TOKENS, ask_onnx, layers_of, model_of, pairs, row_of
+from limbeck import heads
 from limbeck.export import write_onnx
 from limbeck.lowering import lower
 from limbeck.lowering.layers import IntegerProduct, Table, Widened
 from limbeck.lowering.program import GraphProgram
+from limbeck.pooling import Pooling
+from limbeck.quantization import Preparation
 from limbeck.quantization.apply import quantize_student
+from limbeck.student.static import StaticConfig, StaticForSequenceClassification
+from tiny import FAMILIES
 
 pytestmark = [pytest.mark.executorch, pytest.mark.filterwarnings("ignore")]
 _SHARE = 0.1
@@ -21,10 +28,23 @@ _SHARE = 0.1
 LENGTHS = [21, 9, 2]
 
 
+def student_of(family: str, head: str) -> PreTrainedModel:
+    """A tiny random model; "static" is one without layers, "vectors" the mean of all tokens."""
+    torch.manual_seed(0)
+    if family == "static":
+        config = StaticConfig(vocab_size=N_TOKENS, hidden_size=32, table_size=32, ngram_rows=64, num_labels=3)
+        return StaticForSequenceClassification(config).eval()
+    if head == "vectors":
+        config = AutoConfig.for_model(family, **{"vocab_size": N_TOKENS, "pad_token_id": 0, **FAMILIES[family]})
+        return heads.untrained(heads.with_pooling(config, Pooling("mean")), heads.VECTOR).eval()
+    return model_of(family, head=head)
+
+
 def written(folder: Path, family: str, *, head: str = "classes", scheme: str = "w8a8e8") -> Path:
-    """A tiny random model as an artifact's graph."""
-    model = model_of(family, head=head)
-    write_onnx(model, folder / "model.onnx", packed=quantize_student(model, scheme=scheme).weights)
+    """A tiny random model as an artifact's graph; where activations have a fixed range, one from -6.4 to 6.35."""
+    model = student_of(family, head)
+    ready = Preparation(spans=dict.fromkeys(layers_of(model), (0.05, 128)) if "static" in scheme else {})
+    write_onnx(model, folder / "model.onnx", packed=quantize_student(model, scheme=scheme, ready=ready).weights)
     return folder / "model.onnx"
 
 
@@ -42,7 +62,7 @@ def apart(path: Path, program: GraphProgram) -> float:
     return float(np.sqrt(np.mean((flat - flat_wanted) ** 2)) / flat_wanted.std())
 
 
-@pytest.mark.parametrize("head", ["classes", "tags", "masks", "answers"])
+@pytest.mark.parametrize("head", ["classes", "tags", "masks", "answers", "vectors"])
 @pytest.mark.parametrize(
     "family", ["albert", "bert", "deberta-v2", "distilbert", "electra", "modernbert", "mpnet", "roberta"]
 )
@@ -60,6 +80,8 @@ def test_every_family_and_head_computes_what_its_graph_does(family: str, head: s
         ("w2a8e2", True, False),
         ("w4a8-asymmetric", True, False),
         ("w8a8t", True, False),
+        ("w8a8e8-static", True, False),
+        ("w4a8e4-static", True, False),
         ("w4a8g32e4", True, False),
         ("w8a8g16", False, True),
         ("w8a32e8", False, False),
@@ -74,6 +96,13 @@ def test_every_scheme_has_a_way(scheme: str, products: bool, widened: bool, tmp_
     kinds = [type(layer) for layer in program.modules()]
     assert (IntegerProduct in kinds) == products
     assert (Widened in kinds) == widened  # weights as small as these become floats at once
+
+
+@pytest.mark.parametrize("scheme", ["w8a8e8", "w4a8e4", "w8a32e8"])
+def test_a_student_without_layers_has_a_way_too(scheme: str, tmp_path: Path) -> None:
+    """It hashes runs of tokens, which no other family's program does."""
+    path = written(tmp_path, "static", scheme=scheme)
+    assert apart(path, GraphProgram(path)) < _SHARE
 
 
 def test_codes_and_scales_are_the_artifacts_own(tmp_path: Path) -> None:
@@ -95,12 +124,20 @@ def test_codes_and_scales_are_the_artifacts_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", ["w8a8e8", "w4a8e4", "w4a8g32e4", "w8a32e8"])
-def test_executorch_runs_what_torch_computes(scheme: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("family", "head", "scheme"),
+    [
+        *(("bert", "classes", scheme) for scheme in ("w8a8e8", "w4a8e4", "w4a8g32e4", "w8a32e8", "w8a8e8-static")),
+        ("bert", "vectors", "w8a8e8"),
+        ("bert", "masks", "w4a8e4"),
+        ("static", "classes", "w4a8e4"),
+    ],
+)
+def test_executorch_runs_what_torch_computes(family: str, head: str, scheme: str, tmp_path: Path) -> None:
     """The file would not load, or XNNPACK's kernels multiply something else than the program says."""
     from executorch.runtime import Runtime
 
-    path = written(tmp_path, "bert", scheme=scheme)
+    path = written(tmp_path, family, head=head, scheme=scheme)
     program, lowered = GraphProgram(path), lower(path, max_tokens=32)
     method = Runtime.get().load_program(lowered.content).load_method("forward")
     feed = pairs(LENGTHS)

@@ -76,10 +76,15 @@ def absent(told: str) -> NoReturn:
     pytest.skip(told)
 
 
+def chromium_path() -> str | None:
+    """Where Chromium is; None where there is none."""
+    return next((found for name in _NAMES if (found := shutil.which(name))), None)
+
+
 @contextmanager
 def chromium() -> "Iterator[Browser]":
     """Headless Chromium; see `absent`."""
-    path = next((found for name in _NAMES if (found := shutil.which(name))), None)
+    path = chromium_path()
     if path is None:
         absent("there is no Chromium here (Debian: apt-get install chromium)")
     from playwright.sync_api import sync_playwright

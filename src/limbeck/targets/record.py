@@ -18,8 +18,8 @@ class ChangedAnswer:
         artifact_probability: What the artifact gives its answer; None where answers have no probability.
         export_probability: What the export gives its own.
         lead: How far the artifact's answer leads the export's among the artifact's logits, as a share of the largest
-            difference of logits between the two on this text: below 2, that difference alone may turn the answer. None
-            where answers are no classes.
+            difference of logits between the two on this text. Never above 2, whatever turned the answer: a small lead
+            tells of a text that was nearly tied. None where answers are no classes.
     """
 
     row: int
