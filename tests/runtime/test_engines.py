@@ -51,19 +51,22 @@ def test_many_threads_and_many_waiting_get_their_own_answers(folder: Path, engin
     assert asyncio.run(all_at_once()) == alone
 
 
-def test_batches_are_computed_side_by_side_with_the_same_answers(folder: Path) -> None:
+def test_batches_are_computed_side_by_side_with_the_same_answers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A failure would put a batch's answers in another one's place, or change them with the number of threads."""
     texts = [" ".join(TEXTS[at % 5].split() * (1 + at % 7)) for at in range(240)]  # several batches
     alone = load(folder, threads=1).logits(texts).values
     assert len({row.tobytes() for row in alone}) > 10
     several = load(folder, threads=3)
-    engine = several._engine
-    assert (several.logits(texts[:9]).values == load(folder, threads=1).logits(texts[:9]).values).all()
-    assert "_single_threaded" not in vars(engine)  # one batch: all threads on it, and nothing is loaded twice
     with ThreadPoolExecutor(4) as pool:
         for found in pool.map(several.logits, [texts] * 8):
             assert (found.values == alone).all()
-    assert "_single_threaded" in vars(engine)
+    few = load(folder, threads=1).logits(texts[:9]).values
+    assert (several.logits(texts[:9]).values == few).all()
+    assert "_shared" not in vars(several._engine)  # little work: nothing is loaded twice for it
+    monkeypatch.setattr("limbeck.runtime.engine._ALONE_TOKEN_BYTES", 0)
+    shared = load(folder, threads=3)
+    assert (shared.logits(texts[:9]).values == few).all()
+    assert "_shared" in vars(shared._engine)
 
 
 def test_what_cannot_be_loaded_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

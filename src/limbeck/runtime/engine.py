@@ -22,6 +22,9 @@ from limbeck.tokens import TokenBatch
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
+_ALONE_TOKEN_BYTES = 1_000_000_000
+"""Tokens of a batch x bytes of the graph up to which waking threads costs about what they save (docs/lab-log.md):
+40 tokens of six layers of 384."""
 _ERRORS_ONLY = 3  # of ORT_LOGGING_LEVEL: a user can do nothing about its warnings
 
 
@@ -40,36 +43,46 @@ class Engine(GraphEngine):
 
     def __init__(self, path: Path, *, threads: int, spins: bool = False) -> None:
         self._path, self._loading = path, Lock()
-        self._session = _load(path, threads=threads, spins=spins)
-        widths = {given.name: given.shape[-1] for given in self._session.get_outputs()}
+        self._alone = _load(path, threads=1, spins=False)
+        self._most_alone = _ALONE_TOKEN_BYTES // max(1, path.stat().st_size)
+        widths = {given.name: given.shape[-1] for given in self._alone.get_outputs()}
         super().__init__(
             path,
             settings=EngineSettings("onnxruntime", threads, spins),
-            inputs=[given.name for given in self._session.get_inputs()],
+            inputs=[given.name for given in self._alone.get_inputs()],
             outputs={name: width if isinstance(width, int) else None for name, width in widths.items()},
         )
 
     def compute(self, feeds: Feeds) -> NDArray[np.float32]:
-        """See `GraphEngine.compute`."""
-        return self._computed(self._session, feeds)
+        """See `GraphEngine.compute`: on one thread what is done sooner than threads are woken, else on all."""
+        if self.settings.threads == 1 or feeds[self.input_names[0]].size <= self._most_alone:
+            return self._computed(self._alone, feeds)
+        with self._loading:
+            session = self._shared
+        return self._computed(session, feeds)
 
     def _run_all(self, batches: Sequence[TokenBatch]) -> Iterator[NDArray[np.float32]]:
         """Each thread has a batch of its own, where there is one for each.
 
         Threads on one batch wait for each other at every operator; on batches of their own they need not
-        (docs/lab-log.md has the figures). What they are computed with is loaded at the first such call.
+        (docs/lab-log.md has the figures).
         """
         if self.settings.threads == 1 or len(batches) < self.settings.threads:
             return super()._run_all(batches)
         with self._loading:
-            session, threads = self._single_threaded
-        return threads.map(partial(self._answered, partial(self._computed, session)), batches)
+            threads = self._threads
+        return threads.map(partial(self._answered, partial(self._computed, self._alone)), batches)
 
     @cached_property
-    def _single_threaded(self) -> "tuple[onnxruntime.InferenceSession, ThreadPoolExecutor]":
+    def _shared(self) -> onnxruntime.InferenceSession:
+        """The model once more, for batches that all threads compute together; most uses never need it."""
+        return _load(self._path, threads=self.settings.threads, spins=self.settings.spins)
+
+    @cached_property
+    def _threads(self) -> "ThreadPoolExecutor":
         from concurrent.futures import ThreadPoolExecutor  # it brings logging, and one text does without
 
-        return _load(self._path, threads=1, spins=False), ThreadPoolExecutor(self.settings.threads, "limbeck-engine")
+        return ThreadPoolExecutor(self.settings.threads, "limbeck-engine")
 
     def _computed(self, session: onnxruntime.InferenceSession, feeds: Feeds) -> NDArray[np.float32]:
         logits: NDArray[np.float32] = session.run([self._output], feeds)[0]
