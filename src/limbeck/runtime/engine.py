@@ -44,7 +44,7 @@ class Engine(GraphEngine):
     def __init__(self, path: Path, *, threads: int, spins: bool = False) -> None:
         self._path, self._loading = path, Lock()
         self._alone = _load(path, threads=1, spins=False)
-        self._most_alone = _ALONE_TOKEN_BYTES // max(1, path.stat().st_size)
+        self._most_alone = 0 if spins else _ALONE_TOKEN_BYTES // max(1, path.stat().st_size)
         widths = {given.name: given.shape[-1] for given in self._alone.get_outputs()}
         super().__init__(
             path,
@@ -54,7 +54,10 @@ class Engine(GraphEngine):
         )
 
     def compute(self, feeds: Feeds) -> NDArray[np.float32]:
-        """See `GraphEngine.compute`: on one thread what is done sooner than threads are woken, else on all."""
+        """See `GraphEngine.compute`: on one thread what is done sooner than threads are woken, else on all.
+
+        Threads that spin need not be woken.
+        """
         if self.settings.threads == 1 or feeds[self.input_names[0]].size <= self._most_alone:
             return self._computed(self._alone, feeds)
         with self._loading:
