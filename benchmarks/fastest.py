@@ -82,6 +82,7 @@ def main() -> None:
     parser.add_argument("--shapes", nargs="+", default=["6x384", "4x312", "3x384", "2x128"])
     parser.add_argument("--threads", type=int, default=machine.physical_cores())
     parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--without", nargs="*", default=[], choices=list(PACKAGES), help="sides to leave out")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--result", type=Path, help="Markdown file to write")
     options = parser.parse_args()
@@ -163,10 +164,10 @@ def _sides(
         OURS: partial(_ours, engine, encoder),
         DYNAMIC: partial(_together, _onnxruntime(dynamic, threads), encoder),
     }
-    if _is_here(NNCF):
+    if _is_here(NNCF) and NNCF not in options.without:
         by_nncf(plain, work / "nncf.xml", texts=texts, encoder=encoder)
         sides[NNCF] = partial(_together, _openvino(work / "nncf.xml", threads), encoder)
-    if _is_here(EXECUTORCH):
+    if _is_here(EXECUTORCH) and EXECUTORCH not in options.without:
         by_executorch(eager().eval(), work / "model.pte", max_tokens=artifact.manifest.max_tokens)
         sides[EXECUTORCH] = partial(_one_by_one, _executorch(work / "model.pte", threads), encoder)
     sides[PYTORCH] = partial(_together, _pytorch(load_model(artifact.folder).eval()), encoder)
@@ -273,10 +274,15 @@ def _page(cells: list[Cell], chosen: Mapping[str, str], peaks: list[float], opti
         f"- Beside onnxruntime's dynamic int8 it is {gain:.2f} times as fast (geometric mean of all cells).",
         found,
         *(f"- `auto` chose for {shape}: {what}." for shape, what in chosen.items()),
-        *(f"- Left out, not installed: {name}." for name in PACKAGES if name not in names),
+        *(
+            f"- Left out{'' if name in options.without else ', not installed'}: {name}."
+            for name in PACKAGES
+            if name not in names
+        ),
     ]
     versions = {name: machine.installed_version(name) for found in PACKAGES.values() for name in found}
     command = f"python benchmarks/fastest.py --data DATA --threads {options.threads} --rounds {options.rounds}"
+    command += "".join(f" --without '{name}'" for name in options.without)
     return "\n".join([*lines, *origin(command, **versions)]) + "\n"
 
 
