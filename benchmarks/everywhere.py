@@ -76,7 +76,8 @@ class Case:
         """(n, classes): the texts' logits, tokenized here."""
         manifest = self.artifact.manifest
         encoder = TextEncoder(self.artifact.folder, max_tokens=manifest.max_tokens)
-        return one_by_one(encoder, answering, self.texts, progress=PROGRESS)
+        found: Logits = one_by_one(encoder, answering, self.texts, progress=PROGRESS)
+        return found
 
 
 @dataclass(frozen=True)
