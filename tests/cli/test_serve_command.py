@@ -71,7 +71,7 @@ def test_what_cannot_be_served_is_told(tmp_path: Path) -> None:
     ("settings", "told"),
     [
         ({"port": 70000}, "port is 70000, and ports end at 65535"),
-        ({"workers": 0, "limits": Limits(texts=0)}, "workers is 0, which is not above zero; texts is 0"),
+        ({"workers": -1, "limits": Limits(texts=0)}, "workers is -1, which is below zero; texts is 0"),
         ({"max_wait_ms": -1.0}, "max_wait_ms is -1.0, which is below zero"),
         ({"token": ""}, "the token is empty"),
         ({"token": " a"}, "blanks at its ends"),
