@@ -10,7 +10,6 @@ of this kind can take. Python keeps its compiled modules here; with PYTHONDONTWR
 
 import argparse
 import os
-import sys
 import tempfile
 from pathlib import Path
 
@@ -39,8 +38,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=machine.physical_cores())
     parser.add_argument("--result", type=Path, help="Markdown file to write")
     options = parser.parse_args()
-    if sys.dont_write_bytecode:
-        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # for the processes that are timed
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # for the processes that are timed
     sides = {"imports alone": fresh.Start(("-c", _IMPORTS))}
     for folder in options.artifacts:
         manifest = open_artifact(folder).manifest

@@ -123,9 +123,8 @@ def _cells(shape: str, work: Path, options: argparse.Namespace) -> tuple[list[Ce
 def _held_out(path: str) -> list[str]:
     """Texts that tell how long texts are, and that NNCF calibrates on."""
     settings = DataTable()
-    found = data.read_table(path, columns=settings)
-    parts = data.split(data.to_examples(found, None), settings=settings)
-    return list(parts.held_out.texts)
+    given = data.to_examples(data.read_table(path, columns=settings), None)
+    return list(data.held_out_of(given, settings=settings).texts)
 
 
 def _random(lengths: Sequence[int], generator: np.random.Generator) -> EncodedTexts:

@@ -67,6 +67,9 @@ def test_batches_are_computed_side_by_side_with_the_same_answers(folder: Path, m
     shared = load(folder, threads=3)
     assert (shared.logits(texts[:9]).values == few).all()
     assert "_shared" in vars(shared._engine)
+    assert "_alone" not in vars(shared._engine)  # a large model is not held twice before batches need it
+    assert (shared.logits(texts).values == alone).all()
+    assert "_alone" in vars(shared._engine)
 
 
 def test_what_cannot_be_loaded_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _ALONE_TOKEN_BYTES = 1_000_000_000
 """Tokens of a batch x bytes of the graph up to which waking threads costs about what they save (docs/lab-log.md):
 40 tokens of six layers of 384."""
+_SHORT_TOKENS = 16
+"""A graph that is worth all threads for shorter batches is given them for all: nearly every text would need them."""
 _ERRORS_ONLY = 3  # of ORT_LOGGING_LEVEL: a user can do nothing about its warnings
 
 
@@ -42,14 +44,15 @@ class Engine(GraphEngine):
     """
 
     def __init__(self, path: Path, *, threads: int, spins: bool = False) -> None:
-        self._path, self._loading = path, Lock()
-        self._alone = _load(path, threads=1, spins=False)
-        self._most_alone = 0 if spins else _ALONE_TOKEN_BYTES // max(1, path.stat().st_size)
-        widths = {given.name: given.shape[-1] for given in self._alone.get_outputs()}
+        self._path, self._loading, self._wanted = path, Lock(), (threads, spins)
+        most_alone = 0 if spins else _ALONE_TOKEN_BYTES // max(1, path.stat().st_size)
+        self._most_alone = most_alone if most_alone >= _SHORT_TOKENS else 0
+        first = self._alone if threads == 1 or self._most_alone else self._shared
+        widths = {given.name: given.shape[-1] for given in first.get_outputs()}
         super().__init__(
             path,
             settings=EngineSettings("onnxruntime", threads, spins),
-            inputs=[given.name for given in self._alone.get_inputs()],
+            inputs=[given.name for given in first.get_inputs()],
             outputs={name: width if isinstance(width, int) else None for name, width in widths.items()},
         )
 
@@ -58,10 +61,9 @@ class Engine(GraphEngine):
 
         Threads that spin need not be woken.
         """
-        if self.settings.threads == 1 or feeds[self.input_names[0]].size <= self._most_alone:
-            return self._computed(self._alone, feeds)
+        is_alone = self.settings.threads == 1 or feeds[self.input_names[0]].size <= self._most_alone
         with self._loading:
-            session = self._shared
+            session = self._alone if is_alone else self._shared
         return self._computed(session, feeds)
 
     def _run_all(self, batches: Sequence[TokenBatch]) -> Iterator[NDArray[np.float32]]:
@@ -73,13 +75,19 @@ class Engine(GraphEngine):
         if self.settings.threads == 1 or len(batches) < self.settings.threads:
             return super()._run_all(batches)
         with self._loading:
-            threads = self._threads
-        return threads.map(partial(self._answered, partial(self._computed, self._alone)), batches)
+            session, threads = self._alone, self._threads
+        return threads.map(partial(self._answered, partial(self._computed, session)), batches)
+
+    @cached_property
+    def _alone(self) -> onnxruntime.InferenceSession:
+        """The model for batches that one thread computes by itself."""
+        return _load(self._path, threads=1, spins=False)
 
     @cached_property
     def _shared(self) -> onnxruntime.InferenceSession:
-        """The model once more, for batches that all threads compute together; most uses never need it."""
-        return _load(self._path, threads=self.settings.threads, spins=self.settings.spins)
+        """The model for batches that all threads compute together; few uses need both."""
+        threads, spins = self._wanted
+        return _load(self._path, threads=threads, spins=spins)
 
     @cached_property
     def _threads(self) -> "ThreadPoolExecutor":

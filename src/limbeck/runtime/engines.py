@@ -120,11 +120,6 @@ def _chosen(graph: Path, *, threads: int, longest: int, progress: Progress) -> E
     return chosen
 
 
-_NOT_OF_SPEED = frozenset(
-    {"clock", "torch", "transformers", "accelerate", "onnx", "safetensors", "tokenizers", "numpy"}
-)
-
-
 def measured(
     graph: Path, settings: list[EngineSettings], *, longest: int, progress: Progress = SILENT
 ) -> dict[EngineSettings, float]:
