@@ -134,11 +134,20 @@ def test_texts_are_cut_at_the_side_that_the_teacher_cuts(folder: Path, tmp_path:
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
     twin = AutoTokenizer.from_pretrained(tmp_path)
     assert twin.truncation_side == "left"
-    text = "play my song " * 20
-    assert (
-        TextEncoder(tmp_path, max_tokens=9).encode([text]).ids[0]
-        == twin(text, truncation=True, max_length=9)["input_ids"]
-    )
+    for text in ("play my song " * 20, "play " + "7" * 60, "7" * 60 + " play", "play " + "7" * 60 + " song"):
+        asked = TextEncoder(tmp_path, max_tokens=9).encode([text, "play"])  # two, so that words are looked up
+        assert asked.ids[0] == twin(text, truncation=True, max_length=9)["input_ids"]
+        assert asked.truncated == (0,)
+
+
+@pytest.mark.parametrize("text", ["play " + "7" * 60, "7" * 60 + " play", "7" * 60, "play 7 " + "7" * 60 + " song"])
+def test_a_word_of_more_tokens_than_a_text_may_have_is_cut_as_transformers_cuts_it(folder: Path, text: str) -> None:
+    """A failure would answer another text: such words are cut before they are put together."""
+    encoder = TextEncoder(folder, max_tokens=9)
+    assert len(Tokenizer.from_file(str(folder / "tokenizer.json")).encode(text).ids) > 2 * encoder.max_tokens
+    twin = AutoTokenizer.from_pretrained(folder)(text, truncation=True, max_length=9)
+    asked = encoder.encode([text, "play"])
+    assert (asked.ids[0], asked.truncated) == (twin["input_ids"], (0,))
 
 
 def test_a_teacher_that_was_trained_without_segments_gets_none(folder: Path, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ class KnownWords:
     are forgotten.
 
     Args:
-        tokenizer: Without truncation and padding.
+        tokenizer: Without padding; what it cuts off of a word is more than a text has room for.
         vocabulary: Words that are known from the start.
         before: Special tokens in front of a text.
         behind: Special tokens at its end.
@@ -41,23 +41,23 @@ class KnownWords:
 
     @classmethod
     def of(cls, tokenizer: Tokenizer) -> Self | None:
-        """The words of a tokenizer, of which a copy is taken; None for one that keeps spaces inside of tokens."""
-        written = tokenizer.to_str()
-        settings = json.loads(written)
+        """The words of a tokenizer; None for one that keeps spaces inside of tokens, or has no special tokens.
+
+        The tokenizer must stay as it is: a copy of its own would take megabytes. Where it cuts texts to some number of
+        tokens, words are cut to it too, which is more than special tokens leave to them.
+        """
+        settings = json.loads(tokenizer.to_str())
         added = [token["content"] for token in settings["added_tokens"]]
         if not _is_wordwise(settings) or any(" " in content for content in added):
             return None
-        own = Tokenizer.from_str(written)
-        own.no_truncation()
-        own.no_padding()
-        bare, probe = own.encode(_PROBE, add_special_tokens=False).ids, own.encode(_PROBE)
+        bare, probe = tokenizer.encode(_PROBE, add_special_tokens=False).ids, tokenizer.encode(_PROBE)
         whole = probe.ids
         starts = [at for at in range(len(whole)) if whole[at : at + len(bare)] == bare]
-        if not bare or len(starts) != 1 or any(probe.type_ids):
+        if not bare or whole == bare or len(starts) != 1 or any(probe.type_ids):
             return None
-        vocabulary = _whole_words(own, added, model=settings["model"])
+        vocabulary = _whole_words(tokenizer, added, model=settings["model"])
         behind = starts[0] + len(bare)
-        return cls(own, vocabulary=vocabulary, before=tuple(whole[: starts[0]]), behind=tuple(whole[behind:]))
+        return cls(tokenizer, vocabulary=vocabulary, before=tuple(whole[: starts[0]]), behind=tuple(whole[behind:]))
 
     def ids_of(self, texts: Sequence[str], *, parallel: bool) -> list[list[int]]:
         """The ids of each text, whole, without special tokens.
