@@ -11,8 +11,11 @@ installed is left out, and the page says so. The other tools' sessions keep thei
 One text of 16, 32 and 128 tokens; and batches of 32 texts as long as the data's held-out ones, each side in the way
 that it takes them: padded together, or one by one where a program takes one text (ExecuTorch), or by limbeck's own
 batches of like length. Tokenization is left out. Each round times each side once, in turns, after a pause that lets
-others' threads come to rest and a call that is not timed. Told is the time that a quarter of the rounds beat: what else
-runs on a machine only ever adds to it.
+others' threads come to rest and a call that is not timed; ExecuTorch lives in a process of its own. Told is the time
+that a quarter of the rounds beat: what else runs on a machine only ever adds to it.
+
+A product of 8-bit matrices takes its turn among them, so that the peak is that of the same minutes: a side's share of
+it is the multiply-adds that the texts need, without padding, a second, over those of the product.
 """
 
 import argparse
@@ -20,7 +23,8 @@ import importlib.util
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle
@@ -29,8 +33,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from asked_and_told import origin, tell
+from executorch_apart import ExecuTorchApart
 from exported_by_pytorch import write_by_pytorch
-from int8_peak import int8_peak
+from int8_peak import Peak
 from quantized_by_others import by_executorch, by_nncf, by_onnxruntime
 
 from limbeck import data, machine, wording
@@ -43,13 +48,15 @@ from limbeck.teacher.load import load_model
 from limbeck.tokens import EncodedTexts, TextEncoder
 from random_artifact import write_random
 
-OURS, DYNAMIC, NNCF, EXECUTORCH, PYTORCH = (
-    "limbeck", "onnxruntime dynamic", "OpenVINO NNCF", "ExecuTorch XNNPACK", "PyTorch float32"
+OURS, DYNAMIC, NNCF, EXECUTORCH, PYTORCH, PEAK = (
+    "limbeck", "onnxruntime dynamic", "OpenVINO NNCF", "ExecuTorch XNNPACK", "PyTorch float32", "peak"
 )  # fmt: skip
 PACKAGES = {NNCF: ("nncf", "openvino"), EXECUTORCH: ("executorch", "torchao")}
 LENGTHS, BATCH, N_BATCHES, PAUSE_SECONDS = (16, 32, 128), 32, 8, 0.005
 
 Answer = Callable[[EncodedTexts], object]
+Timed = Callable[[EncodedTexts], float]
+"""Answers twice, and gives the milliseconds of the second time."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +67,13 @@ class Cell:
         shape: Layers x hidden size.
         case: In words.
         ms: Side -> milliseconds of a call.
-        multiply_adds: Of limbeck's graph, of one call.
+        shares: Side -> its share of the peak.
     """
 
     shape: str
     case: str
     ms: Mapping[str, float]
-    multiply_adds: int
+    shares: Mapping[str, float]
 
     @property
     def best_other(self) -> float:
@@ -89,22 +96,19 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     cells: list[Cell] = []
     chosen: dict[str, str] = {}
-    peaks = [int8_peak(options.threads)]
+    peak = Peak(options.threads)
     for shape in options.shapes:
         with tempfile.TemporaryDirectory() as work:
-            found, chosen[shape] = _cells(shape, Path(work), options)
+            found, chosen[shape] = _cells(shape, Path(work), peak, options)
         cells += found
-        peaks.append(int8_peak(options.threads))
-    tell(_page(cells, chosen, peaks, options), options)
+    tell(_page(cells, chosen, options), options)
 
 
-def _cells(shape: str, work: Path, options: argparse.Namespace) -> tuple[list[Cell], str]:
+def _cells(shape: str, work: Path, peak: Peak, options: argparse.Namespace) -> tuple[list[Cell], str]:
     artifact = open_artifact(write_random(work / "artifact", shape, seed=options.seed), check=False)
     encoder = TextEncoder(artifact.folder, max_tokens=artifact.manifest.max_tokens)
     texts = _held_out(options.data)
-    sides, chosen = _sides(artifact, encoder, texts, work, options)
-    model = load_model(artifact.folder)
-    counted = multiply_adds(model)
+    counted = multiply_adds(load_model(artifact.folder))
     generator = np.random.default_rng(options.seed)
     lengths = encoder.encode(texts).lengths[: BATCH * N_BATCHES]
     cases = {f"1 x {n}": [_random([n], generator)] for n in LENGTHS}
@@ -112,11 +116,15 @@ def _cells(shape: str, work: Path, options: argparse.Namespace) -> tuple[list[Ce
         _random(lengths[start : start + BATCH], generator) for start in range(0, len(lengths) - BATCH + 1, BATCH)
     ]
     found = []
-    for case, calls in cases.items():
-        ms = _timed(sides, calls, rounds=options.rounds)
-        n_each = statistics.mean(counted.of(call.lengths) for call in calls)
-        found.append(Cell(shape, case, ms, int(n_each)))
-        print(shape, case, {name: round(value, 3) for name, value in ms.items()}, flush=True)
+    with _sides(artifact, encoder, texts, work, options) as (sides, chosen):
+        for case, calls in cases.items():
+            ms = _timed(sides | {PEAK: _clocked(lambda _: peak())}, calls, rounds=options.rounds)
+            most = peak.multiply_adds / ms.pop(PEAK)
+            needed = statistics.mean(counted.of(call.lengths) for call in calls)
+            found.append(Cell(shape, case, ms, {name: needed / value / most for name, value in ms.items()}))
+            print(
+                shape, case, {name: round(value, 3) for name, value in ms.items()}, f"{most / 1e6:.0f} G/s", flush=True
+            )
     return found, chosen
 
 
@@ -133,7 +141,17 @@ def _random(lengths: Sequence[int], generator: np.random.Generator) -> EncodedTe
     return EncodedTexts(ids, [[0] * n for n in lengths], ())
 
 
-def _timed(sides: Mapping[str, Answer], calls: Sequence[EncodedTexts], *, rounds: int) -> dict[str, float]:
+def _clocked(answer: Answer) -> Timed:
+    def timed(call: EncodedTexts) -> float:
+        answer(call)
+        start = time.perf_counter()
+        answer(call)
+        return 1000 * (time.perf_counter() - start)
+
+    return timed
+
+
+def _timed(sides: Mapping[str, Timed], calls: Sequence[EncodedTexts], *, rounds: int) -> dict[str, float]:
     """Milliseconds of each side's calls: the time that a quarter of them beat."""
     taken: dict[str, list[float]] = {name: [] for name in sides}
     in_a_row = cycle(calls)
@@ -141,17 +159,15 @@ def _timed(sides: Mapping[str, Answer], calls: Sequence[EncodedTexts], *, rounds
         call = next(in_a_row)
         for name in list(sides) if number % 2 else reversed(list(sides)):
             time.sleep(PAUSE_SECONDS)
-            sides[name](call)
-            start = time.perf_counter()
-            sides[name](call)
-            taken[name].append(1000 * (time.perf_counter() - start))
+            taken[name].append(sides[name](call))
     return {name: float(np.percentile(found[2:], 25)) for name, found in taken.items()}
 
 
+@contextmanager
 def _sides(
     artifact: Artifact, encoder: TextEncoder, texts: list[str], work: Path, options: argparse.Namespace
-) -> tuple[dict[str, Answer], str]:
-    """Whatever is installed, and what "auto" chose for limbeck."""
+) -> Iterator[tuple[dict[str, Timed], str]]:
+    """Within, whatever is installed, and what "auto" chose for limbeck."""
     threads, graph = options.threads, artifact.path(artifact.manifest.model_file)
     settings = settings_of("auto", graph, threads=threads, longest=artifact.manifest.max_tokens)
     engine = open_engine(graph, settings)
@@ -159,18 +175,22 @@ def _sides(
     plain, dynamic = work / "plain.onnx", work / "dynamic.onnx"
     write_by_pytorch(eager().eval(), encoder, plain)
     by_onnxruntime(plain, dynamic)
-    sides: dict[str, Answer] = {
-        OURS: partial(_ours, engine, encoder),
-        DYNAMIC: partial(_together, _onnxruntime(dynamic, threads), encoder),
+    sides: dict[str, Timed] = {
+        OURS: _clocked(partial(_ours, engine, encoder)),
+        DYNAMIC: _clocked(partial(_together, _onnxruntime(dynamic, threads), encoder)),
     }
     if _is_here(NNCF) and NNCF not in options.without:
         by_nncf(plain, work / "nncf.xml", texts=texts, encoder=encoder)
-        sides[NNCF] = partial(_together, _openvino(work / "nncf.xml", threads), encoder)
+        sides[NNCF] = _clocked(partial(_together, _openvino(work / "nncf.xml", threads), encoder))
+    sides[PYTORCH] = _clocked(partial(_together, _pytorch(load_model(artifact.folder).eval()), encoder))
     if _is_here(EXECUTORCH) and EXECUTORCH not in options.without:
         by_executorch(eager().eval(), work / "model.pte", max_tokens=artifact.manifest.max_tokens)
-        sides[EXECUTORCH] = partial(_one_by_one, _executorch(work / "model.pte", threads), encoder)
-    sides[PYTORCH] = partial(_together, _pytorch(load_model(artifact.folder).eval()), encoder)
-    return sides, str(settings)
+        apart = ExecuTorchApart(work / "model.pte", threads=threads)
+        sides[EXECUTORCH] = partial(_one_by_one, apart, encoder)
+        yield sides, str(settings)
+        apart.close()
+    else:
+        yield sides, str(settings)
 
 
 def _ours(engine: GraphEngine, encoder: TextEncoder, asked: EncodedTexts) -> object:
@@ -190,9 +210,8 @@ def _together(run: Run, encoder: TextEncoder, asked: EncodedTexts) -> None:
     run(_feeds(encoder, asked, range(len(asked.ids))))
 
 
-def _one_by_one(run: Run, encoder: TextEncoder, asked: EncodedTexts) -> None:
-    for row in range(len(asked.ids)):
-        run(_feeds(encoder, asked, [row]))
+def _one_by_one(apart: ExecuTorchApart, encoder: TextEncoder, asked: EncodedTexts) -> float:
+    return apart.milliseconds([list(_feeds(encoder, asked, [row]).values()) for row in range(len(asked.ids))])
 
 
 def _feeds(encoder: TextEncoder, asked: EncodedTexts, rows: Sequence[int]) -> Feeds:
@@ -219,20 +238,6 @@ def _openvino(path: Path, threads: int) -> Run:
     return lambda feeds: request.infer({name: feeds[name] for name in names}, share_inputs=True)
 
 
-def _executorch(path: Path, threads: int) -> Run:
-    from executorch.extension.pybindings import portable_lib
-    from executorch.runtime import Runtime
-
-    portable_lib._unsafe_reset_threadpool(threads)  # noqa: SLF001  (its only way to say so)
-    program = Runtime.get().load_program(path)
-    method = program.load_method("forward")
-
-    def run(feeds: Feeds, _lives_in: object = program) -> object:
-        return method.execute([torch.from_numpy(values) for values in feeds.values()])
-
-    return run
-
-
 def _pytorch(model: torch.nn.Module) -> Run:
     def run(feeds: Feeds) -> object:
         with torch.inference_mode():
@@ -241,37 +246,31 @@ def _pytorch(model: torch.nn.Module) -> Run:
     return run
 
 
-def _page(cells: list[Cell], chosen: Mapping[str, str], peaks: list[float], options: argparse.Namespace) -> str:
-    names, peak = list(cells[0].ms), max(peaks)
+def _page(cells: list[Cell], chosen: Mapping[str, str], options: argparse.Namespace) -> str:
+    names = [name for name in (OURS, DYNAMIC, NNCF, EXECUTORCH, PYTORCH) if name in cells[0].ms]
     gain = float(np.exp(np.mean([np.log(cell.ms[DYNAMIC] / cell.ms[OURS]) for cell in cells])))
     n_first = sum(cell.ms[OURS] <= cell.best_other for cell in cells)
     introduction = (
         f"Milliseconds of a call, {wording.counted(options.threads, 'thread')} on every side, {options.rounds} rounds "
-        f"in turns, random weights (seed {options.seed}); mixed: {BATCH} texts as long as those of {options.name}. The "
-        "last columns: how many times as long the fastest of the others takes, and limbeck's multiply-adds a second "
-        "as a share of the machine's peak."
-    )
-    found = (
-        f"- Peak: {peak / 1e9:.0f} billion int8 multiply-adds a second, the most of {len(peaks)} measurements through "
-        f"the run (least {min(peaks) / 1e9:.0f})."
+        f"in turns, random weights (seed {options.seed}); mixed: {BATCH} texts as long as those of {options.name}. "
+        "Behind each time, its share of the machine's int8 peak in the same minutes. The last column: how many times "
+        "as long the fastest of the others takes."
     )
     lines = [
         "# Is limbeck the fastest on this machine?",
         "",
         introduction,
         "",
-        f"| shape | case | {' | '.join(names)} | fastest other / limbeck | share of peak |",
-        f"|---|---|{'---:|' * (len(names) + 2)}",
+        f"| shape | case | {' | '.join(names)} | fastest other / limbeck |",
+        f"|---|---|{'---:|' * (len(names) + 1)}",
     ]
     for cell in cells:
-        times = " | ".join(f"{cell.ms[name]:.3f}" for name in names)
-        share = cell.multiply_adds / (cell.ms[OURS] / 1000) / peak
-        lines.append(f"| {cell.shape} | {cell.case} | {times} | {cell.best_other / cell.ms[OURS]:.2f} | {share:.0%} |")
+        times = " | ".join(f"{cell.ms[name]:.3f} ({cell.shares[name]:.0%})" for name in names)
+        lines.append(f"| {cell.shape} | {cell.case} | {times} | {cell.best_other / cell.ms[OURS]:.2f} |")
     lines += [
         "",
         f"- limbeck is the fastest in {n_first} of {len(cells)} cells.",
         f"- Beside onnxruntime's dynamic int8 it is {gain:.2f} times as fast (geometric mean of all cells).",
-        found,
         *(f"- `auto` chose for {shape}: {what}." for shape, what in chosen.items()),
         *(
             f"- Left out{'' if name in options.without else ', not installed'}: {name}."
