@@ -3,7 +3,6 @@
 import argparse
 import subprocess
 import sys
-from functools import cache
 from pathlib import Path
 
 from limbeck import machine
@@ -30,14 +29,6 @@ def run_limbeck(*words: object) -> None:
     code = subprocess.run(list(map(str, command)), check=False).returncode
     if code not in {0, 1}:
         raise SystemExit(code)
-
-
-@cache
-def one_thread_in_executorch() -> None:
-    """Have every program of this process computed by one thread; to be said before the first is loaded."""
-    from executorch.extension.pybindings import portable_lib
-
-    portable_lib._unsafe_reset_threadpool(1)  # noqa: SLF001  (its only way to say so)
 
 
 def origin(command: str, **versions: str | None) -> list[str]:

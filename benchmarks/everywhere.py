@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 from another_scheme import write_in_scheme
-from asked_and_told import one_thread_in_executorch, origin, tell
+from asked_and_told import origin, tell
 from changed_answers import Logits, compared, spread_texts, told_changes
 from page_asked import chromium_path, visited
 from unrounded_graph import write_unrounded
@@ -37,6 +37,7 @@ from limbeck.machine import installed_version
 from limbeck.runtime.engines import open_engine
 from limbeck.runtime.graph_engine import EngineSettings
 from limbeck.targets.agreement import CheckTexts, one_by_one
+from limbeck.targets.executorch import one_thread
 from limbeck.targets.record import AgreementRecord
 from limbeck.targets.registry import Answering, converter_of, target_named
 from limbeck.tokens import TextEncoder
@@ -153,7 +154,7 @@ def _by_chromium(case: Case, work: Path) -> Logits:
 
 
 def _by_executorch(case: Case, work: Path) -> Logits:
-    one_thread_in_executorch()
+    one_thread()
     converted = converter_of(target_named("executorch")).convert(case.artifact, work, progress=PROGRESS)
     return case.asked(converted.answering)
 

@@ -14,8 +14,6 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
-from asked_and_told import one_thread_in_executorch
-
 from limbeck.artifact import open_artifact
 from limbeck.progress import SILENT
 from limbeck.runtime.engine import Engine
@@ -39,9 +37,9 @@ def opened(folder: Path) -> tuple[dict[str, Any], Answering]:
     if model.suffix != ".pte":
         return told, Engine(model, threads=1)
     from limbeck.lowering import SHORTEST
-    from limbeck.targets.executorch import Program
+    from limbeck.targets.executorch import Program, one_thread
 
-    one_thread_in_executorch()
+    one_thread()
     return told, Program(model.read_bytes(), tuple(told["inputs"]), shortest=SHORTEST)
 
 

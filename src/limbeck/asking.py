@@ -30,11 +30,17 @@ _COUNTED = ("n_texts", "n_found", "n_asked", "n_truncated", "n_unanswered")
 
 
 def refuse_made_up(master: Teacher, recipe: Recipe) -> None:
-    """Refuse made-up texts for a teacher that answers given texts only.
+    """Refuse made-up texts where nothing is trained, or for a teacher that answers given texts only.
 
     Raises:
         RecipeError: The recipe asks for them.
     """
+    if not recipe.distill.trains and recipe.distill.augment:
+        raise RecipeError(
+            f"distill.augment = {recipe.distill.augment} asks for made-up texts, and with distill.epochs = 0 nobody "
+            "reads them.",
+            hint="Leave distill.augment out, or set epochs to 1 or more.",
+        )
     if master.made_up == "impossible" and recipe.distill.augment:
         raise RecipeError(
             f"distill.augment = {recipe.distill.augment} asks for made-up texts, and {master.name} answers no other "
@@ -66,7 +72,7 @@ def made_up(
             )
         return replace(parts.train.take(()), labels=None)
     n_train = len(parts.train)
-    share = recipe.distill.augment
+    share = recipe.distill.augment if recipe.distill.trains else 0.0
     if share is None and master.made_up != "answered":
         why = "it cannot be asked about them" if master.made_up == "impossible" else "each costs a call"
         progress.say(f"No texts are made up for this teacher: {why}.")
@@ -85,6 +91,11 @@ def made_up(
     return found.joined(more)
 
 
+def answers_teach(recipe: Recipe) -> bool:
+    """Whether a student of this recipe, its task settled, learns from answers that are there before it begins."""
+    return recipe.distill.trains and not TASKS[recipe.task].taught_live
+
+
 def ask(
     master: Teacher, wanted: Mapping[str, Examples], recipe: Recipe, *, root: Path, progress: Progress = SILENT
 ) -> tuple[dict[str, Examples], dict[str, Signals], LabellingRecord]:
@@ -98,7 +109,7 @@ def ask(
         progress: Told how far it is.
 
     Returns: Part -> the texts that it answers; part -> its answers; and what asking took. A task whose training texts
-        are answered as training goes has no answers to them.
+        are answered as training goes has no answers to them, nor has a run that trains nothing.
 
     Raises:
         TeacherError: It answers no text of a part.
@@ -108,7 +119,7 @@ def ask(
     found: dict[str, Signals] = {}
     told: list[LabellingRecord] = []
     rules = reading_rules(master.task, recipe.data.model_dump())
-    if TASKS[master.task].taught_live:
+    if not answers_teach(recipe):
         answered[TAUGHT_BY] = wanted[TAUGHT_BY]
     judging = {name: examples for name, examples in wanted.items() if name not in answered}
     master.prepare(judging, root, progress=progress)

@@ -204,7 +204,7 @@ def walk(
                 None if baseline is None else baseline.record,
                 shrunk.training,
             )
-            if told is not None
+            if told is not None and told.steps
         ),
         quantization=shrunk.quantized.record,
         verdict=NOT_JUDGED,

@@ -15,7 +15,7 @@ from limbeck import extras
 extras.need("train", what="Planning a run")
 
 from limbeck import machine, places, shaping, student  # noqa: E402
-from limbeck.asking import TAUGHT_BY, ask  # noqa: E402
+from limbeck.asking import TAUGHT_BY, answers_teach, ask  # noqa: E402
 from limbeck.distill import count_trained  # noqa: E402
 from limbeck.estimating import Trial, time_labelling, time_training  # noqa: E402
 from limbeck.export import size_beside  # noqa: E402
@@ -27,7 +27,6 @@ from limbeck.shaping import Shaped  # noqa: E402
 from limbeck.signals import SignalStore, mirrored  # noqa: E402
 from limbeck.starting import Inputs, Start, read_inputs, recipe_told, start  # noqa: E402
 from limbeck.stopwatch import NO_TIME, Rounds  # noqa: E402
-from limbeck.tasks import TASKS  # noqa: E402
 from limbeck.teacher import TeacherSource  # noqa: E402
 from limbeck.tokens import EncodedTexts  # noqa: E402
 from limbeck.weighing import median_of, weigh  # noqa: E402
@@ -134,7 +133,7 @@ class _Planning:
     @property
     def asked_before(self) -> tuple[str, ...]:
         """The parts that are answered before a student learns; the others are as it does."""
-        return _JUDGING if TASKS[self.recipe.task].taught_live else (TAUGHT_BY, *_JUDGING)
+        return (TAUGHT_BY, *_JUDGING) if answers_teach(self.recipe) else _JUDGING
 
     @cached_property
     def n_taught_rows(self) -> int:
@@ -171,8 +170,10 @@ class _Planning:
         )
 
     def trainings(self) -> dict[str, Trial]:
-        """Stage -> what it trains: the student, and the baseline where there is one."""
+        """Stage -> what it trains: the student, and the baseline where there is one; none where nothing is trained."""
         ready, recipe, parts = self.ready, self.recipe, self.inputs.parts
+        if not recipe.distill.trains:
+            return {}
         plan = self.shaped.plan(recipe, n_texts=self.n_taught_rows)
         found = {DISTILLATION: Trial(self.shaped, ready.taught_by, ready.objective, plan)}
         alone = shaping.baseline_of(recipe, parts.train, ready.taught_by, ready.objective, plan)
@@ -239,11 +240,11 @@ class _Planning:
         assert own.scheme_bytes is not None
         model, origin = self.shaped.build(), self.ready.origin
         weights = _FLOAT_BYTES * own.parameters
-        n_trained = count_trained(model, next(iter(trainings.values())).plan)
+        n_trained = max((count_trained(model, trial.plan) for trial in trainings.values()), default=0)
         beside = size_beside(model, tokenizer_folder=origin.tokenizer_folder)
         return {
             "checkpoints": 2 * _COPIES * _FLOAT_BYTES * n_trained,
-            "trained models": len(trainings) * weights,
+            "trained models": max(1, len(trainings)) * weights,
             "artifact": weights + own.float_bytes + own.scheme_bytes.most - beside,
         }
 

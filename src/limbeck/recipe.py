@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_origin
 
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from limbeck.chat_table import ChatTable
 from limbeck.errors import RecipeError, SchemeError
@@ -97,8 +97,9 @@ class DistillTable(Table):
 
     epochs: int | None = Field(
         None,
-        ge=1,
-        description="Default: 1; more where texts are few (1,500 steps; static: 700, vectors 1,000; at most 60).",
+        ge=0,
+        description="Default: 1; more where texts are few (1,500 steps; static: 700, vectors 1,000; at most 60). "
+        "0 trains nothing: the teacher itself, quantized.",
     )
     learning_rate: float | None = Field(
         None,
@@ -140,6 +141,11 @@ class DistillTable(Table):
         20.0, gt=0, description="Seconds between checkpoints; a killed run loses no more."
     )
     baseline: bool = Field(True, description="Also train the same shape on labels alone, for comparison.")
+
+    @property
+    def trains(self) -> bool:
+        """Whether the student learns; else it stays as it starts."""
+        return self.epochs != 0
 
     def temperature_for(self, task: str) -> float:
         """T for a task."""
@@ -213,12 +219,21 @@ class Recipe(Table):
     quantize: QuantizeTable = QuantizeTable()
     verify: VerifyTable = VerifyTable()
 
+    @model_validator(mode="after")
+    def _roundings_are_trained_with(self) -> Self:
+        if self.quantize.train_share and not self.distill.trains:
+            raise ValueError(
+                f"quantize.train_share = {self.quantize.train_share} but distill.epochs = 0, so nothing is trained"
+            )
+        return self
+
     def settled(self, task: str) -> Self:
         """The same recipe, with `task` where it says that the task is to be found, and defaults that hang on it."""
         found = task if self.task == AUTO else self.task
         data = self.data.model_copy(update={"max_tokens": self.data.tokens_for(found)})
         distill = self.distill.model_copy(update={"temperature": self.distill.temperature_for(found)})
-        student = self.student.model_copy(update={"choose": self.student.choice_for(found)})
+        choice = self.student.choice_for(found, trains=self.distill.trains)
+        student = self.student.model_copy(update={"choose": choice})
         verify = self.verify.model_copy(update={"tolerances": self.verify.tolerances.for_task(found)})
         return self.model_copy(
             update={"task": found, "data": data, "student": student, "distill": distill, "verify": verify}

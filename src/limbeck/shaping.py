@@ -105,7 +105,7 @@ class Alone:
 def baseline_of(
     recipe: Recipe, train: Examples, taught_by: Examples, objective: Objective, plan: TrainingPlan
 ) -> Alone | None:
-    """The no-teacher baseline: on labels, or, where vectors are asked for, on texts alone; None where there is none.
+    """The no-teacher baseline: on labels, or, where vectors are asked for, on texts alone; None where nothing trains.
 
     Args:
         recipe: Whether it wants one.
@@ -116,7 +116,7 @@ def baseline_of(
     """
     has_labels = train.labels is not None
     alone = objective.alone(has_labels=has_labels)
-    if not recipe.distill.baseline or alone is None:
+    if not recipe.distill.baseline or not recipe.distill.trains or alone is None:
         return None
     return Alone(train if has_labels else taught_by, alone, baseline_plan(plan, has_labels=has_labels))
 
@@ -229,7 +229,8 @@ def students(layers: Sequence[int] | None, recipe: Recipe, origin: Origin) -> di
             f"Students of {' and '.join(unfit)} layers were asked for, but the teacher has {n_teacher}.",
             hint=f"Give numbers from 1 to {n_teacher}.",
         )
-    return {n_layers: recipe.student.model_copy(update={"layers": n_layers}) for n_layers in asked}
+    choose = None if wanted.choose == "all" else wanted.choose
+    return {n_layers: wanted.model_copy(update={"layers": n_layers, "choose": choose}) for n_layers in asked}
 
 
 def _removals(
@@ -330,15 +331,17 @@ def kept(
         progress: Told each sentence.
     """
     config, some = origin.model.config, _spread(train)
-    told = kept_and_computed(
-        objective,
-        n_texts=n_texts,
-        sample=origin.encoder.encode(some.texts, some.text_pairs),
-        teacher=config,
-        n_outputs=heads.n_outputs(origin.model),
-        n_layers=student.count_layers(config, recipe.student),
-        has_states=origin.is_teacher,
-    )
+    told: tuple[str, ...] = ("Nothing is trained: the student stays as it starts.",)
+    if recipe.distill.trains:
+        told = kept_and_computed(
+            objective,
+            n_texts=n_texts,
+            sample=origin.encoder.encode(some.texts, some.text_pairs),
+            teacher=config,
+            n_outputs=heads.n_outputs(origin.model),
+            n_layers=student.count_layers(config, recipe.student),
+            has_states=origin.is_teacher,
+        )
     for sentence in told:
         progress.say(sentence)
     return told

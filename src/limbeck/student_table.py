@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Choice = Literal["spaced", "lower", "first", "last", "by_loss"]
+Choice = Literal["spaced", "lower", "first", "last", "by_loss", "all"]
 """Which of a teacher's layers."""
 
 
@@ -38,7 +38,8 @@ class StudentTable(Table):
     choose: Choice | None = Field(
         None,
         description="Which layers. Default: spaced; for classification lower: closer below, as 0, 1 and 5 of six. "
-        "by_loss removes, one by one, the layer that the teacher misses least.",
+        "by_loss removes, one by one, the layer that the teacher misses least; all, the default where nothing is "
+        "trained, keeps every one.",
     )
     take_layers: tuple[int, ...] | None = Field(
         None, description="Teacher layers to take over, counted from 0. Default: as `choose` says."
@@ -106,12 +107,21 @@ class StudentTable(Table):
                 raise ValueError(f"layers = {self.layers} but take_layers names {len(self.take_layers)}")
             if self.choose not in {None, "spaced"}:
                 raise ValueError(f'choose = "{self.choose}" but take_layers names the layers')
+        if self.choose == "all" and self.layers is not None:
+            raise ValueError(f'choose = "all" but layers = {self.layers}')
         return self
 
-    def choice_for(self, task: str) -> Choice | None:
-        """Which layers for a task; as given, where these are named one by one."""
+    def choice_for(self, task: str, *, trains: bool = True) -> Choice | None:
+        """Which layers for a task; as given, where these are named one by one.
+
+        Args:
+            task: Its name.
+            trains: Whether the student learns; one that does not keeps all layers, unless a number of them is given.
+        """
         if self.choose is not None or self.take_layers is not None:
             return self.choose
+        if not trains and self.layers is None and self.config is None and not self.is_static:
+            return "all"
         return "lower" if task == "classification" else "spaced"
 
 

@@ -48,7 +48,7 @@ def learn(
     read: Callable[[Path], "PreTrainedModel"] | None = None,
     progress: Progress = SILENT,
 ) -> Learned:
-    """Train what `start` builds, or read back what an earlier call in the same folder trained.
+    """Train what `start` builds, or read back what an earlier call in the same folder trained; of no steps, keep it.
 
     Args:
         start: Builds the untrained model; not called when the trained one is there.
@@ -65,7 +65,10 @@ def learn(
     folder = work / plan.name
     if not (folder / _RECORD_FILE).exists():
         model = start()
-        record = train(model, lessons, objective=objective, plan=plan, work=work, progress=progress)
+        if plan.steps:
+            record = train(model, lessons, objective=objective, plan=plan, work=work, progress=progress)
+        else:
+            record = TrainingRecord(plan.name, n_texts=0, epochs=0, steps=0, best_step=0, curve=())
         with files.folder_written_whole(folder) as temporary:
             save_model(model, temporary)
             files.write_json(temporary / _RECORD_FILE, to_json(record))
@@ -98,8 +101,8 @@ def distillation_plan(
     n_kept = next((number for number, layer in enumerate(taken) if number != layer), len(taken) - 1)
     steps_per_epoch = -(-n_texts // batch_size)
     usual_steps = static_steps if is_static else _USUAL_STEPS
-    epochs = table.epochs or max(_FEWEST_EPOCHS, min(_MOST_EPOCHS, -(-usual_steps // steps_per_epoch)))
-    steps = epochs * steps_per_epoch
+    usual_epochs = max(_FEWEST_EPOCHS, min(_MOST_EPOCHS, -(-usual_steps // steps_per_epoch)))
+    steps = (usual_epochs if table.epochs is None else table.epochs) * steps_per_epoch
     return TrainingPlan(
         name="student",
         steps=steps,

@@ -24,12 +24,12 @@ from limbeck.report.uses import USES
 from limbeck.scheme import Scheme
 from limbeck.score_record import Score
 from limbeck.tasks import TASKS, Task
-from limbeck.verdict_record import PairedDifference, Verdict
+from limbeck.verdict_record import STUDENT, PairedDifference, Verdict
 
 # What a model hub takes for a repository: "owner/name" or, for a few old ones, a bare name.
 _HUB_ID = re.compile(r"(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}")
 _LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
-_TAGS, _JS_TAG = ("limbeck", "distillation", "quantization", "onnx"), "transformers.js"
+_TAGS, _TRAINED_TAG, _JS_TAG = ("limbeck", "quantization", "onnx"), "distillation", "transformers.js"
 
 
 def model_card(record: RunRecord, *, name: str) -> str:
@@ -77,6 +77,7 @@ def model_card(record: RunRecord, *, name: str) -> str:
             transformers_js_options=transformers_js_options(scheme),
             layers=[shape.get("layers") for shape in shapes],
             chosen="" if record.cut is None else record.cut.chosen,
+            is_trained=_is_trained(record),
             is_narrower=record.cut is not None and bool(record.cut.widths),
             data=[(key, value) for key, value in record.data.items() if isinstance(value, int)],
             max_tokens=record.recipe.get("data", {}).get("max_tokens"),
@@ -84,6 +85,11 @@ def model_card(record: RunRecord, *, name: str) -> str:
             limbeck_version=record.limbeck_version,
         )
     )
+
+
+def _is_trained(record: RunRecord) -> bool:
+    """Whether the student learned anything; else it is what it started as, quantized."""
+    return any(training.name == STUDENT for training in record.trainings)
 
 
 def _front_matter(record: RunRecord, name: str, artifact: Side | None) -> str:
@@ -104,6 +110,7 @@ def _front_matter(record: RunRecord, name: str, artifact: Side | None) -> str:
             f"- {tag}"
             for tag in (
                 *_TAGS,
+                *((_TRAINED_TAG,) if _is_trained(record) else ()),
                 *(() if is_static else (_JS_TAG,)),
                 task.hub_name,
                 Scheme.parse(record.quantization.scheme).short_name,

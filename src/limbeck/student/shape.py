@@ -55,7 +55,8 @@ def count_layers(config: "PreTrainedConfig", wanted: StudentTable) -> int:
         return layer_count(checked_config(read_config(wanted.config)))
     if wanted.take_layers is not None:
         return len(wanted.take_layers)
-    n_student = wanted.layers if wanted.layers is not None else (n_teacher + 1) // 2
+    usual = n_teacher if wanted.choose == "all" else (n_teacher + 1) // 2
+    n_student = wanted.layers if wanted.layers is not None else usual
     if n_student > n_teacher:
         raise RecipeError(
             f"student.layers = {n_student}, but the teacher has only {n_teacher} layers.",

@@ -5,6 +5,7 @@ is calibrated or rounded again. What ExecuTorch has no kernel for is done otherw
 """
 
 import importlib
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,17 @@ class Program:
         return read if batch.hidden is None else kept_rows(read, batch.hidden)
 
 
+@cache
+def one_thread() -> None:
+    """Have every program of this process computed by one thread; to be said before the first is loaded.
+
+    With more, its pool and torch's wait for each other: two threads take many times as long as one.
+    """
+    from executorch.extension.pybindings import portable_lib
+
+    portable_lib._unsafe_reset_threadpool(1)  # noqa: SLF001  (its only way to say so)
+
+
 def convert(artifact: Artifact, folder: Path, *, progress: Progress) -> Conversion:
     """Write model.pte into `folder`, and load it; see `registry.Converter`."""
     from limbeck.lowering import SHORTEST, lower
@@ -65,6 +77,7 @@ def convert(artifact: Artifact, folder: Path, *, progress: Progress) -> Conversi
     lowered = lower(artifact.path(manifest.model_file), max_tokens=manifest.max_tokens)
     model = folder / MODEL_FILE
     model.write_bytes(lowered.content)
+    one_thread()
     answering = Program(lowered.content, lowered.inputs, shortest=SHORTEST)
     return Conversion(answering, f"executorch {installed_version('executorch')}", MODEL_FILE, _notes(lowered, manifest))
 
