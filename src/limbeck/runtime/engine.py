@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _ALONE_TOKEN_BYTES = 1_000_000_000
 """Tokens of a batch x bytes of the graph up to which waking threads costs about what they save (docs/lab-log.md):
 40 tokens of six layers of 384."""
+_SPINNING_SHARE = 4
+"""Threads that spin need not be woken, and cost so much less (docs/lab-log.md): 55 tokens of two layers of 128."""
 _SHORT_TOKENS = 16
 """A graph that is worth all threads for shorter batches is given them for all: nearly every text would need them."""
 _ERRORS_ONLY = 3  # of ORT_LOGGING_LEVEL: a user can do nothing about its warnings
@@ -45,7 +47,7 @@ class Engine(GraphEngine):
 
     def __init__(self, path: Path, *, threads: int, spins: bool = False) -> None:
         self._path, self._loading, self._wanted = path, Lock(), (threads, spins)
-        most_alone = 0 if spins else _ALONE_TOKEN_BYTES // max(1, path.stat().st_size)
+        most_alone = _ALONE_TOKEN_BYTES // (_SPINNING_SHARE if spins else 1) // max(1, path.stat().st_size)
         self._most_alone = most_alone if most_alone >= _SHORT_TOKENS else 0
         first = self._alone if threads == 1 or self._most_alone else self._shared
         widths = {given.name: given.shape[-1] for given in first.get_outputs()}
@@ -57,10 +59,7 @@ class Engine(GraphEngine):
         )
 
     def compute(self, feeds: Feeds) -> NDArray[np.float32]:
-        """See `GraphEngine.compute`: on one thread what is done sooner than threads are woken, else on all.
-
-        Threads that spin need not be woken.
-        """
+        """See `GraphEngine.compute`: on one thread what is done sooner than work is shared out, else on all."""
         is_alone = self.settings.threads == 1 or feeds[self.input_names[0]].size <= self._most_alone
         with self._loading:
             session = self._alone if is_alone else self._shared
