@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import binomtest
 
 from limbeck.evaluate import Twin, judge, some_rows
+from limbeck.examples import Examples
 from limbeck.tasks import TASKS
 from limbeck.verdict_record import (
     ARTIFACT_EXPORTED,
@@ -140,3 +141,13 @@ def test_some_rows_are_the_same_every_time_and_keep_queries_whole() -> None:
     assert len(some_rows(texts, plain, 50, seed=0)) == 6
     for seed in range(5):
         assert some_rows(texts, ranked, 2, seed=seed).tolist() in ([0, 1], [2, 3, 4])
+
+
+def test_some_rows_keep_both_texts_of_a_scored_pair() -> None:
+    """A failure would end a run of vectors in an error once all is trained: half of a pair has no score."""
+    vectors = TASKS["embeddings"]
+    pairs = Examples(tuple("abcdef"), None, np.array([0.1, 0.1, 0.5, 0.5, 0.9, 0.9]), ())
+    assert {tuple(some_rows(pairs, vectors, 3, seed=seed)) for seed in range(20)} == {(0, 1), (2, 3), (4, 5)}
+    assert some_rows(pairs, vectors, 50, seed=0).tolist() == [0, 1, 2, 3, 4, 5]
+    assert len(some_rows(pairs, vectors, 1, seed=0)) == 0
+    assert len(some_rows(replace(pairs, labels=None), vectors, 3, seed=0)) == 3

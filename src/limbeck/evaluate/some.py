@@ -12,15 +12,21 @@ from limbeck.units import UnitLogits
 def some_rows(examples: Examples, task: Task, n_texts: int, *, seed: int) -> NDArray[np.int64]:
     """Rows drawn by chance, in their order; where rows belong to queries, all of some queries of several passages.
 
+    Of pairs that were parted, each text with the pair's score, both rows.
+
     Args:
         examples: The texts.
         task: What is asked.
         n_texts: How many at most; one query's passages are taken whole even where they are more.
         seed: Of the draw.
 
-    Returns: (m,) indices, rising; none where every query has a single passage.
+    Returns: (m,) indices, rising; none where every query has a single passage, or one pair is too much.
     """
     draw = np.random.default_rng(seed)
+    if not task.takes_pairs and examples.labels is not None:
+        n_pairs = len(examples) // 2
+        firsts = 2 * np.sort(draw.choice(n_pairs, size=min(n_texts // 2, n_pairs), replace=False))
+        return np.stack([firsts, firsts + 1], axis=1).ravel()
     if not task.groups_rows:
         n = min(n_texts, len(examples))
         return np.sort(draw.choice(len(examples), size=n, replace=False))
