@@ -10,6 +10,7 @@ from scipy.stats import binomtest
 from limbeck.evaluate import Twin, judge, some_rows
 from limbeck.examples import Examples
 from limbeck.tasks import TASKS
+from limbeck.units import Ragged
 from limbeck.verdict_record import (
     ARTIFACT_EXPORTED,
     DISTILLED,
@@ -151,3 +152,5 @@ def test_some_rows_keep_both_texts_of_a_scored_pair() -> None:
     assert some_rows(pairs, vectors, 50, seed=0).tolist() == [0, 1, 2, 3, 4, 5]
     assert len(some_rows(pairs, vectors, 1, seed=0)) == 0
     assert len(some_rows(replace(pairs, labels=None), vectors, 3, seed=0)) == 3
+    hidden = replace(pairs, labels=Ragged.nothing(6))  # of masks, which are no pairs either
+    assert len(some_rows(hidden, TASKS["fill-mask"], 3, seed=0)) == 3

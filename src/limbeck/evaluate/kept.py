@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from limbeck.errors import DataError, ShapeError
 from limbeck.evaluate.kept_forms import FORMS, VECTORS, Answered, rows_of
+from limbeck.evaluate.some import holds_pairs
 from limbeck.examples import Examples
 from limbeck.tasks import TASKS
 from limbeck.tasks.task import AnyLogits
@@ -38,7 +39,7 @@ def keep(task: str, answered: Answered, *, examples: Examples, most: int = _MOST
         examples: The n texts.
         most: Characters that may be kept.
     """
-    is_paired = _is_paired(task, examples)
+    is_paired = holds_pairs(TASKS[task], examples)
     rows = FORMS[task].reduced(answered, is_paired)
     bundles, ranks = _bundles(task, examples, is_paired=is_paired)
     share, chosen = 1.0, np.arange(len(examples))
@@ -93,11 +94,6 @@ def known_before(kept: KeptAnswers, logits: AnyLogits, *, examples: Examples) ->
     return KnownBefore(found[:, 0], restored)
 
 
-def _is_paired(task: str, examples: Examples) -> bool:
-    """Whether rows 2 i and 2 i + 1 are the texts of a scored pair."""
-    return task == VECTORS and isinstance(examples.labels, np.ndarray)
-
-
 def _bundles(task: str, examples: Examples, *, is_paired: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(n,) the bundle of rows that each row belongs to, and (bundles,) the place of each in the order of keeping."""
     if TASKS[task].groups_rows:
@@ -147,7 +143,7 @@ def _matched(kept: KeptAnswers, prints: list[str], rows: Ragged, examples: Examp
     """(m, 2) rows of the texts, and where the same text stands among the kept ones; pairs are found as pairs."""
     now = [one[:_DIGITS] for one in examples.text_fingerprints]
     has_pairs = kept.task == VECTORS and len(rows) > 0 and bool(np.isfinite(rows.values[0::2]).all())
-    if has_pairs and _is_paired(kept.task, examples):
+    if has_pairs and holds_pairs(TASKS[kept.task], examples):
         places = {pair: 2 * number for number, pair in enumerate(zip(prints[0::2], prints[1::2], strict=True))}
         pairs = zip(now[0::2], now[1::2], strict=True)
         found = [(2 * row + side, places[pair] + side) for row, pair in enumerate(pairs) for side in (0, 1)

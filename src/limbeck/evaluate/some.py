@@ -23,7 +23,7 @@ def some_rows(examples: Examples, task: Task, n_texts: int, *, seed: int) -> NDA
     Returns: (m,) indices, rising; none where every query has a single passage, or one pair is too much.
     """
     draw = np.random.default_rng(seed)
-    if not task.takes_pairs and examples.labels is not None:
+    if holds_pairs(task, examples):
         n_pairs = len(examples) // 2
         firsts = 2 * np.sort(draw.choice(n_pairs, size=min(n_texts // 2, n_pairs), replace=False))
         return np.stack([firsts, firsts + 1], axis=1).ravel()
@@ -34,6 +34,11 @@ def some_rows(examples: Examples, task: Task, n_texts: int, *, seed: int) -> NDA
     order = draw.permutation(np.flatnonzero(sizes > 1))
     taken = order[: max(1, int(np.searchsorted(sizes[order].cumsum(), n_texts, side="right")))]
     return np.flatnonzero(np.isin(examples.groups, taken))
+
+
+def holds_pairs(task: Task, examples: Examples) -> bool:
+    """Whether rows 2 i and 2 i + 1 are the texts of a scored pair."""
+    return not task.takes_pairs and isinstance(examples.labels, np.ndarray)
 
 
 def logits_of(logits: AnyLogits, rows: NDArray[np.int64]) -> AnyLogits:
