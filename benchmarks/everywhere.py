@@ -37,7 +37,6 @@ from limbeck.machine import installed_version
 from limbeck.runtime.engines import open_engine
 from limbeck.runtime.graph_engine import EngineSettings
 from limbeck.targets.agreement import CheckTexts, one_by_one
-from limbeck.targets.executorch import one_thread
 from limbeck.targets.record import AgreementRecord
 from limbeck.targets.registry import Answering, converter_of, target_named
 from limbeck.tokens import TextEncoder
@@ -154,7 +153,6 @@ def _by_chromium(case: Case, work: Path) -> Logits:
 
 
 def _by_executorch(case: Case, work: Path) -> Logits:
-    one_thread()
     converted = converter_of(target_named("executorch")).convert(case.artifact, work, progress=PROGRESS)
     return case.asked(converted.answering)
 

@@ -43,10 +43,11 @@ class ExecuTorchApart:
 
 def _answer(line: Connection, path: Path, threads: int) -> None:
     import torch
-    from executorch.extension.pybindings import portable_lib
     from executorch.runtime import Runtime
 
-    portable_lib._unsafe_reset_threadpool(threads)  # noqa: SLF001  (its only way to say so)
+    from limbeck.targets.executorch import compute_on
+
+    compute_on(threads)
     program = Runtime.get().load_program(path)
     method = program.load_method("forward")
     while True:

@@ -37,9 +37,8 @@ def opened(folder: Path) -> tuple[dict[str, Any], Answering]:
     if model.suffix != ".pte":
         return told, Engine(model, threads=1)
     from limbeck.lowering import SHORTEST
-    from limbeck.targets.executorch import Program, one_thread
+    from limbeck.targets.executorch import Program
 
-    one_thread()
     return told, Program(model.read_bytes(), tuple(told["inputs"]), shortest=SHORTEST)
 
 

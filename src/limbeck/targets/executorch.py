@@ -40,6 +40,7 @@ class Program:
     def __init__(self, content: bytes, inputs: tuple[str, ...], *, shortest: int) -> None:
         from executorch.runtime import Runtime
 
+        compute_on(1)
         importlib.import_module("executorch.kernels.quantized")  # the kernels of tables, by being imported
         self._program = Runtime.get().load_program(content)  # which the method lives in
         self._method = self._program.load_method("forward")
@@ -58,14 +59,14 @@ class Program:
 
 
 @cache
-def one_thread() -> None:
-    """Have every program of this process computed by one thread; to be said before the first is loaded.
+def compute_on(threads: int) -> None:
+    """Have every program of this process computed by so many threads; to be said before the first is loaded.
 
-    With more, its pool and torch's wait for each other: two threads take many times as long as one.
+    With more than one, its pool and torch's wait for each other: two threads take many times as long as one.
     """
     from executorch.extension.pybindings import portable_lib
 
-    portable_lib._unsafe_reset_threadpool(1)  # noqa: SLF001  (its only way to say so)
+    portable_lib._unsafe_reset_threadpool(threads)  # noqa: SLF001  (its only way to say so)
 
 
 def convert(artifact: Artifact, folder: Path, *, progress: Progress) -> Conversion:
@@ -77,7 +78,6 @@ def convert(artifact: Artifact, folder: Path, *, progress: Progress) -> Conversi
     lowered = lower(artifact.path(manifest.model_file), max_tokens=manifest.max_tokens)
     model = folder / MODEL_FILE
     model.write_bytes(lowered.content)
-    one_thread()
     answering = Program(lowered.content, lowered.inputs, shortest=SHORTEST)
     return Conversion(answering, f"executorch {installed_version('executorch')}", MODEL_FILE, _notes(lowered, manifest))
 
