@@ -74,13 +74,15 @@ def climb(model: "PreTrainedModel", ground: Ground, *, recipe: Recipe, progress:
         return _Try(settings, done, rung)
 
     lessons, preparations = ground.lessons, Preparations(model, ground)
-    remedies = _REMEDIES if recipe.distill.trains else _REMEDIES[:-1]  # the last one needs answers to training texts
+    learns = recipe.distill.trains  # else the answers to training texts, which one remedy needs, are not there
     n = len(lessons.validation.ids)
     task = lessons.validation_targets.asked(recipe.task)
     own = agreement_of(model, None, lessons, task=task)
     best = attempt(AS_ASKED, recipe.quantize)
     tried = [best]
-    for name, remedy in remedies:
+    for name, remedy in _REMEDIES:
+        if remedy is _trained and not learns:
+            continue
         for settings in remedy(best.settings):
             if best.rung.held:
                 break
