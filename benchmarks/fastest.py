@@ -23,8 +23,8 @@ import importlib.util
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle
@@ -116,7 +116,8 @@ def _cells(shape: str, work: Path, peak: Peak, options: argparse.Namespace) -> t
         _random(lengths[start : start + BATCH], generator) for start in range(0, len(lengths) - BATCH + 1, BATCH)
     ]
     found = []
-    with _sides(artifact, encoder, texts, work, options) as (sides, chosen):
+    with ExitStack() as opened:
+        sides, chosen = _sides(artifact, encoder, texts, work, options, opened=opened)
         for case, calls in cases.items():
             ms = _timed(sides | {PEAK: _clocked(lambda _: peak())}, calls, rounds=options.rounds)
             most = peak.multiply_adds / ms.pop(PEAK)
@@ -163,11 +164,16 @@ def _timed(sides: Mapping[str, Timed], calls: Sequence[EncodedTexts], *, rounds:
     return {name: float(np.percentile(found[2:], 25)) for name, found in taken.items()}
 
 
-@contextmanager
 def _sides(
-    artifact: Artifact, encoder: TextEncoder, texts: list[str], work: Path, options: argparse.Namespace
-) -> Iterator[tuple[dict[str, Timed], str]]:
-    """Within, whatever is installed, and what "auto" chose for limbeck."""
+    artifact: Artifact,
+    encoder: TextEncoder,
+    texts: list[str],
+    work: Path,
+    options: argparse.Namespace,
+    *,
+    opened: ExitStack,
+) -> tuple[dict[str, Timed], str]:
+    """Whatever is installed, and what "auto" chose for limbeck; what must be closed is left to `opened`."""
     threads, graph = options.threads, artifact.path(artifact.manifest.model_file)
     settings = settings_of("auto", graph, threads=threads, longest=artifact.manifest.max_tokens)
     engine = open_engine(graph, settings)
@@ -185,12 +191,9 @@ def _sides(
     sides[PYTORCH] = _clocked(partial(_together, _pytorch(load_model(artifact.folder).eval()), encoder))
     if _is_here(EXECUTORCH) and EXECUTORCH not in options.without:
         by_executorch(eager().eval(), work / "model.pte", max_tokens=artifact.manifest.max_tokens)
-        apart = ExecuTorchApart(work / "model.pte", threads=threads)
+        apart = opened.enter_context(closing(ExecuTorchApart(work / "model.pte", threads=threads)))
         sides[EXECUTORCH] = partial(_one_by_one, apart, encoder)
-        yield sides, str(settings)
-        apart.close()
-    else:
-        yield sides, str(settings)
+    return sides, str(settings)
 
 
 def _ours(engine: GraphEngine, encoder: TextEncoder, asked: EncodedTexts) -> object:
