@@ -46,14 +46,15 @@ class Engine(GraphEngine):
     """
 
     def __init__(self, path: Path, *, threads: int, spins: bool = False) -> None:
-        self._path, self._loading, self._wanted = path, Lock(), (threads, spins)
+        self._path, self._loading = path, Lock()
+        self.settings = EngineSettings("onnxruntime", threads, spins)  # which the sessions are loaded by
         most_alone = _ALONE_TOKEN_BYTES // (_SPINNING_SHARE if spins else 1) // max(1, path.stat().st_size)
         self._most_alone = most_alone if most_alone >= _SHORT_TOKENS else 0
         first = self._alone if threads == 1 or self._most_alone else self._shared
         widths = {given.name: given.shape[-1] for given in first.get_outputs()}
         super().__init__(
             path,
-            settings=EngineSettings("onnxruntime", threads, spins),
+            settings=self.settings,
             inputs=[given.name for given in first.get_inputs()],
             outputs={name: width if isinstance(width, int) else None for name, width in widths.items()},
         )
@@ -85,8 +86,7 @@ class Engine(GraphEngine):
     @cached_property
     def _shared(self) -> onnxruntime.InferenceSession:
         """The model for batches that all threads compute together; few uses need both."""
-        threads, spins = self._wanted
-        return _load(self._path, threads=threads, spins=spins)
+        return _load(self._path, threads=self.settings.threads, spins=self.settings.spins)
 
     @cached_property
     def _threads(self) -> "ThreadPoolExecutor":
