@@ -148,5 +148,6 @@ def test_executorch_runs_what_torch_computes(family: str, head: str, scheme: str
         # Groups have their scales in bfloat16. Else the same sums in another order, by which one code of an activation
         # may come to lie on the other side of a tie: some logits move by 3 % of their spread, all together by 0.5 %.
         error = method.execute(given)[0].numpy() - wanted
-        assert np.sqrt((error**2).mean()) < (0.05 if "g32" in scheme else 0.01) * wanted.std()
-        assert np.abs(error).max() < 0.1 * wanted.std()
+        mean, most = (0.05, 0.1) if "g32" in scheme else (0.01, 0.05)
+        assert np.sqrt((error**2).mean()) < mean * wanted.std()
+        assert np.abs(error).max() < most * wanted.std()
