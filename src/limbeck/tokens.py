@@ -74,7 +74,7 @@ class EncodedTexts:
         """How many texts were read."""
         return len(self.ids) if self.reading is None else len(self.reading.units)
 
-    @property
+    @cached_property
     def owners(self) -> Ids:
         """(rows,) number of each row's text; the rows of a text stand side by side."""
         return np.arange(len(self.ids)) if self.reading is None else self.reading.owners

@@ -72,7 +72,7 @@ def label(
         OutputError: The disk is full; what was written stays, and the next call goes on from there.
     """
     names = examples.text_fingerprints
-    missing = set(store.missing(names))
+    missing = store.missing(names)
     encoded = teacher.encoder.encode(examples.texts, examples.text_pairs)
     record = LabellingRecord(
         n_texts=len(examples),
@@ -88,14 +88,15 @@ def label(
     model = bfloat16_copy(teacher.model) if half else teacher.model
     waiting = _Waiting(encoded, names)
     begins = np.diff(encoded.owners, prepend=-1) > 0  # a text counts with its first window
+    unanswered = np.isin(encoded.owners, missing)
     last_written = time.monotonic()
     with (
         first_token_at_last(model),
         progress.bar(f"teacher labels {part_name}", total=len(examples), unit="texts", done=record.n_found) as bar,
     ):
         for batch in batches:
-            wanted = [row for row, window in enumerate(batch) if int(encoded.owners[window]) in missing]
-            if not wanted:
+            wanted = np.flatnonzero(unanswered[batch])
+            if not len(wanted):
                 continue
             padded = teacher.encoder.pad(encoded, batch)
             with (
@@ -116,7 +117,7 @@ def label(
 
 
 def _by_row(
-    answers: torch.Tensor, batch: Indices, wanted: list[int], *, rows: Indices | None = None
+    answers: torch.Tensor, batch: Indices, wanted: Indices, *, rows: Indices | None = None
 ) -> dict[int, Rows]:
     """Number of a row -> what was answered for it, for the wanted rows of a batch; `rows` as `TokenBatch.rows`."""
     found = answers.float().cpu().numpy()
