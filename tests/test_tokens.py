@@ -224,6 +224,14 @@ def test_what_is_no_tokenizer_is_refused(folder: Path, tmp_path: Path) -> None:
         TextEncoder(tmp_path, max_tokens=8)
 
 
+def test_sizes_are_counted_once_and_not_for_each_text_that_asks(folder: Path) -> None:
+    """A failure would make a million texts cost a million counts of a million texts."""
+    encoded = TextEncoder(folder, max_tokens=8).encode(["one text", "another"])
+    assert encoded.lengths is encoded.lengths
+    assert encoded.owners is encoded.owners
+    assert encoded.text_lengths is encoded.text_lengths
+
+
 def test_nothing_to_encode(folder: Path) -> None:
     """A failure would crash on an empty request."""
     encoded = TextEncoder(folder, max_tokens=8).encode([])

@@ -58,12 +58,12 @@ class EncodedTexts:
         """How many texts were cut."""
         return len(self.truncated)
 
-    @property
+    @cached_property
     def lengths(self) -> list[int]:
         """Tokens of each row."""
         return [len(ids) for ids in self.ids]
 
-    @property
+    @cached_property
     def text_lengths(self) -> list[int]:
         """Tokens of each text, in all of its rows."""
         found: list[int] = np.bincount(self.owners, weights=self.lengths, minlength=self.n_texts).astype(int).tolist()

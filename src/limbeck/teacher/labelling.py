@@ -83,7 +83,8 @@ def label(
     )
     if not missing:
         return record
-    batches = batching.by_length(encoded.lengths, max_tokens=settings.batch_tokens, max_texts=MAX_TEXTS)
+    longest, *others = batching.by_length(encoded.lengths, max_tokens=settings.batch_tokens, max_texts=MAX_TEXTS)
+    np.random.default_rng(0).shuffle(others)  # long ones first, the time left would be told several times too long
     half = store.key.precision == "bfloat16"
     model = bfloat16_copy(teacher.model) if half else teacher.model
     waiting = _Waiting(encoded, names)
@@ -94,7 +95,7 @@ def label(
         first_token_at_last(model),
         progress.bar(f"teacher labels {part_name}", total=len(examples), unit="texts", done=record.n_found) as bar,
     ):
-        for batch in batches:
+        for batch in (longest, *others):
             wanted = np.flatnonzero(unanswered[batch])
             if not len(wanted):
                 continue
@@ -116,9 +117,7 @@ def label(
     return record
 
 
-def _by_row(
-    answers: torch.Tensor, batch: Indices, wanted: Indices, *, rows: Indices | None = None
-) -> dict[int, Rows]:
+def _by_row(answers: torch.Tensor, batch: Indices, wanted: Indices, *, rows: Indices | None = None) -> dict[int, Rows]:
     """Number of a row -> what was answered for it, for the wanted rows of a batch; `rows` as `TokenBatch.rows`."""
     found = answers.float().cpu().numpy()
     rows = np.arange(len(batch)) if rows is None else rows
