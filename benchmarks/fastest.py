@@ -52,7 +52,10 @@ OURS, DYNAMIC, NNCF, EXECUTORCH, PYTORCH, PEAK = (
     "limbeck", "onnxruntime dynamic", "OpenVINO NNCF", "ExecuTorch XNNPACK", "PyTorch float32", "peak"
 )  # fmt: skip
 PACKAGES = {NNCF: ("nncf", "openvino"), EXECUTORCH: ("executorch", "torchao")}
-LENGTHS, BATCH, N_BATCHES, PAUSE_SECONDS = (16, 32, 128), 32, 8, 0.005
+LENGTHS, BATCH, N_BATCHES = (16, 32, 128), 32, 8
+PAUSE_SECONDS = (
+    0.1  # threads of onnxruntime that spin go on for 45 to 55 ms after a call, and take a core from the next
+)
 
 Answer = Callable[[EncodedTexts], object]
 Timed = Callable[[EncodedTexts], float]

@@ -135,3 +135,12 @@ def test_calls_are_timed_in_turns() -> None:
     )
     assert order == ["a", "b", "a", "b", "b", "a", "a", "b"]
     assert {key: list(seconds) for key, seconds in found.items()} == {"a": [1, 1, 1], "b": [1, 1, 1]}
+
+
+def test_whoever_comes_after_threads_that_spin_waits_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure would take a core from the next side in turn, for 50 ms, and so choose whoever spins."""
+    order: list[object] = []
+    monkeypatch.setattr("limbeck.runtime.turns.time.sleep", order.append)
+    calls = {"spins": lambda: order.append("spins"), "sleeps": lambda: order.append("sleeps")}
+    in_turns(calls, rounds=2, warm_up=0, rests={"spins": 0.25})
+    assert order == ["spins", 0.25, "sleeps", 0.0, "sleeps", 0.0, "spins", 0.25]

@@ -3,6 +3,7 @@
 import gc
 import time
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TypeVar
 
 import numpy as np
@@ -16,6 +17,7 @@ def in_turns(
     *,
     rounds: int,
     warm_up: int = 3,
+    rests: Mapping[Key, float] = MappingProxyType({}),
     clock: Callable[[], float] = time.perf_counter,
     told: Callable[[], None] = lambda: None,
 ) -> dict[Key, NDArray[np.float64]]:
@@ -25,6 +27,7 @@ def in_turns(
         calls: What to time, by name.
         rounds: How often each is timed, at least 1.
         warm_up: How often each is called before the clock runs.
+        rests: Seconds that are waited after a call, until its threads leave the cores to whoever is next.
         clock: Seconds that only ever grow.
         told: Called after each round.
 
@@ -43,6 +46,7 @@ def in_turns(
                 start = clock()
                 calls[key]()
                 seconds[key].append(clock() - start)
+                time.sleep(rests.get(key, 0.0))
             told()
     finally:
         if was_on:
