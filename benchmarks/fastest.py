@@ -10,9 +10,9 @@ installed is left out, and the page says so. The other tools' sessions keep thei
 
 One text of 16, 32 and 128 tokens; and batches of 32 texts as long as the data's held-out ones, each side in the way
 that it takes them: padded together, or one by one where a program takes one text (ExecuTorch), or by limbeck's own
-batches of like length. Tokenization is left out. Each round times each side once, in turns, after a pause that lets
-others' threads come to rest and a call that is not timed; ExecuTorch lives in a process of its own. Told is the time
-that a quarter of the rounds beat: what else runs on a machine only ever adds to it.
+batches of like length. Tokenization is left out, and all padding but limbeck's. Each round times each side once, in
+turns, after a pause that lets others' threads come to rest and a call that is not timed; ExecuTorch lives in a process
+of its own. Told is the time that a quarter of the rounds beat: what else runs on a machine only ever adds to it.
 
 A product of 8-bit matrices takes its turn among them, so that the peak is that of the same minutes: a side's share of
 it is the multiply-adds that the texts need, without padding, a second, over those of the product.
@@ -45,7 +45,7 @@ from limbeck.recipe import DataTable
 from limbeck.runtime.engines import open_engine, settings_of
 from limbeck.runtime.graph_engine import GraphEngine
 from limbeck.teacher.load import load_model
-from limbeck.tokens import EncodedTexts, TextEncoder
+from limbeck.tokens import EncodedTexts, TextEncoder, TokenBatch
 from random_artifact import write_random
 
 OURS, DYNAMIC, NNCF, EXECUTORCH, PYTORCH, PEAK = (
@@ -57,8 +57,33 @@ PAUSE_SECONDS = (
     0.1  # threads of onnxruntime that spin go on for 45 to 55 ms after a call, and take a core from the next
 )
 
-Answer = Callable[[EncodedTexts], object]
-Timed = Callable[[EncodedTexts], float]
+Feeds = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Call:
+    """What every side is asked at once, as each takes it, made before the clock runs.
+
+    Args:
+        texts: For limbeck, which pads them itself where they are several.
+        together: All of them in one batch.
+        singles: Each of them in a batch of its own.
+    """
+
+    texts: EncodedTexts
+    together: TokenBatch
+    singles: Sequence[TokenBatch]
+
+    @classmethod
+    def of(cls, lengths: Sequence[int], encoder: TextEncoder, generator: np.random.Generator) -> "Call":
+        """Texts of these lengths in tokens: which tokens they are costs nothing."""
+        ids = [generator.integers(1000, 20000, n).tolist() for n in lengths]
+        texts = EncodedTexts(ids, [[0] * n for n in lengths], ())
+        return cls(texts, encoder.pad(texts, range(len(ids))), [encoder.pad(texts, [row]) for row in range(len(ids))])
+
+
+Answer = Callable[[Call], object]
+Timed = Callable[[Call], float]
 """Answers twice, and gives the milliseconds of the second time."""
 
 
@@ -114,9 +139,10 @@ def _cells(shape: str, work: Path, peak: Peak, options: argparse.Namespace) -> t
     counted = multiply_adds(load_model(artifact.folder))
     generator = np.random.default_rng(options.seed)
     lengths = encoder.encode(texts).lengths[: BATCH * N_BATCHES]
-    cases = {f"1 x {n}": [_random([n], generator)] for n in LENGTHS}
+    cases = {f"1 x {n}": [Call.of([n], encoder, generator)] for n in LENGTHS}
     cases[f"{BATCH} mixed"] = [
-        _random(lengths[start : start + BATCH], generator) for start in range(0, len(lengths) - BATCH + 1, BATCH)
+        Call.of(lengths[start : start + BATCH], encoder, generator)
+        for start in range(0, len(lengths) - BATCH + 1, BATCH)
     ]
     found = []
     with ExitStack() as opened:
@@ -124,7 +150,7 @@ def _cells(shape: str, work: Path, peak: Peak, options: argparse.Namespace) -> t
         for case, calls in cases.items():
             ms = _timed(sides | {PEAK: _clocked(lambda _: peak())}, calls, rounds=options.rounds)
             most = peak.multiply_adds / ms.pop(PEAK)
-            needed = statistics.mean(counted.of(call.lengths) for call in calls)
+            needed = statistics.mean(counted.of(call.texts.lengths) for call in calls)
             found.append(Cell(shape, case, ms, {name: needed / value / most for name, value in ms.items()}))
             print(
                 shape, case, {name: round(value, 3) for name, value in ms.items()}, f"{most / 1e6:.0f} G/s", flush=True
@@ -139,14 +165,8 @@ def _held_out(path: str) -> list[str]:
     return list(data.held_out_of(given, settings=settings).texts)
 
 
-def _random(lengths: Sequence[int], generator: np.random.Generator) -> EncodedTexts:
-    """Texts of these lengths in tokens: which tokens they are costs nothing."""
-    ids = [generator.integers(1000, 20000, n).tolist() for n in lengths]
-    return EncodedTexts(ids, [[0] * n for n in lengths], ())
-
-
 def _clocked(answer: Answer) -> Timed:
-    def timed(call: EncodedTexts) -> float:
+    def timed(call: Call) -> float:
         answer(call)
         start = time.perf_counter()
         answer(call)
@@ -155,7 +175,7 @@ def _clocked(answer: Answer) -> Timed:
     return timed
 
 
-def _timed(sides: Mapping[str, Timed], calls: Sequence[EncodedTexts], *, rounds: int) -> dict[str, float]:
+def _timed(sides: Mapping[str, Timed], calls: Sequence[Call], *, rounds: int) -> dict[str, float]:
     """Milliseconds of each side's calls: the time that a quarter of them beat."""
     taken: dict[str, list[float]] = {name: [] for name in sides}
     in_a_row = cycle(calls)
@@ -186,42 +206,41 @@ def _sides(
     by_onnxruntime(plain, dynamic)
     sides: dict[str, Timed] = {
         OURS: _clocked(partial(_ours, engine, encoder)),
-        DYNAMIC: _clocked(partial(_together, _onnxruntime(dynamic, threads), encoder)),
+        DYNAMIC: _clocked(partial(_together, _onnxruntime(dynamic, threads))),
     }
     if _is_here(NNCF) and NNCF not in options.without:
         by_nncf(plain, work / "nncf.xml", texts=texts, encoder=encoder)
-        sides[NNCF] = _clocked(partial(_together, _openvino(work / "nncf.xml", threads), encoder))
-    sides[PYTORCH] = _clocked(partial(_together, _pytorch(load_model(artifact.folder).eval()), encoder))
+        sides[NNCF] = _clocked(partial(_together, _openvino(work / "nncf.xml", threads)))
+    sides[PYTORCH] = _clocked(partial(_together, _pytorch(load_model(artifact.folder).eval())))
     if _is_here(EXECUTORCH) and EXECUTORCH not in options.without:
         by_executorch(eager().eval(), work / "model.pte", max_tokens=artifact.manifest.max_tokens)
         apart = opened.enter_context(closing(ExecuTorchApart(work / "model.pte", threads=threads)))
-        sides[EXECUTORCH] = partial(_one_by_one, apart, encoder)
+        sides[EXECUTORCH] = partial(_one_by_one, apart)
     return sides, str(settings)
 
 
-def _ours(engine: GraphEngine, encoder: TextEncoder, asked: EncodedTexts) -> object:
-    """As `limbeck.runtime.model` does: a single text goes its own short way."""
-    return engine.run(encoder.pad(asked, [0])) if len(asked.ids) == 1 else engine.run_by_length(encoder, asked)
+def _ours(engine: GraphEngine, encoder: TextEncoder, call: Call) -> object:
+    """As `limbeck.runtime.model` does: a single text needs no padding."""
+    is_single = len(call.singles) == 1
+    return engine.run(call.together) if is_single else engine.run_by_length(encoder, call.texts)
 
 
 def _is_here(side: str) -> bool:
     return all(importlib.util.find_spec(name) is not None for name in PACKAGES[side])
 
 
-Feeds = dict[str, np.ndarray]
 Run = Callable[[Feeds], object]
 
 
-def _together(run: Run, encoder: TextEncoder, asked: EncodedTexts) -> None:
-    run(_feeds(encoder, asked, range(len(asked.ids))))
+def _together(run: Run, call: Call) -> None:
+    run(_feeds(call.together))
 
 
-def _one_by_one(apart: ExecuTorchApart, encoder: TextEncoder, asked: EncodedTexts) -> float:
-    return apart.milliseconds([list(_feeds(encoder, asked, [row]).values()) for row in range(len(asked.ids))])
+def _one_by_one(apart: ExecuTorchApart, call: Call) -> float:
+    return apart.milliseconds([list(_feeds(batch).values()) for batch in call.singles])
 
 
-def _feeds(encoder: TextEncoder, asked: EncodedTexts, rows: Sequence[int]) -> Feeds:
-    batch = encoder.pad(asked, list(rows))
+def _feeds(batch: TokenBatch) -> Feeds:
     return {name: getattr(batch, name) for name in ("input_ids", "attention_mask", "token_type_ids")}
 
 

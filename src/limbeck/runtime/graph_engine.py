@@ -92,7 +92,8 @@ class GraphEngine(ABC):
         Raises:
             LimbeckError: The process was forked after the graph was loaded.
         """
-        return next(self.run_all([batch]))
+        self._refuse_in_fork()
+        return self._answered(self.compute, batch)
 
     def run_all(self, batches: Sequence[TokenBatch]) -> Iterator[NDArray[np.float32]]:
         """As `run`, of several batches in their order, in the way that is fastest for many.
@@ -100,13 +101,16 @@ class GraphEngine(ABC):
         Raises:
             LimbeckError: The process was forked after the graph was loaded.
         """
+        self._refuse_in_fork()
+        return self._run_all(batches)
+
+    def _refuse_in_fork(self) -> None:
         if os.getpid() != self._process:
             raise LimbeckError(
                 f"The model was loaded by process {self._process} and asked by process {os.getpid()}, forked from it; "
                 "an engine does not live on in a forked process.",
                 hint="Load the model in each worker, after the fork; or start workers by spawning.",
             )
-        return self._run_all(batches)
 
     def _run_all(self, batches: Sequence[TokenBatch]) -> Iterator[NDArray[np.float32]]:
         return map(partial(self._answered, self.compute), batches)
