@@ -105,6 +105,24 @@ def test_rows_of_like_length_go_together_and_the_oldest_first() -> None:
     ]
 
 
+def test_rows_that_are_not_worth_their_padding_wait_for_their_like() -> None:
+    """A failure would pad short texts to long ones for the sake of full batches.
+
+    By hand, where a call costs 32 tokens: three rows of 30 are 90 tokens for 122, with one of 8 98 for 152, so the 8s
+    stay. Of theirs, four are 32 for 64; with a 20 52 for 132, less. One 20 with a 19 is 39 for 72, alone 20 for 52.
+    """
+
+    async def story(batcher: Batcher, model: Model, watch: Watch) -> None:
+        held = await _hold(batcher, model)
+        works = [batcher.submit(_asked(length)) for length in (30, 8, 30, 8, 20, 8, 30, 8, 19)]
+        model.may.set()
+        for work in [held, *works]:
+            await work.done
+
+    model, _ = _run(story, bounds=Bounds(batch_tokens=512, batch_texts=32, queue_tokens=500))
+    assert model.batches == [[2], [30, 30, 30], [8, 8, 8, 8], [19, 20]]
+
+
 def test_rows_of_one_request_come_back_in_their_order() -> None:
     """A client would get another text's answer."""
 

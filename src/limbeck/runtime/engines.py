@@ -1,15 +1,17 @@
 """The engines by name: which are here, how one is opened, and which is the fastest, measured once and remembered.
 
 What "fastest" is hangs on the machine, the graph and the versions, so it is measured with this graph, on this machine:
-one text of 16 tokens, one of 128, and four batches of 512 tokens, in turns. The choice is kept in LIMBECK_HOME under a
-name made of all that it hangs on. Where something else takes the cores while it is measured it may be the wrong one;
-remove the folder `engines` there to have it measured anew.
+one text of 16 tokens, one of 128, and four batches of 512 tokens, each a few times in a row, in turns. The choice is
+kept in LIMBECK_HOME under a name made of all that it hangs on. Where something else takes the cores meanwhile, it may
+be the wrong one; remove the folder `engines` there to have it measured anew.
 """
 
 import importlib.util
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Final, get_args
 
@@ -30,6 +32,8 @@ _CASES = ((1, 1, 16, 15), (1, 1, 128, 15), (4, 8, 64, 5))  # (batches, texts, to
 _OF_SPEED = frozenset(
     {"processor", "architecture", "instruction sets", "physical cores", "logical cores", "limbeck", "onnxruntime"}
 )
+_IN_A_ROW = 3
+"""Calls that are timed together, as a busy program makes them: threads that spin are awake from the second on."""
 _SPIN_SECONDS = 0.1
 """Threads that spin go on after a call, 45 to 55 ms where it was measured, and take a core from the next in turn."""
 _CLEARLY_FASTER = 0.95
@@ -95,6 +99,11 @@ def candidates(threads: int) -> list[EngineSettings]:
     ]
 
 
+def _call(engine: GraphEngine, batches: Sequence[TokenBatch]) -> None:
+    for _ in range(_IN_A_ROW):
+        list(engine.run_all(batches))
+
+
 def _batch(n_texts: int, n_tokens: int) -> TokenBatch:
     """Texts to time a graph with: of one and the same token, which takes as long as any other."""
     ones = np.ones((n_texts, n_tokens), np.int64)
@@ -125,7 +134,7 @@ def _chosen(graph: Path, *, threads: int, longest: int, progress: Progress) -> E
 def measured(
     graph: Path, settings: list[EngineSettings], *, longest: int, progress: Progress = SILENT
 ) -> dict[EngineSettings, float]:
-    """How long each takes: the geometric mean, over all cases, of the seconds of a call.
+    """How long each takes: the geometric mean, over all cases, of the seconds of `_IN_A_ROW` calls.
 
     Of the calls the one that a quarter of them beat: what else runs on the machine only ever adds to a time.
 
@@ -142,7 +151,7 @@ def measured(
     with progress.bar("engines", total=sum(rounds for *_, rounds in cases), unit="rounds") as bar:
         for n_batches, n_texts, n_tokens, rounds in cases:
             asked = [_batch(n_texts, n_tokens)] * n_batches
-            calls = {one: (lambda engine=engine: list(engine.run_all(asked))) for one, engine in engines.items()}  # noqa: B023
+            calls = {one: partial(_call, engine, asked) for one, engine in engines.items()}
             for one, seconds in in_turns(calls, rounds=rounds, rests=rests, told=bar.advance).items():
                 logs[one] += float(np.log(np.percentile(seconds, 25)))
     return {one: float(np.exp(value / len(cases))) for one, value in logs.items()}

@@ -2,8 +2,9 @@
 
     handler --submit--> waiting rows --take--> worker thread: one batch --deliver--> handler
 
-A worker takes the row that came first and its nearest neighbours in length, up to the bounds of a batch. So nobody
-waits for ever, and almost nothing is padding. What waits is bounded in tokens; more is refused at once.
+A worker takes the row that came first and its nearest neighbours in length, as many as are worth their padding, up to
+the bounds of a batch. So nobody waits for ever, and almost nothing is padding. What waits is bounded in tokens; more is
+refused at once.
 """
 
 import asyncio
@@ -26,6 +27,8 @@ from limbeck.serve.refusals import overloaded, too_large
 _REMEMBERED = 0.2
 """Share of the last batch in the running speed."""
 _LONGEST_RETRY = 60
+_CALL_TOKENS = 32
+"""What a batch costs besides its tokens, in tokens: calling the engine, answering (docs/lab-log.md)."""
 
 Values = NDArray[np.float32]
 
@@ -254,10 +257,15 @@ class Batcher:
         return len(self._by_length) >= self._bounds.batch_texts or self._tokens >= self._bounds.batch_tokens
 
     def _neighbours(self, first: Waiting) -> list[Waiting]:
-        """A row and those nearest to it in length, as many as a batch may hold; the first may be too long for it."""
+        """A row and those nearest to it in length; the first may be too long for a batch.
+
+        Of the batches that grow around it, up to what one may hold, the one whose tokens cost least: more rows share
+        the cost of a call, and are padded further.
+        """
         start = bisect_left(self._by_length, _place(first), key=_place)
         stop = start + 1
-        longest = first.length
+        longest = n_tokens = first.length
+        best, rows = _worth(n_tokens, padded=longest), slice(start, stop)
         while stop - start < self._bounds.batch_texts:
             shorter = self._by_length[start - 1].length if start > 0 else None
             longer = self._by_length[stop].length if stop < len(self._by_length) else None
@@ -269,11 +277,14 @@ class Batcher:
             if shorter is None and longer is None:
                 break
             if longer is None or (shorter is not None and first.length - shorter <= longer - first.length):
-                start -= 1
+                start, n_tokens = start - 1, n_tokens + shorter
             else:
-                stop += 1
+                stop, n_tokens = stop + 1, n_tokens + longer
                 longest = longer
-        return self._by_length[start:stop]
+            worth = _worth(n_tokens, padded=n_texts * longest)
+            if worth >= best:
+                best, rows = worth, slice(start, stop)
+        return self._by_length[rows]
 
     def _remove(self, one: Waiting) -> None:
         del self._by_length[bisect_left(self._by_length, _place(one), key=_place)]
@@ -288,6 +299,11 @@ class Batcher:
         if not self._tokens_a_second:
             return 1
         return max(1, min(_LONGEST_RETRY, math.ceil(self._tokens / self._tokens_a_second / len(self._threads))))
+
+
+def _worth(n_tokens: int, *, padded: int) -> float:
+    """Tokens of texts for each that is paid for."""
+    return n_tokens / (_CALL_TOKENS + padded)
 
 
 def _place(one: Waiting) -> tuple[int, int]:
