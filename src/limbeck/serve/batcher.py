@@ -274,13 +274,12 @@ class Batcher:
                 longer = None
             if shorter is not None and n_texts * longest > self._bounds.batch_tokens:
                 shorter = None
-            if shorter is None and longer is None:
-                break
-            if longer is None or (shorter is not None and first.length - shorter <= longer - first.length):
+            if shorter is not None and (longer is None or first.length - shorter <= longer - first.length):
                 start, n_tokens = start - 1, n_tokens + shorter
+            elif longer is not None:
+                stop, n_tokens, longest = stop + 1, n_tokens + longer, longer
             else:
-                stop, n_tokens = stop + 1, n_tokens + longer
-                longest = longer
+                break
             worth = _worth(n_tokens, padded=n_texts * longest)
             if worth >= best:
                 best, rows = worth, slice(start, stop)
