@@ -53,9 +53,8 @@ OURS, DYNAMIC, NNCF, EXECUTORCH, PYTORCH, PEAK = (
 )  # fmt: skip
 PACKAGES = {NNCF: ("nncf", "openvino"), EXECUTORCH: ("executorch", "torchao")}
 LENGTHS, BATCH, N_BATCHES = (16, 32, 128), 32, 8
-PAUSE_SECONDS = (
-    0.1  # threads of onnxruntime that spin go on for 45 to 55 ms after a call, and take a core from the next
-)
+PAUSE_SECONDS = 0.1
+"""Threads of onnxruntime that spin go on for 45 to 55 ms after a call, and take a core from the next side."""
 
 Feeds = dict[str, np.ndarray]
 

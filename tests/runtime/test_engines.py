@@ -143,4 +143,4 @@ def test_whoever_comes_after_threads_that_spin_waits_for_them(monkeypatch: pytes
     monkeypatch.setattr("limbeck.runtime.turns.time.sleep", order.append)
     calls = {"spins": lambda: order.append("spins"), "sleeps": lambda: order.append("sleeps")}
     in_turns(calls, rounds=2, warm_up=0, rests={"spins": 0.25})
-    assert order == ["spins", 0.25, "sleeps", 0.0, "sleeps", 0.0, "spins", 0.25]
+    assert order == ["spins", 0.25, "sleeps", "sleeps", "spins", 0.25]

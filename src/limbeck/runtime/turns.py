@@ -46,7 +46,8 @@ def in_turns(
                 start = clock()
                 calls[key]()
                 seconds[key].append(clock() - start)
-                time.sleep(rests.get(key, 0.0))
+                if key in rests:
+                    time.sleep(rests[key])
             told()
     finally:
         if was_on:
