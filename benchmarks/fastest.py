@@ -44,6 +44,7 @@ from limbeck.export import multiply_adds
 from limbeck.recipe import DataTable
 from limbeck.runtime.engines import open_engine, settings_of
 from limbeck.runtime.graph_engine import GraphEngine
+from limbeck.runtime.turns import SPIN_SECONDS
 from limbeck.teacher.load import load_model
 from limbeck.tokens import EncodedTexts, TextEncoder, TokenBatch
 from random_artifact import write_random
@@ -53,8 +54,6 @@ OURS, DYNAMIC, NNCF, EXECUTORCH, PYTORCH, PEAK = (
 )  # fmt: skip
 PACKAGES = {NNCF: ("nncf", "openvino"), EXECUTORCH: ("executorch", "torchao")}
 LENGTHS, BATCH, N_BATCHES = (16, 32, 128), 32, 8
-PAUSE_SECONDS = 0.1
-"""Threads of onnxruntime that spin go on for 45 to 55 ms after a call, and take a core from the next side."""
 
 Feeds = dict[str, np.ndarray]
 
@@ -181,7 +180,7 @@ def _timed(sides: Mapping[str, Timed], calls: Sequence[Call], *, rounds: int) ->
     for number in range(rounds + 2):
         call = next(in_a_row)
         for name in list(sides) if number % 2 else reversed(list(sides)):
-            time.sleep(PAUSE_SECONDS)
+            time.sleep(SPIN_SECONDS)
             taken[name].append(sides[name](call))
     return {name: float(np.percentile(found[2:], 25)) for name, found in taken.items()}
 

@@ -22,7 +22,7 @@ from limbeck.errors import OutputError, RecipeError
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime.engine import Engine
 from limbeck.runtime.graph_engine import EngineName, EngineSettings, GraphEngine
-from limbeck.runtime.turns import in_turns
+from limbeck.runtime.turns import SPIN_SECONDS, in_turns
 from limbeck.tokens import TokenBatch
 
 AUTO: Final = "auto"
@@ -34,8 +34,6 @@ _OF_SPEED = frozenset(
 )
 _IN_A_ROW = 3
 """Calls that are timed together, as a busy program makes them: threads that spin are awake from the second on."""
-_SPIN_SECONDS = 0.1
-"""Threads that spin go on after a call, 45 to 55 ms where it was measured, and take a core from the next in turn."""
 _CLEARLY_FASTER = 0.95
 """Share of the usual settings' time that others may take at most to be chosen: the rest is noise."""
 
@@ -145,7 +143,7 @@ def measured(
         progress: Told how far it is.
     """
     engines = {one: open_engine(graph, one) for one in settings}
-    rests = {one: _SPIN_SECONDS for one in settings if one.spins}
+    rests = {one: SPIN_SECONDS for one in settings if one.spins}
     cases = sorted({(batches, texts, min(tokens, longest), rounds) for batches, texts, tokens, rounds in _CASES})
     logs = dict.fromkeys(settings, 0.0)
     with progress.bar("engines", total=sum(rounds for *_, rounds in cases), unit="rounds") as bar:

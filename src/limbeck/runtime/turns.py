@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 Key = TypeVar("Key")
 
+SPIN_SECONDS = 0.1
+"""Threads of onnxruntime that spin go on for 45 to 55 ms after a call and keep a core from the next (see lab log)."""
+
 
 def in_turns(
     calls: Mapping[Key, Callable[[], object]],
