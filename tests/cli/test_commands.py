@@ -137,6 +137,23 @@ def test_predict_answers_line_by_line(artifact: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("options", [(), ("--json-lines",)], ids=["plain", "JSON"])
+def test_predict_answers_texts_of_the_command_line(artifact: Path, options: tuple[str, ...], tmp_path: Path) -> None:
+    """A failure would refuse, or tear apart, the first text that a new user types. By twin: the model in Python."""
+    texts = ["a good film", "two\nlines", "-v looks like an option, çe text"]
+    given = [json.dumps({"text": text}, indent=1) if options else text for text in texts]
+    answers = package.load(artifact)(texts)
+    expected = [
+        {"text": text, "label": answer.label, "probability": answer.probability}
+        for text, answer in zip(texts, answers, strict=True)
+    ]
+    printed = limbeck("predict", artifact, *options, "--", *given, stdin=b"not read")
+    assert (printed.code, printed.err, _lines(printed.out)) == (0, "", expected)
+    out = tmp_path / "answers.jsonl"
+    assert limbeck("predict", artifact, *options, "--out", out, "--", *given).code == 0
+    assert out.read_text(encoding="utf-8") == printed.out
+
+
 def test_predict_takes_json_lines_and_gives_all_probabilities(artifact: Path) -> None:
     """A failure would keep texts with line breaks, and those who set their own thresholds, from using it."""
     rows = [{"text": "good\nfilm"}, {"text": "bad"}]
