@@ -6,18 +6,20 @@ other, and a word has to be tokenized only once. Other tokenizers (byte-level BP
 tokens; for them nothing here applies.
 """
 
-import json
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Self
 
 from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer, Whitespace, WhitespaceSplit
 
 Ids = tuple[int, ...]
 
 _MOST_WORDS = 1 << 16
 _LONGEST_WORD = 64
-_SPLITS_AT_SPACES = ("BertPreTokenizer", "Whitespace", "WhitespaceSplit")
+_SPLITS_AT_SPACES = (BertPreTokenizer, Whitespace, WhitespaceSplit)
 _PROBE = "a"
 
 
@@ -35,8 +37,8 @@ class KnownWords:
     """
 
     def __init__(self, tokenizer: Tokenizer, *, vocabulary: dict[str, Ids], before: Ids, behind: Ids) -> None:
-        self._tokenizer, self._vocabulary = tokenizer, vocabulary
-        self._known = dict(vocabulary)
+        self._tokenizer, self._n_given = tokenizer, len(vocabulary)
+        self._known = vocabulary
         self.before, self.behind = before, behind
 
     @classmethod
@@ -46,16 +48,15 @@ class KnownWords:
         The tokenizer must stay as it is: a copy of its own would take megabytes. Where it cuts texts to some number of
         tokens, words are cut to it too, which is more than special tokens leave to them.
         """
-        settings = json.loads(tokenizer.to_str())
-        added = [token["content"] for token in settings["added_tokens"]]
-        if not _is_wordwise(settings) or any(" " in content for content in added):
+        added = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
+        if not _is_wordwise(tokenizer) or any(" " in content for content in added):
             return None
         bare, probe = tokenizer.encode(_PROBE, add_special_tokens=False).ids, tokenizer.encode(_PROBE)
         whole = probe.ids
         starts = [at for at in range(len(whole)) if whole[at : at + len(bare)] == bare]
         if not bare or whole == bare or len(starts) != 1 or any(probe.type_ids):
             return None
-        vocabulary = _whole_words(tokenizer, added, model=settings["model"])
+        vocabulary = _whole_words(tokenizer, added)
         behind = starts[0] + len(bare)
         return cls(tokenizer, vocabulary=vocabulary, before=tuple(whole[: starts[0]]), behind=tuple(whole[behind:]))
 
@@ -83,24 +84,26 @@ class KnownWords:
         found = {word: tuple(encoding.ids) for word, encoding in zip(words, encodings, strict=True)}
         lasting = {word: ids for word, ids in found.items() if len(word) <= _LONGEST_WORD}
         if len(known) + len(lasting) > _MOST_WORDS:
-            self._known = dict(self._vocabulary)
-            return {**known, **found}
+            whole = {**known, **found}  # which no other thread changes; in the order in which they came
+            self._known = dict(islice(whole.items(), self._n_given))
+            return whole
         known.update(lasting)
         return known if len(lasting) == len(found) else {**known, **found}
 
 
-def _is_wordwise(settings: dict[str, dict[str, object] | None]) -> bool:
-    """Whether a tokenizer.json treats what stands between two spaces by itself."""
-    normalizer, splitter, model = (settings.get(name) or {} for name in ("normalizer", "pre_tokenizer", "model"))
-    is_local = not normalizer or normalizer.get("type") == "BertNormalizer"
-    return is_local and splitter.get("type") in _SPLITS_AT_SPACES and model.get("type") == "WordPiece"
+def _is_wordwise(tokenizer: Tokenizer) -> bool:
+    """Whether a tokenizer treats what stands between two spaces by itself."""
+    is_local = tokenizer.normalizer is None or isinstance(tokenizer.normalizer, BertNormalizer)
+    return (
+        is_local and isinstance(tokenizer.pre_tokenizer, _SPLITS_AT_SPACES) and isinstance(tokenizer.model, WordPiece)
+    )
 
 
-def _whole_words(tokenizer: Tokenizer, added: Sequence[str], *, model: dict[str, object]) -> dict[str, Ids]:
+def _whole_words(tokenizer: Tokenizer, added: Sequence[str]) -> dict[str, Ids]:
     """Words that are one token for certain: plain letters and digits, in lower case, with no added token in them."""
     if any(content.isalnum() for content in added):
         return {"": ()}
-    longest = min(_LONGEST_WORD, int(str(model.get("max_input_chars_per_word", 100))))
+    longest = min(_LONGEST_WORD, tokenizer.model.max_input_chars_per_word)
     return {"": ()} | {
         word: (number,)
         for word, number in tokenizer.get_vocab(with_added_tokens=False).items()

@@ -72,6 +72,21 @@ def test_batches_are_computed_side_by_side_with_the_same_answers(folder: Path, m
     assert "_alone" in vars(shared._engine)
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_memory_is_planned_or_not_with_the_same_answers(
+    folder: Path, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure would let a server keep a plan for every shape of batch that it ever met: a seventh of its memory."""
+    monkeypatch.setattr("limbeck.runtime.engine._ALONE_TOKEN_BYTES", 0)
+    answers = []
+    for plans in (True, False):
+        model = load(folder, threads=threads, plans_memory=plans)
+        answers.append(model.logits(TEXTS).values)
+        sessions = [one for name, one in vars(model._engine).items() if name in {"_alone", "_shared"}]
+        assert [one.get_session_options().enable_mem_pattern for one in sessions] == [plans]
+    assert (answers[0] == answers[1]).all()
+
+
 def test_what_cannot_be_loaded_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A failure would show an import error of a package that nobody named."""
     with pytest.raises(RecipeError) as caught:

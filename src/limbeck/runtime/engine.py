@@ -6,6 +6,7 @@ optimizations, small models are slower; buffers bound once are no faster than ar
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from threading import Lock
@@ -40,14 +41,15 @@ class Engine(GraphEngine):
             sentence_embedding.
         threads: Threads that compute, at least 1: all on one batch, or one each on several.
         spins: They wait by spinning, which takes the cores from whatever else runs on the machine.
+        plans_memory: See `EngineSettings`.
 
     Raises:
         ArtifactError: ONNX Runtime cannot load the file, or it is another kind of graph.
     """
 
-    def __init__(self, path: Path, *, threads: int, spins: bool = False) -> None:
+    def __init__(self, path: Path, *, threads: int, spins: bool = False, plans_memory: bool = True) -> None:
         self._path, self._loading = path, Lock()
-        self.settings = EngineSettings("onnxruntime", threads, spins)  # which the sessions are loaded by
+        self.settings = EngineSettings("onnxruntime", threads, spins, plans_memory)  # which the sessions are loaded by
         most_alone = _ALONE_TOKEN_BYTES // (_SPINNING_SHARE if spins else 1) // max(1, path.stat().st_size)
         self._most_alone = most_alone if most_alone >= _SHORT_TOKENS else 0
         first = self._alone if threads == 1 or self._most_alone else self._shared
@@ -81,12 +83,12 @@ class Engine(GraphEngine):
     @cached_property
     def _alone(self) -> onnxruntime.InferenceSession:
         """The model for batches that one thread computes by itself."""
-        return _load(self._path, threads=1, spins=False)
+        return _load(self._path, replace(self.settings, threads=1, spins=False))
 
     @cached_property
     def _shared(self) -> onnxruntime.InferenceSession:
         """The model for batches that all threads compute together; few uses need both."""
-        return _load(self._path, threads=self.settings.threads, spins=self.settings.spins)
+        return _load(self._path, self.settings)
 
     @cached_property
     def _threads(self) -> "ThreadPoolExecutor":
@@ -99,14 +101,15 @@ class Engine(GraphEngine):
         return logits
 
 
-def _load(path: Path, *, threads: int, spins: bool) -> onnxruntime.InferenceSession:
+def _load(path: Path, settings: EngineSettings) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = settings.threads
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = _ERRORS_ONLY
-    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spins)))
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(settings.spins)))
+    options.enable_mem_pattern = settings.plans_memory
     try:
         return onnxruntime.InferenceSession(os.fspath(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001  (its exceptions share no other base)

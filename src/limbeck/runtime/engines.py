@@ -53,7 +53,7 @@ def open_engine(graph: Path, settings: EngineSettings) -> GraphEngine:
         from limbeck.runtime.openvino_engine import OpenVinoEngine
 
         return OpenVinoEngine(graph, threads=settings.threads)
-    return Engine(graph, threads=settings.threads, spins=settings.spins)
+    return Engine(graph, threads=settings.threads, spins=settings.spins, plans_memory=settings.plans_memory)
 
 
 def present_engines() -> tuple[EngineName, ...]:

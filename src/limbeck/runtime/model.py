@@ -1,7 +1,7 @@
 """An artifact that answers: texts in, labels or numbers out, in the order given."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -328,6 +328,7 @@ def load(
     variant: Variant = "quantized",
     check: bool = True,
     engine: str = "onnxruntime",
+    plans_memory: bool = True,
     progress: Progress = SILENT,
 ) -> Model:
     """Load an artifact to answer with.
@@ -344,6 +345,8 @@ def load(
             such as the float model, are compared when they are used, and by `limbeck verify` and `inspect`.
         engine: "onnxruntime"; "openvino", which is an extra; or "auto", which measures all that are installed, on this
             machine and once, and remembers which was fastest. With "auto", 0 threads are as many as are fastest.
+        plans_memory: False takes less memory where batches have ever other shapes, as a server's do, and some percent
+            longer for a single short text.
         progress: Told when "auto" measures, which takes some seconds.
 
     Raises:
@@ -360,7 +363,12 @@ def load(
     if check:
         artifact.refuse_changed([graph.relative_to(artifact.folder).as_posix(), *SMALL_RUNNING_FILES])
     settings = settings_of(engine, graph, threads=threads, longest=artifact.manifest.max_tokens, progress=progress)
-    return Model(artifact, threads=settings.threads, variant=variant, settings=settings)
+    return Model(
+        artifact,
+        threads=settings.threads,
+        variant=variant,
+        settings=replace(settings, plans_memory=plans_memory),
+    )
 
 
 def graph_of(artifact: Artifact, variant: Variant) -> Path:

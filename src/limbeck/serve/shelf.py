@@ -247,7 +247,7 @@ class Shelf:
 
     def _open(self, place: Place) -> Served:
         fingerprint = _fingerprint_of(place.folder)
-        model = load(place.folder, threads=self._settings.threads)
+        model = load(place.folder, threads=self._settings.threads, plans_memory=False)
         model.answer(*_probe(model))
         machine.keep_memory_small()  # to load a graph takes twice its size
         if fingerprint != _fingerprint_of(place.folder):
