@@ -31,7 +31,6 @@ _LIBRARIES = (
     "onnx",
     "safetensors",
 )
-_MOST_HEAPS = -8  # M_ARENA_MAX of GNU's malloc.h
 _ROOT = Path("/")
 _SYSCTL = "/usr/sbin/sysctl"
 
@@ -73,22 +72,6 @@ def _peak_in(status: str) -> int | None:
     """Of the lines of /proc/self/status: "VmHWM:     12345 kB"."""
     line = next((line for line in status.splitlines() if line.startswith("VmHWM:")), None)
     return None if line is None else 1024 * int(line.split()[1])
-
-
-def keep_memory_small() -> None:
-    """Let this process give freed memory back, now and later, where the C library is GNU's; else nothing happens.
-
-    One heap for all threads, not one each, is asked for as well; it counts for threads that have not started yet.
-    Source: mallopt(3) and malloc_trim(3).
-    """
-    if sys.platform != "linux":
-        return
-    import ctypes
-
-    library = ctypes.CDLL(None)
-    if hasattr(library, "mallopt") and hasattr(library, "malloc_trim"):
-        library.mallopt(_MOST_HEAPS, 1)
-        library.malloc_trim(0)
 
 
 def installed_version(library: str) -> str | None:

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
-from limbeck import batching, heads, machine
+from limbeck import batching, freed_memory, heads, machine
 from limbeck.distill import checkpoint
+from limbeck.distill.attention import AttentionChoice
 from limbeck.distill.checkpoint import TrainingState, Weights
 from limbeck.distill.inner import queries_keys_values
 from limbeck.distill.lessons import Lessons
@@ -103,7 +104,8 @@ def train(
         OutputError: The disk is full; the last checkpoint stays.
     """
     objective.check(lessons.train_targets)
-    return _Training(student, lessons, objective=objective, plan=plan, work=work).run(progress)
+    with freed_memory.kept():
+        return _Training(student, lessons, objective=objective, plan=plan, work=work).run(progress)
 
 
 class _Training:
@@ -114,8 +116,16 @@ class _Training:
     ) -> None:
         self.lessons, self.objective, self.plan = lessons, objective, plan
         self.path = work / f"{plan.name}-{checkpoint.CHECKPOINT_FILE}"
-        self.accelerator = Accelerator(mixed_precision="bf16" if machine.has_fast_bfloat16() else "no")
+        half = machine.has_fast_bfloat16()
+        self.accelerator = Accelerator(mixed_precision="bf16" if half else "no")
         self.plain = student
+        self.attention = AttentionChoice(
+            student,
+            device=self.accelerator.device,
+            half=half,
+            dropout=plan.dropout,
+            needs_maps=objective.needs_maps,
+        )
         _set_trainable(student, train_embeddings=plan.train_embeddings, frozen_layers=plan.frozen_layers)
         if not plan.dropout:
             _switch_off_dropout(student)
@@ -180,6 +190,7 @@ class _Training:
         torch.manual_seed(plan.seed * 1_000_003 + state.step)
         self.model.train()
         padded = self.lessons.batch(batch, chance=[plan.seed, state.step])
+        self.attention.take(padded.input_ids.shape[1])
         inputs, device = model_inputs(self.plain, padded), self.accelerator.device
         with queries_keys_values(self.plain, self.relation_layer) as relations, asked_about(self.plain, padded):
             output = self.model(**inputs, **self.objective.asked_outputs)
@@ -279,6 +290,7 @@ class _Training:
         state, plan = self.state, self.plan
         self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
         self.accelerator.free_memory()
+        self.attention.put_back()
         _put_back(self.plain, {name: best for name, best in state.best.items() if not name.startswith(PREFIX)})
         self.plain.eval()
         return TrainingRecord(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer
 
-from limbeck import machine
+from limbeck import freed_memory
 from limbeck.artifact import ARTIFACT_FOLDER
 from limbeck.batching import served_bounds
 from limbeck.errors import ArtifactError, LimbeckError, RecipeError
@@ -249,7 +249,7 @@ class Shelf:
         fingerprint = _fingerprint_of(place.folder)
         model = load(place.folder, threads=self._settings.threads, plans_memory=False)
         model.answer(*_probe(model))
-        machine.keep_memory_small()  # to load a graph takes twice its size
+        freed_memory.give_back()  # to load a graph takes twice its size
         if fingerprint != _fingerprint_of(place.folder):
             raise ArtifactError(
                 f"{place.folder} was changed while it was read.",

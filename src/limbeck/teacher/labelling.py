@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from limbeck import batching, machine
+from limbeck import batching, freed_memory, machine
 from limbeck.examples import Examples
 from limbeck.heads import asked_about, told_in
 from limbeck.progress import SILENT, Progress
@@ -92,6 +92,7 @@ def label(
     unanswered = np.isin(encoded.owners, missing)
     last_written = time.monotonic()
     with (
+        freed_memory.kept(),
         first_token_at_last(model),
         progress.bar(f"teacher labels {part_name}", total=len(examples), unit="texts", done=record.n_found) as bar,
     ):
