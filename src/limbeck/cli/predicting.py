@@ -36,15 +36,13 @@ def predict(
         str, typer.Option("--engine", help="onnxruntime, openvino, or auto: the fastest here, measured once.")
     ] = "onnxruntime",
 ) -> None:
-    """Answer texts, or lines from stdin, as JSON lines on stdout.
+    """Answer texts, or lines from stdin (limbeck predict runs/a/artifact < texts.txt), as JSON lines on stdout.
 
     Any number of lines, in their order, in constant memory. With --out the file is whole or absent: killed at any
     point, the same command with the same input goes on, and the file becomes what it would have become at once.
 
     [bold]Example:[/bold] limbeck predict runs/a/artifact "lovely film"
     {"text": "lovely film", "label": "positive", "probability": 0.998436470449821}
-
-    [bold]Example:[/bold] limbeck predict runs/a/artifact < texts.txt
     """
     from limbeck.cli import console
     from limbeck.progress import SILENT
