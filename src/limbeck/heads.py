@@ -173,7 +173,7 @@ def untrained(config: "PreTrainedConfig", head: str, *, attention: str = "eager"
     Args:
         config: Of a known family.
         head: As `head_of` gives it.
-        attention: "eager" for training, where PyTorch's fused attention is several times slower on CPUs.
+        attention: "eager" for training, which chooses by itself where it can (`limbeck.distill.attention`).
     """
     reader = reader_of(config, head)
     build = reader._from_config if head == VECTOR else reader.from_config  # noqa: SLF001

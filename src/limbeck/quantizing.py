@@ -144,9 +144,7 @@ def quantized(
     own_work.mkdir(parents=True, exist_ok=True)
 
     def start() -> "PreTrainedModel":
-        trained = copy.deepcopy(model)
-        trained.set_attn_implementation("eager")  # its backward pass is the faster one on CPUs
-        return fake_quantized(trained, scheme=table.scheme, bits=mixed.bits, ready=ready)
+        return fake_quantized(copy.deepcopy(model), scheme=table.scheme, bits=mixed.bits, ready=ready)
 
     learned = learn(
         start,

@@ -29,10 +29,9 @@ class AttentionChoice:
         self, model: "PreTrainedModel", *, device: "torch.device", half: bool, dropout: bool, needs_maps: bool
     ) -> None:
         self._model, self._before = model, _attention_of(model)
-        self._fused_from: int | None = 0
-        if device.type == "cpu":
-            self._fused_from = None if dropout else _FUSED_FROM if half else 0
-        if needs_maps or not self._can_switch():
+        self._can_switch = self._takes_both()
+        self._fused_from: int | None = _FUSED_FROM if half and device.type == "cpu" else 0
+        if needs_maps or (dropout and device.type == "cpu"):
             self._fused_from = None
 
     def take(self, n_tokens: int) -> None:
@@ -43,15 +42,15 @@ class AttentionChoice:
         """
         is_fused = self._fused_from is not None and n_tokens >= self._fused_from
         wanted = FUSED if is_fused else PLAIN
-        if self._fused_from is not None and _attention_of(self._model) != wanted:
+        if self._can_switch and _attention_of(self._model) != wanted:
             self._model.set_attn_implementation(wanted)
 
     def put_back(self) -> None:
         """Let the model compute as it did before, whatever the last batch was."""
-        if self._fused_from is not None:
+        if self._can_switch:
             self._model.set_attn_implementation(self._before)
 
-    def _can_switch(self) -> bool:
+    def _takes_both(self) -> bool:
         """Whether the model's family has both, and takes them one after the other; it is left as it was."""
         try:
             with quiet():

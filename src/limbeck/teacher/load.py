@@ -285,8 +285,8 @@ def load_model(
         folder: Holds config.json and safetensors.
         pooling: How the encoder's tokens become a vector; None for what the config says, else a classifier.
         trust_code: Whether code in the folder may run.
-        attention: "sdpa" for inference; "eager" for training, where PyTorch's fused attention is several times slower
-            on CPUs (its backward pass takes most of a step).
+        attention: "sdpa" for inference; "eager" for training, which chooses by itself where it can
+            (`limbeck.distill.attention`).
 
     Raises:
         TeacherError: The weights do not fit the config.
