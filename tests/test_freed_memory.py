@@ -77,3 +77,32 @@ def test_elsewhere_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     freed_memory.give_back()
     with freed_memory.kept():
         pass
+
+
+@GNU_ONLY
+def test_what_is_kept_is_bounded_by_what_steps_need(tmp_path: Path) -> None:
+    """A failure would let a long training take all memory there is, in gaps that nothing fits into."""
+    before, full, bounded, usual = _told(
+        tmp_path,
+        HELD,
+        "import numpy as np",
+        "with freed_memory.kept() as bound:",
+        "    for _ in range(30):",
+        "        block = np.ones(40 << 17)",
+        "        del block",
+        "        bound()",
+        "    print(held())",
+        "    blocks = [np.ones(40 << 17) for _ in range(8)]",
+        "    del blocks",
+        "    print(held())",
+        "    bound()",
+        "    print(held())",
+        "    for _ in range(30):",
+        "        block = np.ones(40 << 17)",
+        "        del block",
+        "        bound()",
+        "    print(held())",
+    )
+    assert full > before + 200e6
+    assert bounded < before
+    assert abs(usual - before) < 10e6

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -104,8 +104,9 @@ def train(
         OutputError: The disk is full; the last checkpoint stays.
     """
     objective.check(lessons.train_targets)
-    with freed_memory.kept():
-        return _Training(student, lessons, objective=objective, plan=plan, work=work).run(progress)
+    with freed_memory.kept() as bound_memory:
+        training = _Training(student, lessons, objective=objective, plan=plan, work=work)
+        return training.run(progress, after_step=bound_memory)
 
 
 class _Training:
@@ -147,7 +148,7 @@ class _Training:
         self.groups = groups.numpy() if groups is not None and TASKS[objective.task].groups_rows else None
         self.steps_per_epoch = -(-len(lessons.train.ids) // plan.batch_size)
 
-    def run(self, progress: Progress) -> TrainingRecord:
+    def run(self, progress: Progress, *, after_step: Callable[[], None]) -> TrainingRecord:
         plan, state = self.plan, self.state
         point_at = max(1, plan.steps // _CURVE_POINTS)
         last_saved = time.monotonic()
@@ -167,6 +168,7 @@ class _Training:
                     checkpoint.save(self.path, state, self.weights, self.optimizer)
                     last_saved = time.monotonic()
                 self._tell(bar)
+                after_step()
         return self._finish()
 
     def _batches(self) -> Iterator[batching.Indices]:

@@ -92,7 +92,7 @@ def label(
     unanswered = np.isin(encoded.owners, missing)
     last_written = time.monotonic()
     with (
-        freed_memory.kept(),
+        freed_memory.kept() as bound_memory,
         first_token_at_last(model),
         progress.bar(f"teacher labels {part_name}", total=len(examples), unit="texts", done=record.n_found) as bar,
     ):
@@ -111,6 +111,7 @@ def label(
             if store.key.hidden_size:
                 waiting.hidden |= _by_row(output.hidden_states[-1][:, 0], batch, wanted)
             bar.advance(int(begins[batch[wanted]].sum()))
+            bound_memory()
             if time.monotonic() - last_written > _PART_SECONDS:
                 waiting.write(store)
                 last_written = time.monotonic()
