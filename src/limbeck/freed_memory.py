@@ -16,7 +16,7 @@ _NEVER = 2**31 - 1
 _PADDING = 64 << 20
 """Asked of the system at once, so that it is asked seldom."""
 _STEPS_TO_LEARN = 20
-_MOST_HELD = 1.5
+_MOST_HELD = 1.25
 # Where the library itself ends up once blocks of this size were freed: mallopt(3), under M_MMAP_THRESHOLD.
 _USUAL = {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 64 << 20, _TOP_PAD: 128 << 10}
 
@@ -40,7 +40,7 @@ def kept() -> Iterator[Callable[[], None]]:
     of them is mapped and zeroed anew: with texts of 384 tokens nearly half of a step (docs/lab-log.md).
 
     Steps of ever other sizes leave gaps that nothing fits into, and what is kept would grow without end. So call what
-    this yields after each step: it gives all back once half as much again is held as the first steps needed.
+    this yields after each step: it gives all back once a quarter more is held than the first steps needed.
     """
     library = _gnu()
     if library is None:
