@@ -1,7 +1,7 @@
 """ONNX Runtime behind the door that all engines share.
 
-Its other settings were measured and left as they are: with the memory arena and pattern off, or with fewer graph
-optimizations, small models are slower; buffers bound once are no faster than arrays given (docs/lab-log.md).
+Its other settings were measured and left as they are: without the memory arena, or with fewer graph optimizations,
+small models are slower; buffers bound once are no faster than arrays given (docs/lab-log.md).
 """
 
 import os
