@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import limbeck
-from limbeck.cli.main import app
+from limbeck.cli.app import app
 from limbeck.errors import DataError, TeacherError
 from limbeck.pipeline import Run, compress
 from limbeck.recipe import Recipe

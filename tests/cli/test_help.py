@@ -9,7 +9,7 @@ import pytest
 import typer.main
 from command_line import limbeck
 
-from limbeck.cli.main import app
+from limbeck.cli.app import app
 from small_run import FLAGS, SmallRun
 
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]

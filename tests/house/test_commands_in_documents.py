@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from limbeck.cli.main import app
+from limbeck.cli.app import app
 from limbeck.recipe import known_keys
 
 ROOT = Path(__file__).resolve().parents[2]

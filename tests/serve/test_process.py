@@ -45,6 +45,11 @@ class Process:
                 return self.told[-1]
         raise AssertionError(f"it ended before {event}: {self.told}")
 
+    @property
+    def n(self) -> int:
+        """Its number."""
+        return self._process.pid
+
     def send(self, what: int) -> None:
         """Send a signal."""
         self._process.send_signal(what)
@@ -132,6 +137,15 @@ def test_signals_swap_and_stop_without_a_lost_request(tmp_path: Path) -> None:
     assert events == ["serving", "swapped", "stopping", "stopped"]
     assert process.told[2]["signal"] == "SIGTERM"
     assert (found["lost"], found["wrong"], found["sent away"]) == (0, 0, 4)
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="this system does not tell what a process holds")
+def test_a_server_holds_nothing_of_the_command_line(tmp_path: Path) -> None:
+    """Every server would take 15 MB for libraries that read its options once."""
+    with _served(write_artifact(tmp_path / "intents")) as process:
+        held = Path(f"/proc/{process.n}/maps").read_text()
+    assert "onnxruntime" in held
+    assert "pydantic_core" not in held
 
 
 def test_a_killed_server_loses_only_what_was_under_way_and_says_so(tmp_path: Path) -> None:

@@ -1,71 +1,36 @@
-"""`limbeck`: the commands, their errors and exit codes (0 fine, 1 the verdict is no, 2 bad input)."""
+"""`limbeck`: the way in, its errors and exit codes (0 fine, 1 the verdict is no, 2 bad input)."""
 
 import sys
 from typing import NoReturn
 
-import typer
-
-from limbeck.cli import benching, commands, comparing, exporting, predicting, serving
+from limbeck.cli import alone
 from limbeck.errors import LimbeckError
-
-app = typer.Typer(
-    name="limbeck",
-    help="A teacher and texts go in; a small, verified, torch-free int8 model comes out.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-# typer exports its usage errors by their most special kind only; this is what all of them are.
-_UsageError: type[typer.BadParameter] = typer.BadParameter.__bases__[0]
-_RECIPE_FLAGS = {"allow_extra_args": True, "ignore_unknown_options": True}
-app.command("demo", context_settings=_RECIPE_FLAGS)(commands.demo)
-app.command("teach", context_settings=_RECIPE_FLAGS)(commands.teach)
-app.command("compress", context_settings=_RECIPE_FLAGS)(commands.compress)
-app.command("plan", context_settings=_RECIPE_FLAGS)(commands.plan)
-app.command("sweep", context_settings=_RECIPE_FLAGS)(commands.sweep)
-app.command("verify", context_settings=_RECIPE_FLAGS)(commands.verify)
-app.command("compare", context_settings=_RECIPE_FLAGS)(comparing.compare)
-app.command("export")(exporting.export)
-app.command("predict")(predicting.predict)
-app.command("bench")(benching.bench)
-app.command("serve")(serving.serve)
-app.command("inspect")(commands.inspect)
-app.command("recipe", context_settings=_RECIPE_FLAGS)(commands.recipe)
-
-
-@app.callback(invoke_without_command=True)
-def _version(
-    context: typer.Context,
-    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
-) -> None:
-    if version:
-        from limbeck.machine import installed_version
-
-        typer.echo(f"limbeck {installed_version('limbeck')}")
-        raise typer.Exit
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
 
 
 def run() -> NoReturn:
     """Run the command line; every fault of the input becomes one message on stderr and exit code 2."""
     try:
-        code = app(standalone_mode=False)
+        code = _work()
     except LimbeckError as error:
         _tell(f"{error.message}", error.hint)
         code = 2
-    except _UsageError as error:
-        _tell(error.format_message(), "`limbeck --help` lists the commands, `limbeck COMMAND --help` their options.")
-        code = 2
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
         sys.stderr.write("\nStopped. The same command goes on from here.\n")
         code = 130
     except BrokenPipeError:
         sys.stderr.close()
         code = 0
-    sys.exit(code or 0)
+    sys.exit(code)
+
+
+def _work() -> int:
+    what = alone.handed_over()
+    if what is not None:
+        alone.serve(what)
+        return 0
+    from limbeck.cli.app import command
+
+    return command()
 
 
 def _tell(message: str, hint: str) -> None:

@@ -53,14 +53,12 @@ def serve(
     {"time": "2026-11-22T03:20:00.000Z", "level": "info", "event": "serving",
     ...
     """
-    from limbeck.cli import console
+    from limbeck.cli import alone, console
     from limbeck.cli.flags import megabytes
     from limbeck.extras import need
 
     need("serve", what="Serving an artifact")
-    from limbeck.serve import Limits, Settings
-    from limbeck.serve import serve as serve_them
-    from limbeck.serve.shelf import places_of
+    from limbeck.serve.settings import Limits, Settings
 
     console.silence_libraries()
     limits = Limits(
@@ -84,4 +82,6 @@ def serve(
         log_requests=log_requests,
         limits=limits,
     )
-    serve_them(places_of(artifacts), settings)
+    work = alone.Work(artifacts, settings)
+    alone.hand_over(work)
+    alone.serve(work)
