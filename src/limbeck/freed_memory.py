@@ -1,8 +1,10 @@
 """What becomes of freed memory where the C library is GNU's: servers give it back, trainings keep it for the next step.
 
-Elsewhere all of this does nothing. Source: mallopt(3) and malloc_trim(3).
+Elsewhere all of this does nothing, but for the kernels that are forgotten. Sources: mallopt(3), malloc_trim(3), and
+oneDNN's guide on its primitive cache.
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,8 +17,10 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -2, -3, 
 _NEVER = 2**31 - 1
 _PADDING = 64 << 20
 """Asked of the system at once, so that it is asked seldom."""
-_STEPS_TO_LEARN = 20
-_MOST_HELD = 1.25
+_MOST_HELD = 1.5
+_STATM = Path("/proc/self/statm")
+# Of oneDNN, and of what PyTorch puts around it: how many kernels each remembers, 1024 unless told.
+_KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64", "LRU_CACHE_CAPACITY": "64"}
 # Where the library itself ends up once blocks of this size were freed: mallopt(3), under M_MMAP_THRESHOLD.
 _USUAL = {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 64 << 20, _TOP_PAD: 128 << 10}
 
@@ -39,11 +43,15 @@ def kept() -> Iterator[Callable[[], None]]:
     A step of training frees hundreds of megabytes that the next step asks for again. Given back in between, each page
     of them is mapped and zeroed anew: with texts of 384 tokens nearly half of a step (docs/lab-log.md).
 
-    Steps of ever other sizes leave gaps that nothing fits into, and what is kept would grow without end. So call what
-    this yields after each step: it gives all back once a quarter more is held than the first steps needed.
+    Steps of ever other sizes leave gaps that nothing fits into. So call what this yields after each step: it gives all
+    back once half as much again is held as a step alone was seen to need. And oneDNN makes kernels for each size of
+    batch, megabytes that it remembers and that part the heap; from here on it remembers those of a step or two, unless
+    it was asked for one before, or the user has set its variables.
     """
+    for variable, n in _KERNELS.items():
+        os.environ.setdefault(variable, n)
     library = _gnu()
-    if library is None:
+    if library is None or not _STATM.exists():
         yield lambda: None
         return
     for setting, value in {_MMAP_MAX: 0, _TRIM_THRESHOLD: _NEVER, _TOP_PAD: _PADDING}.items():
@@ -66,22 +74,24 @@ class _Held:
 
     def __init__(self, library: Any) -> None:  # noqa: ANN401  (as below)
         self._library = library
-        self._n_steps = self._needed = 0
+        self._needed = 0
+        self._is_first = True
 
     def bound(self) -> None:
-        """After a step: give all back, and look anew at what is needed, where far more is held."""
+        """After a step: give all back where far more is held than one step needs.
+
+        What is held after the first step since all was given back is what that step needed; the largest of them counts.
+        """
         held = _resident_pages()
-        if self._n_steps < _STEPS_TO_LEARN:
+        if self._is_first:
             self._needed = max(self._needed, held)
-        elif held > _MOST_HELD * self._needed:
+        self._is_first = held > _MOST_HELD * self._needed
+        if self._is_first:
             self._library.malloc_trim(0)
-            self._n_steps = self._needed = 0
-            return
-        self._n_steps += 1
 
 
 def _resident_pages() -> int:
-    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return int(_STATM.read_text(encoding="ascii").split()[1])
 
 
 @cache

@@ -67,7 +67,16 @@ def test_a_process_that_cannot_start_anew_stays(
 
 def test_faults_met_after_the_start_are_told_as_ever(tmp_path: Path) -> None:
     """What is found out only when artifacts are loaded would end in a stack trace."""
-    command = [sys.executable, "-c", RUN, "serve", f"a={write_artifact(tmp_path / 'a')}", f"a={tmp_path}", "--port", "0"]
+    command = [
+        sys.executable,
+        "-c",
+        RUN,
+        "serve",
+        f"a={write_artifact(tmp_path / 'a')}",
+        f"a={tmp_path}",
+        "--port",
+        "0",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
