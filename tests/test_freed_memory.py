@@ -1,5 +1,6 @@
 """Freed memory goes back to the system, or stays for what is allocated next."""
 
+import os
 import platform
 import subprocess
 import sys
@@ -77,6 +78,15 @@ def test_elsewhere_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     freed_memory.give_back()
     with freed_memory.kept():
         pass
+
+
+def test_few_kernels_are_remembered_unless_the_user_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure would let each new size of a batch add megabytes that nobody gives back, for a thousand sizes."""
+    monkeypatch.delenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", raising=False)
+    monkeypatch.setenv("LRU_CACHE_CAPACITY", "7")
+    with freed_memory.kept():
+        assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "64"
+        assert os.environ["LRU_CACHE_CAPACITY"] == "7"
 
 
 @GNU_ONLY

@@ -12,7 +12,7 @@ def run() -> NoReturn:
     try:
         code = _work()
     except LimbeckError as error:
-        _tell(f"{error.message}", error.hint)
+        _tell(error.message, error.hint)
         code = 2
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped. The same command goes on from here.\n")
