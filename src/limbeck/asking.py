@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from limbeck import data
@@ -21,11 +22,6 @@ MakeTexts = Callable[[int, Collection[str]], Examples]
 _USUAL_TEXTS, _FEWEST_MADE_UP, _MOST_MADE_UP = 10_000, 3.0, 8.0
 _LIKES_MOST = ("classification",)
 """Tasks that more made-up texts were measured to help, however many are given; see docs/lab-log.md."""
-_NO_SENSE = {
-    Reads.CONTEXT: "a question put together of other questions asks for nothing",
-    Reads.MASKS: "a language is not learned from texts put together of other texts",
-}
-"""Why no texts are made up."""
 _COUNTED = ("n_texts", "n_found", "n_asked", "n_truncated", "n_unanswered")
 
 
@@ -67,7 +63,8 @@ def made_up(
     if not TASKS[master.task].takes_made_up:
         if recipe.distill.augment:
             raise RecipeError(
-                f"distill.augment = {recipe.distill.augment}, but {_NO_SENSE[TASKS[master.task].reads]}.",
+                f"distill.augment = {recipe.distill.augment}, but a language is not learned from texts put together of "
+                "other texts.",
                 hint="Set distill.augment = 0 for this task.",
             )
         return replace(parts.train.take(()), labels=None)
@@ -82,13 +79,14 @@ def made_up(
         share = _MOST_MADE_UP if master.task in _LIKES_MOST else few
     unread = {*parts.validation.content_fingerprints, *parts.held_out.content_fingerprints}
     n = round(share * n_train)
-    keeps_first = TASKS[recipe.task].groups_rows
+    if TASKS[recipe.task].reads is Reads.CONTEXT:
+        make = partial(data.questioned, parts.train, seed=recipe.seed)
+    else:
+        make = partial(data.augmented, parts.train, seed=recipe.seed, keeps_first=TASKS[recipe.task].groups_rows)
     if masked is None or not n:
-        return data.augmented(parts.train, n=n, seed=recipe.seed, avoid=unread, keeps_first=keeps_first)
+        return make(n=n, avoid=unread)
     found = masked(n // 2, unread)
-    unread |= {*found.content_fingerprints}
-    more = data.augmented(parts.train, n=n - n // 2, seed=recipe.seed, avoid=unread, keeps_first=keeps_first)
-    return found.joined(more)
+    return found.joined(make(n=n - n // 2, avoid=unread | {*found.content_fingerprints}))
 
 
 def answers_teach(recipe: Recipe) -> bool:

@@ -2,6 +2,7 @@
 
 from limbeck.data.apart import apart, one_by_one
 from limbeck.data.augment import augmented
+from limbeck.data.cloze import questioned
 from limbeck.data.extra import read_extra
 from limbeck.data.labelled import GivenExamples, to_examples
 from limbeck.data.labels import label_names_in
@@ -13,6 +14,6 @@ from limbeck.data.tables import Table, Tables
 
 __all__ = [
     "GivenExamples", "Table", "Tables", "apart", "augmented", "held_out_of", "in_sentences", "label_names_in",
-    "notes_on", "one_by_one", "parts_from", "read_examples", "read_extra", "read_table", "refuse_unanswerable", "split",
-    "to_examples", "write_examples",
+    "notes_on", "one_by_one", "parts_from", "questioned", "read_examples", "read_extra", "read_table",
+    "refuse_unanswerable", "split", "to_examples", "write_examples",
 ]  # fmt: skip

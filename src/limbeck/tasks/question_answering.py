@@ -83,7 +83,6 @@ class QuestionAnswering(Task):
     respelled = Respelled.FIRST_TEXT
     reads = Reads.CONTEXT
     head = "ForQuestionAnswering"
-    takes_made_up = False
 
     def answers(self, logits: UnitLogits, label_names: Sequence[str]) -> list[TextAnswer]:  # noqa: ARG002
         """The best span of each question's context, or no answer where that scores more than a threshold above it.
