@@ -14,12 +14,14 @@ from limbeck import mixing, student
 from limbeck.artifact import open_artifact
 from limbeck.bits import LayerBits, LayerSensitivity, QuantizationRecord
 from limbeck.errors import RecipeError
+from limbeck.examples import Examples
 from limbeck.export import running_size
 from limbeck.pipeline import Run, compress
-from limbeck.quantization import Preparation, blank_weights, quantize_student
+from limbeck.quantization import Preparation, blank_weights, measure_sensitivity, quantize_student
 from limbeck.recipe import QuantizeTable, Recipe
 from limbeck.scheme import Scheme
 from limbeck.teacher.load import load_model
+from limbeck.tokens import TextEncoder
 from small_run import SETTINGS, SmallRun
 from watching import Events, Interrupted
 
@@ -199,9 +201,38 @@ def test_findings_come_back_from_disk(tmp_path: Path) -> None:
     """A failure would lose a minute's work, or decide anew by other figures."""
     one = LayerSensitivity("w", "linear", "w", 4, 10, 0.1, 1 / 3, 1e-17)
     found = mixing.Mix((one, replace(one, bits=8)), {"w": 4}, None)
-    path = tmp_path / "below" / "found.json"
-    assert mixing._remembered(path, lambda: found) == found
-    assert mixing._remembered(path, mixing.Mix) == found
+    assert mixing._remembered(tmp_path, {"spare": 0.1}, lambda: found) == found
+    assert mixing._remembered(tmp_path, {"spare": 0.1}, mixing.Mix) == found
+    assert mixing._remembered(tmp_path, {"spare": 0.2}, mixing.Mix) == mixing.Mix()
+
+
+def test_to_spare_layers_their_own_bits_are_measured_once(
+    walked: SmallRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every share that is tried would measure all layers anew, and at numbers of bits that nobody asked for."""
+    measured: list[tuple[LayerSensitivity, ...]] = []
+
+    def counted(*given: Any, **named: Any) -> tuple[LayerSensitivity, ...]:
+        measured.append(measure_sensitivity(*given, **named))
+        return measured[-1]
+
+    monkeypatch.setattr(mixing, "measure_sensitivity", counted)
+    texts = Examples(("play the song", "wake me up", "what a rain"), None, None, ("a", "b"))
+    for share in (0.1, 0.5):
+        found = mixing.mix(
+            load_model(walked.teacher),
+            texts,
+            QuantizeTable(spare=share),
+            ready=Preparation(),
+            encoder=TextEncoder(walked.teacher, max_tokens=16),
+            held_out=(),
+            tokenizer_folder=walked.teacher,
+            work=tmp_path,
+        )
+        assert found.sensitivities == measured[0]
+        assert found.bits
+    assert len(measured) == 1
+    assert {(one.kind, one.bits) for one in measured[0]} == {("linear", 8)}
 
 
 def test_the_most_sensitive_layers_are_spared_together() -> None:

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 FEW_BITS = (2, 3, 4)
 """What layers may get besides 8, whatever the scheme says."""
 _MEGABYTE = 1e6
+_NOT_MEASURED = {"train_share", "learning_rate", "max_lost"}
+"""Settings that change nothing of what is found here."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,12 @@ class Mix:
 
 def is_wanted(table: QuantizeTable) -> bool:
     """Whether a recipe asks what each layer can bear."""
-    return table.sensitivity or table.spare > 0 or table.target_size_mb is not None
+    return table.spare > 0 or tries_all_bits(table)
+
+
+def tries_all_bits(table: QuantizeTable) -> bool:
+    """Whether it asks so of every number of bits; to spare some layers, the scheme's own is enough."""
+    return table.sensitivity or table.target_size_mb is not None
 
 
 def mix(
@@ -100,15 +107,29 @@ def mix(
     """
     scheme = Scheme.parse(table.scheme)
     sample = texts.take(range(min(table.sensitivity_texts, len(texts))))
-    named = fingerprint.of_settings(table.model_dump(mode="json", exclude={"train_share", "learning_rate", "max_lost"}))
+    only = None if tries_all_bits(table) else {"linear": (scheme.weight_bits,)}
 
-    def find() -> Mix:
-        found = measure_sensitivity(
-            model, sample, scheme=scheme, encoder=encoder, held_out=held_out, ready=ready, progress=progress
+    def measure() -> Mix:
+        return Mix(
+            measure_sensitivity(
+                model,
+                sample,
+                scheme=scheme,
+                encoder=encoder,
+                held_out=held_out,
+                ready=ready,
+                only=only,
+                progress=progress,
+            )
         )
-        if table.target_size_mb is None:
-            return Mix(found, spared_bits(found, scheme=scheme, share=table.spare))
-        target = int(table.target_size_mb * _MEGABYTE)
+
+    what = table.model_dump(mode="json", exclude={*_NOT_MEASURED, "spare", "target_size_mb", "sensitivity"})
+    found = _remembered(work, what | {"all": only is None}, measure).sensitivities
+    if table.target_size_mb is None:
+        return Mix(found, spared_bits(found, scheme=scheme, share=table.spare))
+    target = int(table.target_size_mb * _MEGABYTE)
+
+    def fit() -> Mix:
         fitted = fitted_bits(
             found,
             most=_most(scheme),
@@ -134,10 +155,9 @@ def mix(
             ),
         )
 
-    found = _remembered(work / "mixed" / f"{named}.json", find)
-    if found.assignment is not None:
-        progress.say(_in_words(found))
-    return found
+    mixed = _remembered(work, table.model_dump(mode="json", exclude=_NOT_MEASURED), fit)
+    progress.say(_in_words(mixed))
+    return mixed
 
 
 def spared_bits(found: Sequence[LayerSensitivity], *, scheme: Scheme, share: float) -> dict[str, int]:
@@ -308,8 +328,9 @@ def _in_words(found: Mix) -> str:
     return f"{wording.size(told.size_bytes)} of {wording.size(told.target_bytes)}: {shared}."
 
 
-def _remembered(path: Path, make: Callable[[], Mix]) -> Mix:
-    """What `make` finds, or found in an earlier process."""
+def _remembered(work: Path, hangs_on: Mapping[str, object], make: Callable[[], Mix]) -> Mix:
+    """What `make` finds, or found in an earlier process from the same settings."""
+    path = work / "mixed" / f"{fingerprint.of_settings(hangs_on)}.json"
     if path.exists():
         return from_json(Mix, json.loads(path.read_text(encoding="utf-8")))
     found = make()

@@ -71,7 +71,7 @@ class Preparations:
             range_method=table.range_method,
             divides_outliers=table.divide_outliers,
             compensates=table.compensate,
-            other_bits=mixing.FEW_BITS if mixing.is_wanted(table) else (),
+            other_bits=mixing.FEW_BITS if mixing.tries_all_bits(table) else (),
         )
         if self._last is None or self._last[0] != (n_texts, wants):
             self._last = None  # before the next is there: Hessians of a large student are a gigabyte

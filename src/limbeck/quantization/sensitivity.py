@@ -7,7 +7,7 @@ Besides the model, memory holds one copy of one weight, however many texts there
 of bits) passes over the sample.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -51,6 +51,7 @@ def measure_sensitivity(
     encoder: TextEncoder,
     held_out: Collection[str],
     ready: Preparation = NOTHING_KNOWN,
+    only: Mapping[str, Collection[int]] | None = None,
     progress: Progress = SILENT,
 ) -> tuple[LayerSensitivity, ...]:
     """Measure what rounding each weight alone does, at each number of bits that it can have.
@@ -64,6 +65,7 @@ def measure_sensitivity(
         encoder: Texts -> tokens.
         held_out: Content fingerprints of the texts that will judge the model.
         ready: What calibration taught.
+        only: Kind -> the numbers of bits that somebody wants to know of; None for all.
         progress: Told of each weight at each number of bits.
 
     Returns: In the order of the model, each with the fewest bits first.
@@ -72,12 +74,14 @@ def measure_sensitivity(
         CalibrationError: There are no texts, or some are blank or held out.
     """
     probe = Probe(model, texts, encoder=encoder, held_out=held_out)
-    weights = [(name, kind) for name, kind, _ in weights_of(model) if kind != "kept"]
-    total = sum(len(possible_bits(kind, scheme)) for _, kind in weights)
+    wanted: dict[str, list[int]] = {"kept": []}
+    for kind in ("linear", "embedding"):
+        wanted[kind] = [bits for bits in possible_bits(kind, scheme) if only is None or bits in only.get(kind, ())]
+    total = sum(len(wanted[kind]) for _, kind, _ in weights_of(model))
     found: list[LayerSensitivity] = []
     with progress.bar("sensitivity", total=total, unit="roundings") as bar:
         for name, kind, weight in weights_of(model):
-            for bits in () if kind == "kept" else possible_bits(kind, scheme):
+            for bits in wanted[kind]:
                 found.append(_measured(probe, name, kind, weight, scheme=scheme, bits=bits, ready=ready))
                 bar.advance(note=f"{name.removesuffix('.weight')}, {bits} bits")
     return tuple(found)
