@@ -20,6 +20,8 @@ from limbeck.windows import Reads
 TAUGHT_BY = "training texts"
 MakeTexts = Callable[[int, Collection[str]], Examples]
 _USUAL_TEXTS, _FEWEST_MADE_UP, _MOST_MADE_UP = 10_000, 3.0, 8.0
+_USUAL_QUESTIONS = 30_000
+"""Made-up questions: their contexts are long, so that each takes the teacher as long as many texts."""
 _LIKES_MOST = ("classification",)
 """Tasks that more made-up texts were measured to help, however many are given; see docs/lab-log.md."""
 _COUNTED = ("n_texts", "n_found", "n_asked", "n_truncated", "n_unanswered")
@@ -75,8 +77,7 @@ def made_up(
         progress.say(f"No texts are made up for this teacher: {why}.")
         share = 0.0
     elif share is None:
-        few = max(_FEWEST_MADE_UP, min(_MOST_MADE_UP, _USUAL_TEXTS / n_train))
-        share = _MOST_MADE_UP if master.task in _LIKES_MOST else few
+        share = _usual_share(master.task, n_train)
     unread = {*parts.validation.content_fingerprints, *parts.held_out.content_fingerprints}
     n = round(share * n_train)
     if TASKS[recipe.task].reads is Reads.CONTEXT:
@@ -87,6 +88,15 @@ def made_up(
         return make(n=n, avoid=unread)
     found = masked(n // 2, unread)
     return found.joined(make(n=n - n // 2, avoid=unread | {*found.content_fingerprints}))
+
+
+def _usual_share(task: str, n_train: int) -> float:
+    """Made-up texts for each given one, where the recipe does not say."""
+    if task in _LIKES_MOST:
+        return _MOST_MADE_UP
+    if TASKS[task].reads is Reads.CONTEXT:
+        return min(_MOST_MADE_UP, _USUAL_QUESTIONS / n_train)
+    return max(_FEWEST_MADE_UP, min(_MOST_MADE_UP, _USUAL_TEXTS / n_train))
 
 
 def answers_teach(recipe: Recipe) -> bool:

@@ -131,8 +131,8 @@ class DistillTable(Table):
         None,
         ge=0,
         le=100,
-        description="Made-up texts per training text. Default: 3; 8 for classification and for few texts; 0 where each "
-        "costs.",
+        description="Made-up texts per training text. Default: 3; 8 for classification and for few texts; of questions "
+        "as many as make 30,000, 8 at most; 0 where each costs.",
     )
     masker: str | None = Field(
         None, description="Masked language model, folder or hub id, that makes up half of these texts. Default: none."
