@@ -55,14 +55,13 @@ def questioned(examples: Examples, *, n: int, seed: int, avoid: Collection[str])
     draw = np.random.default_rng([seed, 0xC102])
     contexts = examples.text_pairs or ()
     questions = [one for one in (text.split() for text in examples.texts) if one]
-    maker = _Maker([_SENTENCE_END.split(context) for context in contexts], questions, draw) if questions else None
+    maker = _Maker([_SENTENCE_END.split(context) for context in contexts], questions, draw)
     longest = np.quantile([len(context.split()) for context in contexts], _USUAL_LENGTHS) if contexts else 0
     taken = {*avoid, *examples.content_fingerprints}
     made: list[tuple[str, str]] = []
-    for _ in range(_ATTEMPTS * n if maker is not None else 0):
-        if len(made) == n:
+    for _ in range(_ATTEMPTS * n):
+        if len(made) == n or not questions:
             break
-        assert maker is not None
         source = int(draw.integers(len(contexts)))
         row = maker.row(source, examples.texts[source], contexts[source])
         content = fingerprint.of_content(*row)
