@@ -1,6 +1,6 @@
 """Texts with their labels, as every stage hands them on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
@@ -102,6 +102,33 @@ class Examples:
             texts=self.texts + unlabelled.texts,
             text_pairs=None if self.text_pairs is None else self.text_pairs + (unlabelled.text_pairs or ()),
             labels=None if self.labels is None else _with_missing(self.labels, len(unlabelled)),
+            label_names=self.label_names,
+        )
+
+    def new_among(
+        self, rows: Iterable[tuple[str, str | None]], *, avoid: Collection[str], most: int | None = None
+    ) -> "Examples":
+        """Made-up rows as examples of the same kind without labels: each content once, and none that stands here.
+
+        Args:
+            rows: First and second text of each, taken one by one, and no more of them than are wanted.
+            avoid: Content fingerprints of further rows that must not come back.
+            most: How many are wanted; None for all.
+        """
+        taken = {*avoid, *self.content_fingerprints}
+        found: list[tuple[str, str | None]] = []
+        for row in rows if most != 0 else ():
+            content = fingerprint.of_content(*row)
+            if content in taken:
+                continue
+            taken.add(content)
+            found.append(row)
+            if len(found) == most:
+                break
+        return Examples(
+            texts=tuple(first for first, _ in found),
+            text_pairs=None if self.text_pairs is None else tuple(second or "" for _, second in found),
+            labels=None,
             label_names=self.label_names,
         )
 

@@ -8,11 +8,11 @@ Sources: `limbeck.data.splice` for spliced texts; Tang et al. 2019, arXiv:1903.1
 n-grams); Jiao et al. 2020, "TinyBERT", arXiv:1909.10351, section 4.1 (swapped words).
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
-from limbeck import fingerprint
 from limbeck.data.splice import Corpus
 from limbeck.examples import Examples
 
@@ -51,34 +51,25 @@ def augmented(examples: Examples, *, n: int, seed: int, avoid: Collection[str], 
     split_texts = [text.split() for text in varied]
     corpus = Corpus.of(split_texts)
     longest = int(np.quantile([len(text) for text in split_texts], _USUAL_LENGTHS)) if split_texts else 0
-    taken = {*avoid, *examples.content_fingerprints}
-    made: list[tuple[str, str | None]] = []
-    for _ in range(_ATTEMPTS * n):
-        if len(made) == n or not len(corpus.words):
-            break
-        if draw.random() < _SPLICED_SHARE:
-            source = corpus.drawn(draw)
-            found = corpus.spliced(source, draw)
-            if len(found) > longest:
-                continue
-        else:
-            source = int(draw.integers(len(split_texts)))
-            found = _joined(split_texts, source, corpus, longest, draw)
-        text = " ".join(found)
-        pair = (
-            None if pairs is None else pairs[source if draw.random() < _WHOLE_SHARE else int(draw.integers(len(pairs)))]
-        )
-        row = (pair or "", text) if keeps_first else (text, pair)
-        content = fingerprint.of_content(*row)
-        if text and content not in taken:
-            taken.add(content)
-            made.append(row)
-    return Examples(
-        texts=tuple(first for first, _ in made),
-        text_pairs=None if pairs is None else tuple(second or "" for _, second in made),
-        labels=None,
-        label_names=examples.label_names,
-    )
+
+    def rows() -> Iterator[tuple[str, str | None]]:
+        for _ in range(_ATTEMPTS * n if len(corpus.words) else 0):
+            if draw.random() < _SPLICED_SHARE:
+                source = corpus.drawn(draw)
+                found = corpus.spliced(source, draw)
+                if len(found) > longest:
+                    continue
+            else:
+                source = int(draw.integers(len(split_texts)))
+                found = _joined(split_texts, source, corpus, longest, draw)
+            text = " ".join(found)
+            pair = None
+            if pairs is not None:
+                pair = pairs[source if draw.random() < _WHOLE_SHARE else int(draw.integers(len(pairs)))]
+            if text:
+                yield (pair or "", text) if keeps_first else (text, pair)
+
+    return examples.new_among(rows(), avoid=avoid, most=n)
 
 
 def _joined(
@@ -94,15 +85,19 @@ def _joined(
         if len(found) + len(more) > longest:
             break
         found = [*found, *more]
+    return edited(found, draw, any_word=partial(corpus.any_word, draw)) or found
+
+
+def edited(words: Sequence[str], draw: np.random.Generator, *, any_word: Callable[[], str]) -> list[str]:
+    """In three of five texts, words dropped and swapped, one in twelve each; there may be none left."""
     if draw.random() >= _EDIT_SHARE:
-        return found
-    chances = draw.random(len(found))
-    edited = [
-        corpus.any_word(draw) if chance < _DROP_RATE + _SWAP_RATE else word
-        for word, chance in zip(found, chances, strict=True)
+        return list(words)
+    chances = draw.random(len(words))
+    return [
+        any_word() if chance < _DROP_RATE + _SWAP_RATE else word
+        for word, chance in zip(words, chances, strict=True)
         if chance >= _DROP_RATE
     ]
-    return edited or found
 
 
 def _span(words: list[str], draw: np.random.Generator) -> list[str]:

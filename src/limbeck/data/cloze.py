@@ -11,12 +11,12 @@ at sentences, is limbeck's own (figures in docs/lab-log.md).
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from limbeck import fingerprint
+from limbeck.data.augment import edited
 from limbeck.examples import Examples
 
 _CLOZE_SHARE = 0.6
@@ -24,8 +24,6 @@ _OTHERS_SHARE = 0.15
 """Of the questions, those of another context. The rest are a context's own with words dropped and swapped."""
 _CHANGED_CONTEXTS = 0.5
 _JOINED_CONTEXTS = 0.5
-_EDIT_SHARE = 0.6
-_DROP_RATE = _SWAP_RATE = 0.08
 _MOST_OPENING_WORDS = 3
 _MOST_PHRASE_WORDS = 4
 _FEWEST_WORDS, _MOST_WORDS_ASIDE = 4, 8
@@ -57,24 +55,16 @@ def questioned(examples: Examples, *, n: int, seed: int, avoid: Collection[str])
     questions = [one for one in (text.split() for text in examples.texts) if one]
     maker = _Maker([_SENTENCE_END.split(context) for context in contexts], questions, draw)
     longest = np.quantile([len(context.split()) for context in contexts], _USUAL_LENGTHS) if contexts else 0
-    taken = {*avoid, *examples.content_fingerprints}
-    made: list[tuple[str, str]] = []
-    for _ in range(_ATTEMPTS * n):
-        if len(made) == n or not questions:
-            break
-        source = int(draw.integers(len(contexts)))
-        row = maker.row(source, examples.texts[source], contexts[source])
-        content = fingerprint.of_content(*row)
-        is_long = row[1] != contexts[source] and len(row[1].split()) > longest
-        if all(row) and not is_long and content not in taken:
-            taken.add(content)
-            made.append(row)
-    return Examples(
-        texts=tuple(question for question, _ in made),
-        text_pairs=tuple(context for _, context in made),
-        labels=None,
-        label_names=examples.label_names,
-    )
+
+    def rows() -> Iterator[tuple[str, str]]:
+        for _ in range(_ATTEMPTS * n if questions else 0):
+            source = int(draw.integers(len(contexts)))
+            row = maker.row(source, examples.texts[source], contexts[source])
+            is_long = row[1] != contexts[source] and len(row[1].split()) > longest
+            if all(row) and not is_long:
+                yield row
+
+    return examples.new_among(rows(), avoid=avoid, most=n)
 
 
 @dataclass(frozen=True)
@@ -103,8 +93,7 @@ class _Maker:
             question = list(self._any(self.questions))
         else:
             question = text.split()
-        if self.draw.random() < _EDIT_SHARE:
-            question = self._edited(question)
+        question = edited(question, self.draw, any_word=self._word)
         if self.draw.random() < _CHANGED_CONTEXTS:
             context = self._context(source, at)
         return " ".join(question), context
@@ -119,14 +108,6 @@ class _Maker:
         asked = [*opening, *words[max(0, begin - int(before)) : begin], *words[end : end + int(behind)]]
         mark = like[-1][-1]
         return asked if mark.isalnum() else [*asked[:-1], asked[-1].rstrip(".,;:!?") + mark]
-
-    def _edited(self, words: Sequence[str]) -> list[str]:
-        chances = self.draw.random(len(words))
-        return [
-            self._word() if chance < _DROP_RATE + _SWAP_RATE else word
-            for word, chance in zip(words, chances, strict=True)
-            if chance >= _DROP_RATE
-        ]
 
     def _context(self, source: int, at: int) -> str:
         """Some sentences of a context with the one at `at`, alone or beside some of another context."""

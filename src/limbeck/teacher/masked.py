@@ -189,19 +189,16 @@ def masked_texts(
         [masker.fingerprint, examples.fingerprint, str(n), str(seed), *(["second"] * keeps_first)]
     )
     varied = examples.text_pairs if keeps_first and examples.text_pairs is not None else examples.texts
-    taken = {*avoid, *examples.content_fingerprints}
-    texts, pairs = [], []
     made = _lines(masker, varied, order, work / f"masked-{named[:16]}.jsonl", seed=seed, progress=progress)
-    for source, text in zip(order, made, strict=True):
-        row = (text, None if examples.text_pairs is None else examples.text_pairs[source])
-        if keeps_first:
-            row = (examples.texts[source], text)
-        content = fingerprint.of_content(*row)
-        if content not in taken:
-            taken.add(content)
-            texts.append(row[0])
-            pairs.append(row[1] or "")
-    return Examples(tuple(texts), None if examples.text_pairs is None else tuple(pairs), None, examples.label_names)
+
+    def rows() -> Iterator[tuple[str, str | None]]:
+        for source, text in zip(order, made, strict=True):
+            if keeps_first:
+                yield examples.texts[source], text
+            else:
+                yield text, None if examples.text_pairs is None else examples.text_pairs[source]
+
+    return examples.new_among(rows(), avoid=avoid)
 
 
 def _lines(
