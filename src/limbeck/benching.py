@@ -1,7 +1,7 @@
 """bench(): how fast an artifact answers on this machine, by every engine that is installed. No torch."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -78,8 +78,8 @@ def bench(
     if page is not None and page.is_dir():
         raise OutputError(f"{page} is a folder.", hint="Give the name of a file, such as bench.html.")
     opened = open_artifact(Path(artifact))
-    models = _models(opened, _sides(engines, threads))
-    texts = _texts(opened, models[0], lengths)
+    models = {side: Model(opened, variant="quantized", settings=side) for side in _sides(engines, threads)}
+    texts = _texts(opened, next(iter(models.values())), lengths)
     manifest, described = opened.manifest, machine.describe()
     cases = {(text.n_tokens, n_texts): text for text in texts for n_texts in call_sizes}
     memory = BenchMemory(_hangs_on(opened, models, cases, rounds=rounds, described=described))
@@ -118,10 +118,6 @@ def _sides(engines: Sequence[str], threads: Sequence[int]) -> list[EngineSetting
     return [EngineSettings(engine, count) for engine in wanted for count in counts]
 
 
-def _models(artifact: Artifact, sides: Sequence[EngineSettings]) -> list[Model]:
-    return [Model(artifact, threads=side.threads, variant="quantized", settings=side) for side in sides]
-
-
 def _texts(artifact: Artifact, model: Model, lengths: Sequence[int]) -> tuple[LengthText, ...]:
     """A text, or a pair, of each length."""
     words = read_table(pocket.folder() / "held_out.jsonl", with_labels=False).parts["all"].texts
@@ -139,7 +135,7 @@ def _texts(artifact: Artifact, model: Model, lengths: Sequence[int]) -> tuple[Le
 
 def _hangs_on(
     artifact: Artifact,
-    models: Sequence[Model],
+    sides: Iterable[EngineSettings],
     cases: Mapping[Case, LengthText],
     *,
     rounds: int,
@@ -148,7 +144,7 @@ def _hangs_on(
     """All that tells this benchmark from another; not the clock, which differs from call to call."""
     return {
         "artifact": fingerprint.of_file(artifact.path(MANIFEST_FILE)),
-        "sides": [str(model.settings) for model in models],
+        "sides": [str(side) for side in sides],
         "cases": [{"n_texts": n_texts, **asdict(text)} for (_, n_texts), text in cases.items()],
         "rounds": rounds,
         "machine": {name: value for name, value in described.items() if name != "clock"},
@@ -157,14 +153,14 @@ def _hangs_on(
 
 
 def _case(
-    models: Sequence[Model], text: LengthText, n_texts: int, *, rounds: int, told: Callable[[int], None]
+    models: Mapping[EngineSettings, Model], text: LengthText, n_texts: int, *, rounds: int, told: Callable[[int], None]
 ) -> list[BenchCell]:
     def call(model: Model) -> Callable[[], object]:
         texts = [text.text] * n_texts
         pairs = None if text.text_pair is None else [text.text_pair] * n_texts
         return lambda: model.logits(texts, pairs)
 
-    calls = {model.settings: call(model) for model in models}
+    calls = {side: call(model) for side, model in models.items()}
     start = time.perf_counter()
     in_turns(calls, rounds=1, warm_up=2)
     a_round = (time.perf_counter() - start) / 3

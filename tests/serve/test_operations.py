@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from running_server import Running, running
 
+from limbeck.runtime import Model
 from limbeck.serve.app import ASKS
 from limbeck.serve.docs_page import docs_page
 from limbeck.serve.openapi import openapi
@@ -41,6 +42,24 @@ def test_what_is_served_is_told(everything: Running, artifacts: dict[str, Path])
     assert everything.get("/health").json == {"status": "alive"}
     assert everything.get("/ready").json == {"status": "ready"}
     assert everything.get("/models/none/info").status == 404
+
+
+@pytest.mark.parametrize("engine", ["openvino", "auto"])
+def test_another_engine_answers_alike(
+    engine: str, artifacts: dict[str, Path], models: dict[str, Model], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure would serve another model because of an engine, or not say which engine answers."""
+    monkeypatch.setenv("LIMBECK_HOME", str(tmp_path))
+    folder, model = artifacts["classification"], models["classification"]
+    with running(folder, engine=engine, workers=2) as server:
+        told = server.get("/info").json["engine"]
+        found = server.post("/predict", {"inputs": [["wake me at seven"], ["play some music"]]}).json
+    assert told.startswith(("openvino", "onnxruntime")) if engine == "auto" else told == engine
+    assert (tmp_path / "engines").exists() == (engine == "auto")
+    for labels, answer in zip(found, model(["wake me at seven", "play some music"]), strict=True):
+        scores = dict(zip(model.label_names, answer.probabilities, strict=True))
+        assert {one["label"] for one in labels} == set(scores)
+        assert all(abs(one["score"] - scores[one["label"]]) < 1e-4 for one in labels)
 
 
 def test_metrics_count_what_was_done(artifacts: dict[str, Path]) -> None:

@@ -48,22 +48,21 @@ class Engine(GraphEngine):
     """
 
     def __init__(self, path: Path, *, threads: int, spins: bool = False, plans_memory: bool = True) -> None:
-        self._path, self._loading = path, Lock()
-        self.settings = EngineSettings("onnxruntime", threads, spins, plans_memory)  # which the sessions are loaded by
+        self.path, self._loading = path, Lock()
+        self._settings = EngineSettings("onnxruntime", threads, spins, plans_memory)  # which the sessions are loaded by
         most_alone = _ALONE_TOKEN_BYTES // (_SPINNING_SHARE if spins else 1) // max(1, path.stat().st_size)
         self._most_alone = most_alone if most_alone >= _SHORT_TOKENS else 0
         first = self._alone if threads == 1 or self._most_alone else self._shared
         widths = {given.name: given.shape[-1] for given in first.get_outputs()}
         super().__init__(
             path,
-            settings=self.settings,
             inputs=[given.name for given in first.get_inputs()],
             outputs={name: width if isinstance(width, int) else None for name, width in widths.items()},
         )
 
     def compute(self, feeds: Feeds) -> NDArray[np.float32]:
         """See `GraphEngine.compute`: on one thread what is done sooner than work is shared out, else on all."""
-        is_alone = self.settings.threads == 1 or feeds[self.input_names[0]].size <= self._most_alone
+        is_alone = self._settings.threads == 1 or feeds[self.input_names[0]].size <= self._most_alone
         with self._loading:
             session = self._alone if is_alone else self._shared
         return self._computed(session, feeds)
@@ -74,7 +73,7 @@ class Engine(GraphEngine):
         Threads on one batch wait for each other at every operator; on batches of their own they need not
         (docs/lab-log.md has the figures).
         """
-        if self.settings.threads == 1 or len(batches) < self.settings.threads:
+        if self._settings.threads == 1 or len(batches) < self._settings.threads:
             return super()._run_all(batches)
         with self._loading:
             session, threads = self._alone, self._threads
@@ -83,21 +82,21 @@ class Engine(GraphEngine):
     @cached_property
     def _alone(self) -> onnxruntime.InferenceSession:
         """The model for batches that one thread computes by itself."""
-        return _load(self._path, replace(self.settings, threads=1, spins=False))
+        return _load(self.path, replace(self._settings, threads=1, spins=False))
 
     @cached_property
     def _shared(self) -> onnxruntime.InferenceSession:
         """The model for batches that all threads compute together; few uses need both."""
-        return _load(self._path, self.settings)
+        return _load(self.path, self._settings)
 
     @cached_property
     def _threads(self) -> "ThreadPoolExecutor":
         from concurrent.futures import ThreadPoolExecutor  # it brings logging, and one text does without
 
-        return ThreadPoolExecutor(self.settings.threads, "limbeck-engine")
+        return ThreadPoolExecutor(self._settings.threads, "limbeck-engine")
 
     def _computed(self, session: onnxruntime.InferenceSession, feeds: Feeds) -> NDArray[np.float32]:
-        logits: NDArray[np.float32] = session.run([self._output], feeds)[0]
+        logits: NDArray[np.float32] = session.run([self.output], feeds)[0]
         return logits
 
 

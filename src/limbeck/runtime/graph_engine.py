@@ -35,12 +35,14 @@ class EngineSettings:
             cores. Of ONNX Runtime only.
         plans_memory: Memory is planned, and kept, for each shape of batch: single short texts are answered some percent
             sooner, and whoever meets ever other shapes takes megabytes more. Of ONNX Runtime only.
+        at_once: Batches that callers' own threads compute at once, each with `threads`. ONNX Runtime takes any number.
     """
 
     engine: EngineName
     threads: int
     spins: bool = False
     plans_memory: bool = True
+    at_once: int = 1
 
     def __str__(self) -> str:
         """As a table tells it."""
@@ -55,7 +57,6 @@ class GraphEngine(ABC):
 
     Args:
         path: The graph's file, to name it.
-        settings: What it was loaded with.
         inputs: Names of what it takes.
         outputs: Name of each output -> its last axis; None where that is free.
 
@@ -63,11 +64,9 @@ class GraphEngine(ABC):
         ArtifactError: It is another kind of graph.
     """
 
-    def __init__(
-        self, path: Path, *, settings: EngineSettings, inputs: Sequence[str], outputs: Mapping[str, int | None]
-    ) -> None:
+    def __init__(self, path: Path, *, inputs: Sequence[str], outputs: Mapping[str, int | None]) -> None:
         self._process = os.getpid()
-        self.settings = settings
+        self.path = path
         self.input_names: tuple[str, ...] = tuple(inputs)
         found = [name for name in OUTPUTS if name in outputs]
         if not found or not set(inputs) <= set(_KNOWN_INPUTS):
@@ -76,8 +75,8 @@ class GraphEngine(ABC):
                 f"expected inputs among {', '.join(_KNOWN_INPUTS)}, and the output {' or '.join(OUTPUTS)}.",
                 hint="Export the model with `limbeck compress`.",
             )
-        self._output = found[0]
-        self.n_classes: int | None = outputs[self._output]
+        self.output = found[0]
+        self.n_classes: int | None = outputs[self.output]
 
     @abstractmethod
     def compute(self, feeds: Feeds) -> NDArray[np.float32]:

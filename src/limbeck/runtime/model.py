@@ -1,7 +1,6 @@
 """An artifact that answers: texts in, labels or numbers out, in the order given."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -14,8 +13,11 @@ from limbeck import fingerprint, machine
 from limbeck.artifact import SMALL_RUNNING_FILES, Artifact, Manifest, open_artifact
 from limbeck.errors import ArtifactError, DataError, RecipeError
 from limbeck.progress import SILENT, Progress
+from limbeck.runtime.answers import Answers, Logits, Ranked
 from limbeck.runtime.asked import Asked, Row, Words, batch_of
-from limbeck.runtime.engines import open_engine, settings_of
+from limbeck.runtime.choosing import settings_of
+from limbeck.runtime.division import Division
+from limbeck.runtime.engines import open_engine
 from limbeck.runtime.graph_engine import EngineSettings
 from limbeck.tasks import TASKS, Answer
 from limbeck.tasks.reranking import scores_of
@@ -38,73 +40,19 @@ _SHOWN_CHARACTERS = 60
 _PIECE_TEXTS = 4096  # tokenized at once: bounds the memory of a large call, and is enough to sort by length well
 
 
-@dataclass(frozen=True)
-class Logits:
-    """What the model computed for texts, in their order.
-
-    Args:
-        values: (n, classes) float32, or those of the texts' units.
-        truncated: Indices of the texts that were cut to the artifact's `max_tokens`.
-    """
-
-    values: AnyLogits
-    truncated: tuple[int, ...]
-
-    @property
-    def n_truncated(self) -> int:
-        """How many texts were cut."""
-        return len(self.truncated)
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What the model answers to texts, in their order.
-
-    Args:
-        answers: (n,) one for each text.
-        truncated: Indices of the texts that were cut to the artifact's `max_tokens`.
-    """
-
-    answers: list[Answer]
-    truncated: tuple[int, ...]
-
-    @property
-    def n_truncated(self) -> int:
-        """How many texts were cut."""
-        return len(self.truncated)
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """A passage in the order of its score.
-
-    Args:
-        index: Where it stood among the passages that were given, from 0.
-        text: The passage.
-        score: The larger, the better it fits the query.
-    """
-
-    index: int
-    text: str
-    score: float
-
-
 class Model:
     """A loaded artifact. Made by `load`; may be called from many threads at once.
 
     Args:
         artifact: The opened artifact.
-        threads: Threads that compute, at least 1: all on one batch, or one each on several.
         variant: Which of its graphs answers; `size_bytes` is what must ship for it to do so.
-        settings: Engine and how it computes, its threads among them; None takes ONNX Runtime with `threads`.
+        settings: Engine and how it computes, or which two.
 
     Raises:
         ArtifactError: The graph or the tokenizer cannot be loaded, or they do not fit the manifest.
     """
 
-    def __init__(
-        self, artifact: Artifact, *, threads: int, variant: Variant, settings: EngineSettings | None = None
-    ) -> None:
+    def __init__(self, artifact: Artifact, *, variant: Variant, settings: EngineSettings | Division) -> None:
         manifest = artifact.manifest
         self._path = graph_of(artifact, variant)
         name = self._path.relative_to(artifact.folder).as_posix()
@@ -113,8 +61,8 @@ class Model:
         self.unlisted = artifact.unlisted
         self.task = TASKS[manifest.task]
         self.label_names: tuple[str, ...] = manifest.label_names
-        self.settings = settings or EngineSettings("onnxruntime", threads)
-        self.threads = self.settings.threads
+        self.settings = settings
+        self.threads = settings.threads
         self.size_bytes: int = artifact.bytes_with(name)
         self.has_layers = manifest.shape.get("layers") != 0
         self._model_file = name
@@ -329,6 +277,7 @@ def load(
     check: bool = True,
     engine: str = "onnxruntime",
     plans_memory: bool = True,
+    at_once: int = 1,
     progress: Progress = SILENT,
 ) -> Model:
     """Load an artifact to answer with.
@@ -344,31 +293,39 @@ def load(
         check: Compare every file that answering reads with its sealed SHA-256 before anything is loaded; the others,
             such as the float model, are compared when they are used, and by `limbeck verify` and `inspect`.
         engine: "onnxruntime"; "openvino", which is an extra; or "auto", which measures all that are installed, on this
-            machine and once, and remembers which was fastest. With "auto", 0 threads are as many as are fastest.
+            machine and once, and remembers which was fastest, or which two, each for some loads. With "auto", 0 threads
+            are as many as are fastest.
         plans_memory: False takes less memory where batches have ever other shapes, as a server's do, and some percent
             longer for a single short text.
+        at_once: Calls of this program's own threads that OpenVINO computes at once, each with `threads`; further ones
+            wait. ONNX Runtime computes them all at once.
         progress: Told when "auto" measures, which takes some seconds.
 
     Raises:
         ArtifactError: It is no artifact, or was changed, or cannot be loaded.
         MissingExtraError: The engine is not installed.
-        RecipeError: A variant or an engine that does not exist, or a negative number of threads.
+        RecipeError: A variant or an engine that does not exist, a negative number of threads, or nothing at once.
     """
     if threads < 0:
         raise RecipeError(f"threads is {threads}.", hint="Give 1 or more, or 0 for the physical cores.")
+    if at_once < 1:
+        raise RecipeError(f"at_once is {at_once}.", hint="Give 1 or more.")
     if variant not in get_args(Variant):
         raise RecipeError(f"variant is {variant!r}.", hint='Give "quantized" or "float".')
     artifact = open_artifact(Path(path), check=False)
     graph = graph_of(artifact, variant)
     if check:
         artifact.refuse_changed([graph.relative_to(artifact.folder).as_posix(), *SMALL_RUNNING_FILES])
-    settings = settings_of(engine, graph, threads=threads, longest=artifact.manifest.max_tokens, progress=progress)
-    return Model(
-        artifact,
-        threads=settings.threads,
-        variant=variant,
-        settings=replace(settings, plans_memory=plans_memory),
+    settings = settings_of(
+        engine,
+        graph,
+        threads=threads,
+        longest=artifact.manifest.max_tokens,
+        plans_memory=plans_memory,
+        at_once=at_once,
+        progress=progress,
     )
+    return Model(artifact, variant=variant, settings=settings)
 
 
 def graph_of(artifact: Artifact, variant: Variant) -> Path:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from limbeck import extras
 from limbeck.errors import ArtifactError
-from limbeck.runtime.graph_engine import EngineSettings, Feeds, GraphEngine
+from limbeck.runtime.graph_engine import Feeds, GraphEngine
 from limbeck.runtime.graph_file import GraphFile, Node, read_graph
 
 OPENVINO_SUFFIX = ".xml"
@@ -37,13 +37,14 @@ class OpenVinoEngine(GraphEngine):
         path: An ONNX file as `limbeck.runtime.engine.Engine` takes it, or OpenVINO's own: .xml, its .bin beside it,
             which is answered as it stands.
         threads: Threads that one batch is computed with, at least 1.
+        at_once: Batches that are computed at once where callers' own threads ask for as many; others wait.
 
     Raises:
         ArtifactError: OpenVINO cannot load the file, or it is another kind of graph.
         MissingExtraError: OpenVINO is not installed.
     """
 
-    def __init__(self, path: Path, *, threads: int) -> None:
+    def __init__(self, path: Path, *, threads: int, at_once: int = 1) -> None:
         extras.need("openvino", what="Answering with OpenVINO")
         import openvino
 
@@ -51,8 +52,8 @@ class OpenVinoEngine(GraphEngine):
         keeps_floats = graph is not None and not any(node.operator == _INTEGERS for node in graph.nodes)
         settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
-            "NUM_STREAMS": 1,
-            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": at_once,
+            "INFERENCE_NUM_THREADS": threads * at_once,
             # Else it computes in bfloat16 where the processor can, and answers hang on the machine.
             "INFERENCE_PRECISION_HINT": "f32",
             # A thread that is bound to a core waits there behind whatever else runs on it.
@@ -74,7 +75,6 @@ class OpenVinoEngine(GraphEngine):
         self._idle: deque[Any] = deque()  # of requests, each of which one thread may use at a time
         super().__init__(
             path,
-            settings=EngineSettings("openvino", threads),
             inputs=[given.any_name for given in self._compiled.inputs],
             outputs={name: _last_axis(given) for given in self._compiled.outputs for name in given.names},
         )
@@ -86,7 +86,7 @@ class OpenVinoEngine(GraphEngine):
         except IndexError:
             request = self._compiled.create_infer_request()
         try:
-            logits: NDArray[np.float32] = request.infer(dict(feeds), share_inputs=True)[self._output]
+            logits: NDArray[np.float32] = request.infer(dict(feeds), share_inputs=True)[self.output]
         finally:
             self._idle.append(request)
         return logits

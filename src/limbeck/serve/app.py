@@ -123,6 +123,7 @@ class App:
             "task": served.task,
             "shape": dict(manifest.shape),
             "size_bytes": served.model.size_bytes,
+            "engine": served.model.settings.engine,
             "threads": served.model.threads,
         }
 

@@ -38,6 +38,7 @@ class Settings:
     Args:
         host: Where it listens; the default is reached from this machine alone.
         port: 0 takes a free one, which the first log line names.
+        engine: As `limbeck.load` takes it.
         threads: Threads that one batch is computed with; 0 takes the physical cores.
         workers: Batches computed at once, of each model; 0 takes as many as fill the physical cores.
         batch_tokens: Texts x longest text of a batch, at most; 0 takes what the runtime takes.
@@ -53,6 +54,7 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 8080
+    engine: str = "onnxruntime"
     threads: int = 1
     workers: int = 0
     batch_tokens: int = 0

@@ -247,7 +247,13 @@ class Shelf:
 
     def _open(self, place: Place) -> Served:
         fingerprint = _fingerprint_of(place.folder)
-        model = load(place.folder, threads=self._settings.threads, plans_memory=False)
+        model = load(
+            place.folder,
+            engine=self._settings.engine,
+            threads=self._settings.threads,
+            plans_memory=False,
+            at_once=self._settings.workers_at_once,
+        )
         model.answer(*_probe(model))
         freed_memory.give_back()  # to load a graph takes twice its size
         if fingerprint != _fingerprint_of(place.folder):
