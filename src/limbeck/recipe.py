@@ -106,7 +106,9 @@ class DistillTable(Table):
         gt=0,
         description="Peak. Default: 2.5e-4 at a hidden size of 384, inversely to it; static: 2e-3, 5e-3 for vectors.",
     )
-    batch_size: int | None = Field(None, ge=1, description="Texts a step. Default: 64; 512 for static students.")
+    batch_size: int | None = Field(
+        None, ge=1, description="Texts a step. Default: 64; questions in contexts 16; static students 512."
+    )
     temperature: float | None = Field(
         None, gt=0, description="T of the softened distributions. Default: 4; classification 2, fill-mask 1."
     )

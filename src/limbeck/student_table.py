@@ -133,7 +133,8 @@ class LossWeights(Table):
     last_hidden: float | None = Field(
         None,
         ge=0,
-        description="Default: 10, of static students 1, where a classifier's student starts from the teacher; else 0.",
+        description="Default: 10, of static students 1, where the student starts from the teacher; else 0, as for "
+        "embeddings.",
     )
     similarities: float | None = Field(
         None, ge=0, description="Which texts of a batch are alike. Default: 1 for embeddings, else 0."
@@ -141,7 +142,12 @@ class LossWeights(Table):
     margins: float | None = Field(
         None, ge=0, description="Between the passages of a query. Default: 1 for reranking, else 0."
     )
-    layer_hidden: float = Field(0.0, ge=0, description="Runs the teacher beside the student, as do the next two.")
+    layer_hidden: float | None = Field(
+        None,
+        ge=0,
+        description="Default: 1 for questions in contexts where the student starts from the teacher; else 0. Runs the "
+        "teacher beside the student, as do the next two.",
+    )
     attention_maps: float = Field(0.0, ge=0, description="Layer for layer.")
     relations: float = Field(0.0, ge=0, description="Of queries, keys and values in the last layer (MiniLM v2).")
 

@@ -233,3 +233,18 @@ def test_every_text_is_read_once_an_epoch(toy: Toy, tmp_path: Path, monkeypatch:
     train(toy.student(), toy.lessons, objective=Objective({"true_labels": 1.0}), plan=PLAN, work=tmp_path)
     assert sorted(read[:40]) == sorted(read[40:]) == list(range(40))
     assert read[:40] != read[40:]
+
+
+@pytest.mark.parametrize(
+    ("task", "n_texts", "batch_size", "steps"),
+    [
+        ("question-answering", 30_000, 16, 1875),
+        ("question-answering", 1_000, 16, 24 * 63),
+        ("classification", 30_000, 64, 4 * 469),
+        ("embeddings", 200_000, 64, 3125),
+    ],
+)
+def test_questions_in_contexts_have_smaller_steps(task: str, n_texts: int, batch_size: int, steps: int) -> None:
+    """A failure would take a quarter of the steps for as many windows, and find half as many answers."""
+    plan = distillation_plan(Recipe(task=task), n_texts=n_texts, hidden_size=384, taken=(0, 2, 5))  # type: ignore[arg-type]
+    assert (plan.batch_size, plan.steps) == (batch_size, steps)

@@ -78,6 +78,10 @@ def test_losses_on_hidden_states_need_them() -> None:
     assert settled_weights(LossWeights(), has_states=True)["last_hidden"] == 10.0
     assert settled_weights(LossWeights(), has_states=True, has_layers=False)["last_hidden"] == 1.0
     assert settled_weights(LossWeights(), has_states=False)["last_hidden"] == 0.0
+    assert [
+        settled_weights(LossWeights(), has_states=has_states, task=task)["layer_hidden"]
+        for task, has_states in (("question-answering", True), ("question-answering", False), ("classification", True))
+    ] == [1.0, 0.0, 0.0]
     assert settled_weights(LossWeights(last_hidden=0.0), has_states=True)["last_hidden"] == 0.0
     for asked in ({"last_hidden": 10.0}, {"layer_hidden": 0.5}, {"relations": 1.0}, {"similarities": 1.0}):
         with pytest.raises(RecipeError, match=f"distill.weights.{next(iter(asked))} = .* shows no hidden states"):

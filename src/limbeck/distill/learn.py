@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from limbeck import files
 from limbeck.distill.lessons import Lessons
 from limbeck.distill.loop import TrainingPlan, forget, train
-from limbeck.distill.objective import EMBEDDINGS, Objective
+from limbeck.distill.objective import EMBEDDINGS, QUESTIONS, Objective
 from limbeck.progress import SILENT, Progress
 from limbeck.recipe import Recipe
 from limbeck.records import TrainingRecord, from_json, to_json
@@ -28,6 +28,8 @@ _STATIC_RATE, _STATIC_STEPS = 2e-3, 700
 _VECTOR_RATE, _VECTOR_STEPS = 5e-3, 1000
 """Of static students that answer with vectors: these learn all that a text says, classes only what tells them apart."""
 _BATCH_TEXTS, _STATIC_BATCH_TEXTS = 64, 512
+_BATCH_CONTEXTS = 16
+"""A window has as many tokens as several texts, and steps count for more than what they read (docs/lab-log.md)."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ def distillation_plan(
             train, the embeddings too unless the recipe says no.
     """
     table, is_static = recipe.distill, recipe.student.is_static
-    batch_size = table.batch_size or (_STATIC_BATCH_TEXTS if is_static else _BATCH_TEXTS)
+    usual_batch = _STATIC_BATCH_TEXTS if is_static else _BATCH_CONTEXTS if recipe.task == QUESTIONS else _BATCH_TEXTS
+    batch_size = table.batch_size or usual_batch
     static_rate, static_steps = (
         (_VECTOR_RATE, _VECTOR_STEPS) if recipe.task == EMBEDDINGS else (_STATIC_RATE, _STATIC_STEPS)
     )

@@ -151,9 +151,11 @@ _NEEDS = {
     "margins": "teacher_logits",
 }
 
-EMBEDDINGS, RERANKING = "embeddings", "reranking"
+EMBEDDINGS, RERANKING, QUESTIONS = "embeddings", "reranking", "question-answering"
 _NEED_STATES = ("last_hidden", "similarities", "layer_hidden", "attention_maps", "relations")
 _USUAL_LAST_HIDDEN, _STATIC_LAST_HIDDEN, _USUAL_SIMILARITIES, _USUAL_MARGINS = 10.0, 1.0, 1.0, 1.0
+_USUAL_LAYER_HIDDEN = 1.0
+"""Of questions in contexts: to find where a question is answered is learned in half as many steps (docs/lab-log.md)."""
 
 
 def settled_weights(
@@ -195,6 +197,7 @@ def settled_weights(
         "last_hidden": usual_hidden if has_states and not is_vector else 0.0,
         "similarities": _USUAL_SIMILARITIES if is_vector else 0.0,
         "margins": _USUAL_MARGINS if task == RERANKING else 0.0,
+        "layer_hidden": _USUAL_LAYER_HIDDEN if has_states and task == QUESTIONS else 0.0,
     }
     settled = {name: usual[name] if weight is None else weight for name, weight in weights.items()}
     if not any(settled.values()):
