@@ -42,8 +42,7 @@ from limbeck import data, machine, wording
 from limbeck.artifact import Artifact, open_artifact
 from limbeck.export import multiply_adds
 from limbeck.recipe import DataTable
-from limbeck.runtime.choosing import settings_of
-from limbeck.runtime.engines import open_engine
+from limbeck.runtime.engines import open_engine, settings_of
 from limbeck.runtime.graph_engine import GraphEngine
 from limbeck.runtime.turns import SPIN_SECONDS
 from limbeck.teacher.load import load_model

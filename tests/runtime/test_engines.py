@@ -1,6 +1,7 @@
-"""Engines: the same answers from each, from many threads, and calls timed in turns."""
+"""Engines: the same answers from each, from many threads, and the fastest measured once."""
 
 import asyncio
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,12 @@ from limbeck.runtime import engines, load
 from limbeck.runtime.graph_engine import EngineSettings
 from limbeck.runtime.turns import in_turns
 from small_artifact import expected_logits, write_artifact
+from watching import Events
 
 TEXTS = ["play a song", "wake me at seven", "", "is rain very awful today or tomorrow?", "stop"] * 3
+USUAL, ONE, OTHER = (
+    EngineSettings("onnxruntime", 2), EngineSettings("onnxruntime", 1), EngineSettings("openvino", 2)
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +107,47 @@ def test_what_cannot_be_loaded_is_told(folder: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(MissingExtraError, match="Answering with OpenVINO needs packages") as missing:
         load(folder, engine="openvino")
     assert missing.value.hint == "pip install 'limbeck[openvino]'"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "chosen"),
+    [((1.0, 2.0, 0.5), OTHER), ((1.0, 0.97, 0.96), USUAL), ((1.0, 0.94, 2.0), ONE)],
+)
+def test_the_fastest_is_measured_once_and_remembered(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: tuple[float, ...], chosen: EngineSettings
+) -> None:
+    """A failure would measure at every start, change engines for noise, or keep a choice of another machine."""
+    calls = []
+    monkeypatch.setenv("LIMBECK_HOME", str(tmp_path))
+    monkeypatch.setattr("limbeck.machine.physical_cores", lambda: 2)
+    monkeypatch.setattr(
+        engines, "measured", lambda *_, **__: calls.append(1) or dict(zip((USUAL, ONE, OTHER), seconds, strict=True))
+    )
+    events = Events()
+    assert [load(folder, engine="auto", progress=events).settings for _ in range(3)] == [chosen] * 3
+    assert len(calls) == 1
+    assert events.sentences == [f"Answering with {chosen}, the fastest of 3 settings measured on this machine"]
+    (kept,) = (tmp_path / "engines").iterdir()
+    assert json.loads(kept.read_text())["relative_time"]["openvino, 2 threads"] == seconds[2]
+    kept.write_text("no JSON")
+    load(folder, engine="auto")
+    load(folder, engine="auto", at_once=2)  # other settings of OpenVINO
+    monkeypatch.setattr("limbeck.machine.physical_cores", lambda: 4)
+    load(folder, engine="auto")
+    assert len(calls) == 4
+
+
+def test_auto_measures_what_is_here(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure would choose by figures of something else, or break where a text may be short only."""
+    monkeypatch.setenv("LIMBECK_HOME", str(tmp_path))
+    tried = engines.candidates(1)
+    assert [str(one) for one in tried] == ["onnxruntime, 1 thread", "openvino, 1 thread"]
+    assert str(engines.candidates(2)[1]) == "onnxruntime, 2 threads, spinning"
+    events = Events()
+    found = engines.measured(folder / "onnx/model_quantized.onnx", tried, longest=16, progress=events)
+    assert all(value > 0 for value in found.values())
+    assert list(found) == tried
+    assert load(folder, engine="auto", threads=1)(["stop"])
 
 
 def test_calls_are_timed_in_turns() -> None:

@@ -15,9 +15,7 @@ from limbeck.errors import ArtifactError, DataError, RecipeError
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime.answers import Answers, Logits, Ranked
 from limbeck.runtime.asked import Asked, Row, Words, batch_of
-from limbeck.runtime.choosing import settings_of
-from limbeck.runtime.division import Division
-from limbeck.runtime.engines import open_engine
+from limbeck.runtime.engines import open_engine, settings_of
 from limbeck.runtime.graph_engine import EngineSettings
 from limbeck.tasks import TASKS, Answer
 from limbeck.tasks.reranking import scores_of
@@ -46,13 +44,13 @@ class Model:
     Args:
         artifact: The opened artifact.
         variant: Which of its graphs answers; `size_bytes` is what must ship for it to do so.
-        settings: Engine and how it computes, or which two.
+        settings: Engine and how it computes, its threads among them.
 
     Raises:
         ArtifactError: The graph or the tokenizer cannot be loaded, or they do not fit the manifest.
     """
 
-    def __init__(self, artifact: Artifact, *, variant: Variant, settings: EngineSettings | Division) -> None:
+    def __init__(self, artifact: Artifact, *, variant: Variant, settings: EngineSettings) -> None:
         manifest = artifact.manifest
         self._path = graph_of(artifact, variant)
         name = self._path.relative_to(artifact.folder).as_posix()
@@ -293,8 +291,7 @@ def load(
         check: Compare every file that answering reads with its sealed SHA-256 before anything is loaded; the others,
             such as the float model, are compared when they are used, and by `limbeck verify` and `inspect`.
         engine: "onnxruntime"; "openvino", which is an extra; or "auto", which measures all that are installed, on this
-            machine and once, and remembers which was fastest, or which two, each for some loads. With "auto", 0 threads
-            are as many as are fastest.
+            machine and once, and remembers which was fastest. With "auto", 0 threads are as many as are fastest.
         plans_memory: False takes less memory where batches have ever other shapes, as a server's do, and some percent
             longer for a single short text.
         at_once: Calls of this program's own threads that OpenVINO computes at once, each with `threads`; further ones
