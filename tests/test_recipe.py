@@ -10,7 +10,7 @@ import pytest
 from limbeck.errors import RecipeError
 from limbeck.recipe import DataTable, Recipe, known_keys, with_overrides
 from limbeck.report.html import recipe_toml
-from limbeck.student_table import StudentTable
+from limbeck.student_table import LossWeights, StudentTable
 from limbeck.verify_table import Tolerances, VerifyTable
 
 HINT = "`limbeck recipe` prints every key with its default and meaning."
@@ -133,7 +133,7 @@ def test_layers_that_make_no_student_are_refused(layers: list[int]) -> None:
 
 def test_nothing_to_learn_is_refused() -> None:
     """A failure would train for hours towards nothing."""
-    nothing = dict.fromkeys(("soft_labels", "true_labels", "last_hidden", "similarities", "margins"), 0)
+    nothing = dict.fromkeys(LossWeights.model_fields, 0)
     error = _refusal({"distill": {"weights": nothing}})
     assert "distill.weights: every loss weight is 0, so nothing would be learned" in error.message
 

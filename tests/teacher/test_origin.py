@@ -83,6 +83,8 @@ def test_losses_on_hidden_states_need_them() -> None:
         for task, has_states in (("question-answering", True), ("question-answering", False), ("classification", True))
     ] == [1.0, 0.0, 0.0]
     assert settled_weights(LossWeights(last_hidden=0.0), has_states=True)["last_hidden"] == 0.0
+    with pytest.raises(RecipeError, match="is 0 that counts for the task 'classification' and this teacher"):
+        settled_weights(LossWeights(soft_labels=0, true_labels=0, last_hidden=0), has_states=True)
     for asked in ({"last_hidden": 10.0}, {"layer_hidden": 0.5}, {"relations": 1.0}, {"similarities": 1.0}):
         with pytest.raises(RecipeError, match=f"distill.weights.{next(iter(asked))} = .* shows no hidden states"):
             settled_weights(LossWeights(**asked), has_states=False)

@@ -202,8 +202,7 @@ def settled_weights(
     settled = {name: usual[name] if weight is None else weight for name, weight in weights.items()}
     if not any(settled.values()):
         raise RecipeError(
-            "Every loss weight is 0 but that of hidden states, which this teacher does not show, so nothing would be "
-            "learned.",
+            f"Every loss weight is 0 that counts for the task {task!r} and this teacher, so nothing would be learned.",
             hint="Set distill.weights.soft_labels = 1.",
         )
     return settled
