@@ -6,8 +6,17 @@ from limbeck.tasks import Answer
 from limbeck.tasks.task import AnyLogits
 
 
+class _OfTexts:
+    truncated: tuple[int, ...]
+
+    @property
+    def n_truncated(self) -> int:
+        """How many texts were cut."""
+        return len(self.truncated)
+
+
 @dataclass(frozen=True)
-class Logits:
+class Logits(_OfTexts):
     """What the model computed for texts, in their order.
 
     Args:
@@ -18,14 +27,9 @@ class Logits:
     values: AnyLogits
     truncated: tuple[int, ...]
 
-    @property
-    def n_truncated(self) -> int:
-        """How many texts were cut."""
-        return len(self.truncated)
-
 
 @dataclass(frozen=True)
-class Answers:
+class Answers(_OfTexts):
     """What the model answers to texts, in their order.
 
     Args:
@@ -35,11 +39,6 @@ class Answers:
 
     answers: list[Answer]
     truncated: tuple[int, ...]
-
-    @property
-    def n_truncated(self) -> int:
-        """How many texts were cut."""
-        return len(self.truncated)
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ class Engine(GraphEngine):
     """
 
     def __init__(self, path: Path, *, threads: int, spins: bool = False, plans_memory: bool = True) -> None:
-        self.path, self._loading = path, Lock()
+        self._path, self._loading = path, Lock()
         self._settings = EngineSettings("onnxruntime", threads, spins, plans_memory)  # which the sessions are loaded by
         most_alone = _ALONE_TOKEN_BYTES // (_SPINNING_SHARE if spins else 1) // max(1, path.stat().st_size)
         self._most_alone = most_alone if most_alone >= _SHORT_TOKENS else 0
@@ -82,12 +82,12 @@ class Engine(GraphEngine):
     @cached_property
     def _alone(self) -> onnxruntime.InferenceSession:
         """The model for batches that one thread computes by itself."""
-        return _load(self.path, replace(self._settings, threads=1, spins=False))
+        return _load(self._path, replace(self._settings, threads=1, spins=False))
 
     @cached_property
     def _shared(self) -> onnxruntime.InferenceSession:
         """The model for batches that all threads compute together; few uses need both."""
-        return _load(self.path, self._settings)
+        return _load(self._path, self._settings)
 
     @cached_property
     def _threads(self) -> "ThreadPoolExecutor":
@@ -96,7 +96,7 @@ class Engine(GraphEngine):
         return ThreadPoolExecutor(self._settings.threads, "limbeck-engine")
 
     def _computed(self, session: onnxruntime.InferenceSession, feeds: Feeds) -> NDArray[np.float32]:
-        logits: NDArray[np.float32] = session.run([self.output], feeds)[0]
+        logits: NDArray[np.float32] = session.run([self._output], feeds)[0]
         return logits
 
 

@@ -66,7 +66,6 @@ class GraphEngine(ABC):
 
     def __init__(self, path: Path, *, inputs: Sequence[str], outputs: Mapping[str, int | None]) -> None:
         self._process = os.getpid()
-        self.path = path
         self.input_names: tuple[str, ...] = tuple(inputs)
         found = [name for name in OUTPUTS if name in outputs]
         if not found or not set(inputs) <= set(_KNOWN_INPUTS):
@@ -75,8 +74,8 @@ class GraphEngine(ABC):
                 f"expected inputs among {', '.join(_KNOWN_INPUTS)}, and the output {' or '.join(OUTPUTS)}.",
                 hint="Export the model with `limbeck compress`.",
             )
-        self.output = found[0]
-        self.n_classes: int | None = outputs[self.output]
+        self._output = found[0]
+        self.n_classes: int | None = outputs[self._output]
 
     @abstractmethod
     def compute(self, feeds: Feeds) -> NDArray[np.float32]:

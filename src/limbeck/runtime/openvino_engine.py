@@ -86,7 +86,7 @@ class OpenVinoEngine(GraphEngine):
         except IndexError:
             request = self._compiled.create_infer_request()
         try:
-            logits: NDArray[np.float32] = request.infer(dict(feeds), share_inputs=True)[self.output]
+            logits: NDArray[np.float32] = request.infer(dict(feeds), share_inputs=True)[self._output]
         finally:
             self._idle.append(request)
         return logits
