@@ -28,9 +28,9 @@ def test_every_scheme_is_answered_alike(tmp_path: Path, scheme: str) -> None:
     engine = OpenVinoEngine(tmp_path / "model.onnx", threads=1)
     found = engine.run(TokenBatch(**feed))
     # Activations get a scale for each 32 inputs of a token, torch's model one for the whole batch: both have 8 bits.
+    # Which class is largest is not asked: with random weights two may lie closer than that, on some processors.
     tolerance = 0.05 if "a8" in scheme else 1e-4
     np.testing.assert_allclose(found, wanted, atol=tolerance * np.abs(wanted).max())
-    np.testing.assert_array_equal(found.argmax(axis=1), wanted.argmax(axis=1))
     other = Engine(tmp_path / "model.onnx", threads=1)
     assert (engine.input_names, engine.n_classes) == (other.input_names, other.n_classes)
 
