@@ -13,6 +13,8 @@ from limbeck import evaluate
 from limbeck.data import read_table, to_examples
 from limbeck.errors import ArtifactError, LabelError, RecipeError
 from limbeck.recipe import Recipe, TeacherTable
+from limbeck.records import from_json, to_json
+from limbeck.runtime.openvino_engine import OpenVinoEngine
 from limbeck.signals import SignalStore
 from limbeck.teacher import label, load_teacher, signals_key
 from limbeck.verdict_record import Verdict
@@ -70,6 +72,24 @@ def test_signals_on_the_disk_stand_for_the_teacher(walked: SmallRun) -> None:
         "max_weight_difference",
     ]
     assert verdict.n_held_out == 160  # a single file is judged by whole
+
+
+def test_another_engine_is_judged_when_it_is_asked(
+    walked: SmallRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure would vouch for answers, or tell the speed, of an engine that computed nothing.
+
+    What OpenVINO says is turned round, so that only answers of its own can be wrong that often.
+    """
+    compute = OpenVinoEngine.compute
+    monkeypatch.setattr(OpenVinoEngine, "compute", lambda own, feeds: -compute(own, feeds))
+    data = write_rows(tmp_path / "new.jsonl", NEW)
+    usual, other = _verify(walked, data), _verify(walked, data, engine="openvino")
+    assert (usual.engine, other.engine) == ("onnxruntime", "openvino")
+    (right, _), (wrong, _) = (_scores(verdict, "artifact") for verdict in (usual, other))
+    assert right is not None
+    assert wrong == pytest.approx(1 - right)
+    assert from_json(Verdict, to_json(other)).engine == "openvino"
 
 
 def test_the_held_out_part_of_a_folder_is_judged(walked: SmallRun, tmp_path: Path) -> None:

@@ -319,6 +319,7 @@ class Verdict:
         answers: What the artifact answered, for a later one to be compared with; None in records of an earlier limbeck.
         drift: How it compares with an earlier one; None where none was named.
         stages: What each stage cost; None where they were not looked at one by one.
+        engine: What computed the artifact's answers: "onnxruntime" or "openvino".
     """
 
     passed: bool
@@ -340,6 +341,7 @@ class Verdict:
     answers: KeptAnswers | None = None
     drift: Drift | None = None
     stages: StageCosts | None = None
+    engine: str = "onnxruntime"
 
 
 NOT_JUDGED = Verdict(

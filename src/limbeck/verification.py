@@ -33,6 +33,7 @@ def verify(
     changes: Mapping[str, Any] | None = None,
     signals: str | Path | None = None,
     against: str | Path | None = None,
+    engine: str = "onnxruntime",
     progress: Progress = SILENT,
 ) -> Verdict:
     """Judge an artifact on texts: its score where they have labels, its agreement where the teacher is known.
@@ -50,6 +51,7 @@ def verify(
         changes: Dotted recipe keys that win over these: ``{"verify.tolerances.min_score": 0.9}``.
         signals: Folder of the teacher's answers; None takes the user's cache.
         against: The verdict of an earlier artifact, as JSON, to say whether this one is better or worse; or a run.json.
+        engine: What computes the artifact's answers, and is timed; see `limbeck.load`.
         progress: Told what goes on.
 
     Raises:
@@ -64,6 +66,7 @@ def verify(
             changes=changes,
             signals=signals,
             against=against,
+            engine=engine,
             work=Path(work),
             progress=progress,
         )
@@ -78,13 +81,14 @@ def _verified(
     changes: Mapping[str, Any] | None,
     signals: str | Path | None,
     against: str | Path | None,
+    engine: str,
     work: Path,
     progress: Progress,
 ) -> Verdict:
     """The same, with a folder for what the teacher needs while it is asked and timed."""
     artifact, kept = _with_kept(Path(artifact).expanduser(), data_source)
     open_artifact(artifact)  # every byte of it, also what no answer needs
-    model = runtime.load(artifact, check=False)
+    model = runtime.load(artifact, check=False, engine=engine, progress=progress)
     table = _recipe_of(model) if recipe is None else recipe.settled(model.manifest.task)
     if changes:
         table = _changed(table, changes)
@@ -128,7 +132,10 @@ def _verified(
     answered = model.logits(examples.texts, examples.text_pairs)
     name = artifact_name(model.manifest.scheme)
     master = None if known is None else known.master
-    timings = evaluate.measure_speed({name: artifact}, master, examples, settings=table.verify, progress=progress)
+    chosen = model.settings.engine
+    timings = evaluate.measure_speed(
+        {name: artifact}, master, examples, settings=table.verify, engine=chosen, progress=progress
+    )
     weights = model.weight_fidelity()
     robustness = respelled(
         model,
@@ -166,7 +173,7 @@ def _verified(
     if before is not None:
         drift = evaluate.drift(before, said, examples=examples, doubt=evaluate.doubt_of(table), source=str(against))
         verdict = replace(verdict, drift=drift)
-    return replace(verdict, answers=evaluate.keep(verdict.task, said, examples=examples))
+    return replace(verdict, engine=chosen, answers=evaluate.keep(verdict.task, said, examples=examples))
 
 
 def _with_kept(path: Path, data_source: str | Path | None) -> tuple[Path, Path]:

@@ -100,6 +100,18 @@ def test_verify_with_labels_alone(artifact: Path, tmp_path: Path) -> None:
     ]
 
 
+def test_verify_with_another_engine(artifact: Path, tmp_path: Path) -> None:
+    """A failure would leave open which engine a verdict is about."""
+    data = write_rows(tmp_path / "new.jsonl", NEW)
+    options = (artifact, "--data", data, "--signals", tmp_path / "none", *QUICK)
+    found = limbeck("verify", *options, "--engine", "openvino")
+    assert found.code == 0
+    assert "The artifact was answered by openvino." in found.err.splitlines()
+    unknown = limbeck("verify", *options, "--engine", "none")
+    assert (unknown.code, unknown.out) == (2, "")
+    assert "engine is 'none'." in unknown.err
+
+
 def test_verify_refuses_with_one(artifact: Path, tmp_path: Path) -> None:
     """A failure would let a pipeline go on with a model that is no longer good enough."""
     wrong = [row | {"label": "positive" if row["label"] == "negative" else "negative"} for row in NEW]

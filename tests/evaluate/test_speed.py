@@ -8,9 +8,9 @@ from limbeck import runtime
 from limbeck.evaluate import fresh, measure_speed
 from limbeck.evaluate.speed import texts_of_lengths
 from limbeck.examples import Examples
-from limbeck.progress import SILENT
 from limbeck.recipe import Recipe
 from small_artifact import write_artifact
+from watching import Events
 
 _TEXTS = ("play some music", "wake me at seven tomorrow", "will it rain today", "stop the alarm")
 _SETTINGS = {"timing_texts": 4, "timing_rounds": 1, "threads": 1, "fresh_starts": 0}
@@ -62,20 +62,25 @@ def test_slow_starts_are_fewer_on_all_sides(monkeypatch: pytest.MonkeyPatch, tmp
 
 def test_a_process_that_does_not_answer_is_told_and_left_out(tmp_path: Path) -> None:
     """A failure would stop a verdict for a measurement beside it, or pass over its absence in silence."""
-    said: list[str] = []
-
-    class Told(type(SILENT)):
-        def say(self, sentence: str) -> None:
-            said.append(sentence)
-
+    events = Events()
     gone = fresh.of_artifact(tmp_path / "not there", threads=1)
     whole = fresh.of_artifact(write_artifact(tmp_path / "artifact"), threads=1)
-    found = fresh.measure([None, gone, whole], _examples(), n=1, progress=Told())
+    found = fresh.measure([None, gone, whole], _examples(), n=1, progress=events)
     assert found[:2] == [None, None]
     assert found[2] is not None
-    (sentence,) = said
+    (sentence,) = events.sentences
     assert "did not" in sentence
     assert "not there does not exist" in sentence
+
+
+def test_a_fresh_process_loads_the_engine_that_is_asked_for(tmp_path: Path) -> None:
+    """A failure would tell the start of another engine than the one that is judged."""
+    events = Events()
+    folder = write_artifact(tmp_path / "artifact")
+    starts = [fresh.of_artifact(folder, threads=1, engine=name) for name in ("openvino", "none")]
+    found = fresh.measure(starts, _examples(), n=1, progress=events)
+    assert [one is None for one in found] == [False, True]
+    assert "engine is 'none'" in events.sentences[0]
 
 
 def test_what_is_measured_of_an_artifact(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from limbeck.cli.machine_words import print_json
+from limbeck.cli.options import AsJson
 
 if TYPE_CHECKING:
     from limbeck.bench_record import BenchRecord
@@ -23,7 +24,7 @@ def bench(
     call_sizes: Annotated[str, typer.Option("--call-sizes", help="Texts handed over in a call.")] = "1,8,32",
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="How often each is timed at most.")] = 100,
     out: Annotated[Path | None, typer.Option("--out", help="File for the page (HTML).")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Time an artifact on this machine: every engine, several lengths, call sizes and numbers of threads.
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from limbeck.cli.machine_words import print_json
+from limbeck.cli.options import AsJson, Engine
 
 _Teacher = Annotated[
     str,
@@ -24,13 +25,12 @@ _ExtraTexts = Annotated[
 _TargetSize = Annotated[
     str | None, typer.Option("--target-size", help="As in 5MB: every layer gets bits of its own to fit it.")
 ]
-_Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 
 def demo(
     context: typer.Context,
     out: _Out = Path("limbeck-demo"),
-    as_json: _Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Run the whole walk on the bundled example: teach, distil, quantize, verify, report.
 
@@ -56,7 +56,7 @@ def teach(
     data: _Data,
     out: _Out,
     recipe: _RecipeFile = None,
-    as_json: _Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Fine-tune a pretrained encoder on labelled texts, for those who have no teacher yet.
 
@@ -93,7 +93,7 @@ def compress(
     signals: _Signals = None,
     target_size: _TargetSize = None,
     extra_texts: _ExtraTexts = None,
-    as_json: _Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make the small model that answers as the teacher does, with the proof.
 
@@ -131,7 +131,7 @@ def plan(
     signals: _Signals = None,
     target_size: _TargetSize = None,
     extra_texts: _ExtraTexts = None,
-    as_json: _Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say before any training what each student would weigh, and what the run will take in time and disk.
 
@@ -174,7 +174,7 @@ def sweep(
     recipe: _RecipeFile = None,
     signals: _Signals = None,
     extra_texts: _ExtraTexts = None,
-    as_json: _Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make and judge every pair of student and scheme, to choose by what bits and layers cost.
 
@@ -246,7 +246,8 @@ def verify(
     against: Annotated[
         str | None, typer.Option("--against", help="An earlier artifact's verdict (JSON): is this one better or worse?")
     ] = None,
-    as_json: _Json = False,
+    engine: Engine = "onnxruntime",
+    as_json: AsJson = False,
 ) -> None:
     """Judge an artifact on other texts or another machine; needs no torch.
 
@@ -269,8 +270,8 @@ def verify(
     alone, flags = apart([*(() if artifact is None else (str(artifact),)), *context.args])
     if not (alone or (plan and data is None)):
         raise typer.BadParameter("Missing argument 'ARTIFACT'.")
-    options = ("--data", "--teacher", "--recipe", "--signals", "--plan", "--margin", "--power", "--against", "--json")
-    changes = changes_from([*alone[1:], *flags, *margin_flag(margin)], options=options)
+    options = ("--data", "--teacher", "--recipe", "--signals", "--plan", "--margin", "--power", "--against")
+    changes = changes_from([*alone[1:], *flags, *margin_flag(margin)], options=(*options, "--engine", "--json"))
     settings, verdict = None if recipe is None else recipe_from(recipe, ()), None
     if data is not None or not plan:
         verdict = verify_it(
@@ -281,6 +282,7 @@ def verify(
             changes=changes,
             signals=signals,
             against=against,
+            engine=engine,
             progress=console.ConsoleProgress(),
         )
     if plan or verdict is None:
@@ -299,7 +301,7 @@ def verify(
 
 def inspect(
     path: Annotated[Path, typer.Argument(help="An artifact, a teacher, a signals folder or a run.")],
-    as_json: _Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say in a screenful what a path is; an artifact's hashes are checked.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from limbeck.cli.machine_words import print_json
+from limbeck.cli.options import AsJson
 
 if TYPE_CHECKING:
     from limbeck.comparison_record import ComparisonRecord
@@ -29,7 +30,7 @@ def compare(
     signals: Annotated[
         Path | None, typer.Option("--signals", help="Folder of the teacher's answers. Default: the cache.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Set several models side by side on the same texts: which one to take, and what these texts cannot tell apart.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from limbeck.cli.machine_words import print_json
+from limbeck.cli.options import AsJson
 
 if TYPE_CHECKING:
     from limbeck.targets import Export
@@ -26,7 +27,7 @@ def export(
             help="Of a web page: folder of its libraries (node_modules, or what npm pack wrote).",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write an artifact in the form of another runtime, once it answers there as it does here.
 

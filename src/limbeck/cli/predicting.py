@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
+from limbeck.cli.options import Engine
+
 if TYPE_CHECKING:
     from limbeck.progress import Progress
     from limbeck.runtime import Model
@@ -32,9 +34,7 @@ def predict(
         Path | None, typer.Option("--out", help="File of answers. Killed, the same command goes on with it.")
     ] = None,
     threads: Annotated[int, typer.Option("--threads", min=0, help="0 takes the physical cores.")] = 0,
-    engine: Annotated[
-        str, typer.Option("--engine", help="onnxruntime, openvino, or auto: the fastest here, measured once.")
-    ] = "onnxruntime",
+    engine: Engine = "onnxruntime",
 ) -> None:
     """Answer texts, or lines from stdin (limbeck predict runs/a/artifact < texts.txt), as JSON lines on stdout.
 

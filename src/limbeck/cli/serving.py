@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from limbeck.cli.options import Engine
+
 
 def serve(
     artifacts: Annotated[
@@ -15,9 +17,7 @@ def serve(
         str | None,
         typer.Option("--token", envvar="LIMBECK_TOKEN", help="Bearer token that clients must send.", show_envvar=True),
     ] = None,
-    engine: Annotated[
-        str, typer.Option("--engine", help="onnxruntime, openvino, or auto: the fastest here, measured once.")
-    ] = "onnxruntime",
+    engine: Engine = "onnxruntime",
     threads: Annotated[int, typer.Option("--threads", min=0, help="Of a batch; 0 takes the physical cores.")] = 1,
     workers: Annotated[
         int, typer.Option("--workers", min=0, help="Batches of a model computed at once; 0 as many as fill the cores.")

@@ -36,6 +36,8 @@ def print_verdict(verdict: Verdict) -> None:
         for sentence in sentences(verdict.fidelity):
             stderr.print(sentence, markup=False)
     _print_checks(verdict)
+    if verdict.engine != "onnxruntime":
+        stderr.print(f"\nThe artifact was answered by {verdict.engine}.")
     if verdict.non_inferiority is not None:
         stderr.print(f"\n{verdict.non_inferiority.sentence}", markup=False)
     if verdict.drift is not None:

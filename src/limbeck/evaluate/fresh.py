@@ -35,9 +35,9 @@ class Start:
     arguments: tuple[str, ...]
 
 
-def of_artifact(folder: Path, *, threads: int) -> Start:
+def of_artifact(folder: Path, *, threads: int, engine: str = "onnxruntime") -> Start:
     """An artifact that `limbeck.load` loads, its hashes checked, as anybody would."""
-    return Start((str(_SCRIPT), str(folder), str(threads)))
+    return Start((str(_SCRIPT), str(folder), str(threads), engine))
 
 
 def measure(

@@ -10,9 +10,9 @@ from limbeck.machine import peak_bytes
 
 
 def main() -> None:
-    """Arguments: the artifact's folder, and the number of threads."""
+    """Arguments: the artifact's folder, the number of threads, and the engine."""
     asked = json.load(sys.stdin)
-    model = load(Path(sys.argv[1]), threads=int(sys.argv[2]))
+    model = load(Path(sys.argv[1]), threads=int(sys.argv[2]), engine=sys.argv[3])
     pair = asked["text_pair"]
     model.logits([asked["text"]], None if pair is None else [pair])
     sys.stdout.write(json.dumps({"peak_bytes": peak_bytes()}) + "\n")

@@ -32,6 +32,7 @@ def measure_speed(
     held_out: Examples,
     *,
     settings: VerifyTable,
+    engine: str = "onnxruntime",
     progress: Progress = SILENT,
 ) -> tuple[Timing, ...]:
     """Artifacts and, as the last, their teacher on the same real texts with equal threads, in turn.
@@ -44,13 +45,18 @@ def measure_speed(
         master: The teacher; None where it is not at hand.
         held_out: The texts, of which `settings.timing_texts` are taken.
         settings: The recipe's table verify.
+        engine: What computes the artifacts; see `limbeck.load`.
         progress: Told what goes on.
     """
     threads = settings.threads or machine.physical_cores()
     some = held_out.take(range(min(settings.timing_texts, len(held_out))))
-    models = {name: runtime.load(folder, threads=threads, check=False) for name, folder in artifacts.items()}
+    models = {
+        name: runtime.load(folder, threads=threads, check=False, engine=engine) for name, folder in artifacts.items()
+    }
     sides = [Side(name, model.logits, threads) for name, model in models.items()]
-    starts: list[fresh.Start | None] = [fresh.of_artifact(folder, threads=threads) for folder in artifacts.values()]
+    starts: list[fresh.Start | None] = [
+        fresh.of_artifact(folder, threads=threads, engine=engine) for folder in artifacts.values()
+    ]
     encoder = next(iter(models.values())).encoder
     timings, answers = time_beside_teacher(
         sides,

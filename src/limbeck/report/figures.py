@@ -193,10 +193,11 @@ def interval_chart(
             if place > width * 0.7
             else ("middle", place)
         )
-        parts.append(svg.line(place, 0, place, floor, kind="bound"))
         parts.append(svg.text(words_at, floor + 38, bound_words, anchor=anchor, kind="bound-words"))
     for index, whisker in enumerate(whiskers):
         middle = index * row + 32
+        if bound is not None:  # beneath the words, which stand on no line
+            parts.append(svg.line(scale(bound), index * row + 20, scale(bound), (index + 1) * row + 2, kind="bound"))
         parts.append(svg.backed_text(0, index * row + 14, whisker.name, anchor="start", kind="name"))
         parts.append(svg.backed_text(width, index * row + 14, whisker.words, anchor="end", kind="value"))
         low, high = scale(whisker.low), scale(whisker.high)
