@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 
 import limbeck
 from limbeck import evaluate
+from limbeck.artifact import seal
 from limbeck.data import read_table, to_examples
 from limbeck.errors import ArtifactError, LabelError, RecipeError
+from limbeck.manifest import read_manifest
 from limbeck.recipe import Recipe, TeacherTable
 from limbeck.records import from_json, to_json
 from limbeck.runtime.openvino_engine import OpenVinoEngine
@@ -72,6 +75,18 @@ def test_signals_on_the_disk_stand_for_the_teacher(walked: SmallRun) -> None:
         "max_weight_difference",
     ]
     assert verdict.n_held_out == 160  # a single file is judged by whole
+
+
+def test_what_it_was_made_to_keep_is_what_it_is_held_to(walked: SmallRun, tmp_path: Path) -> None:
+    """A failure would refuse elsewhere, by the task's defaults, what had passed by its maker's own tolerances."""
+    artifact = shutil.copytree(walked.run.artifact, tmp_path / "artifact")
+    manifest = read_manifest(artifact)
+    verdicts = manifest.recipe["verify"] | {"tolerances": {"min_retention": 0.11, "min_agreement": 0.12}}
+    seal(artifact, replace(manifest, recipe={**manifest.recipe, "verify": verdicts}))
+    for changes, agreement in (({}, 0.12), ({"verify.tolerances.min_agreement": 0.2}, 0.2)):
+        verdict = verify(artifact, walked.data, signals=walked.signals, changes=changes)
+        bounds = {check.tolerance: check.bound for check in verdict.checks}
+        assert (bounds["min_retention"], bounds["min_agreement"]) == (0.11, agreement)
 
 
 def test_another_engine_is_judged_when_it_is_asked(

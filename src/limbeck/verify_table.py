@@ -45,13 +45,14 @@ class Tolerances(Table):
     )
 
     def for_task(self, task: str) -> "Tolerances":
-        """The same, with the defaults of a task where nothing is given; those still count as not given.
+        """The same, with the defaults of a task where there is no value and none is given; those count as not given.
 
         Args:
             task: See `limbeck.tasks`.
         """
         usual = dict(zip(("min_retention", "min_agreement"), _USUAL_OF.get(task, _USUAL), strict=True))
-        filled = {name: bound for name, bound in usual.items() if name not in self.model_fields_set}
+        missing = {name for name in usual if getattr(self, name) is None} - self.model_fields_set
+        filled = {name: usual[name] for name in missing}
         return Tolerances.model_construct(_fields_set=set(self.model_fields_set), **{**vars(self), **filled})
 
 

@@ -134,7 +134,7 @@ def test_a_recorded_recipe_is_told_not_refused() -> None:
     with pytest.raises(RecipeError):
         refuse_unmeasurable(recorded, unlabelled)
     refuse_unmeasurable(as_recorded(recorded), unlabelled)
-    assert as_recorded(recorded).min_retention == 0.97
+    assert as_recorded(recorded).for_task("classification").min_retention == 0.97
     switched_off = Tolerances.model_validate(Tolerances(min_retention=None, min_agreement=0.5).model_dump())
     assert as_recorded(switched_off).for_task("classification").min_retention is None
     assert as_recorded(Tolerances()).for_task("classification").min_retention == 0.98
