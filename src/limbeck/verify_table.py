@@ -45,14 +45,14 @@ class Tolerances(Table):
     )
 
     def for_task(self, task: str) -> "Tolerances":
-        """The same, with the defaults of a task where there is no value and none is given; those count as not given.
+        """The same, with a task's defaults for what has no value and was not switched off; those count as not given.
 
         Args:
             task: See `limbeck.tasks`.
         """
         usual = dict(zip(("min_retention", "min_agreement"), _USUAL_OF.get(task, _USUAL), strict=True))
-        missing = {name for name in usual if getattr(self, name) is None} - self.model_fields_set
-        filled = {name: usual[name] for name in missing}
+        given = self.model_fields_set
+        filled = {name: bound for name, bound in usual.items() if name not in given and getattr(self, name) is None}
         return Tolerances.model_construct(_fields_set=set(self.model_fields_set), **{**vars(self), **filled})
 
 

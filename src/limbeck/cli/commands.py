@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from limbeck.cli.machine_words import print_json
-from limbeck.cli.options import AsJson, Engine
+from limbeck.cli.options import AsJson, Engine, Signals
 
 _Teacher = Annotated[
     str,
@@ -16,9 +16,6 @@ _Teacher = Annotated[
 _Data = Annotated[str, typer.Option("--data", help="File, folder with train/validation/test files, or hub data set.")]
 _Out = Annotated[Path, typer.Option("--out", help="Folder of the run: new, empty, or of this same run.")]
 _RecipeFile = Annotated[Path | None, typer.Option("--recipe", help="Recipe file (TOML); `limbeck recipe` prints one.")]
-_Signals = Annotated[
-    Path | None, typer.Option("--signals", help="Folder of the teacher's answers. Default: the cache.")
-]
 _ExtraTexts = Annotated[
     str | None, typer.Option("--extra-texts", help="More texts to learn from; the teacher's answers are their labels.")
 ]
@@ -90,7 +87,7 @@ def compress(
     data: _Data,
     out: _Out,
     recipe: _RecipeFile = None,
-    signals: _Signals = None,
+    signals: Signals = None,
     target_size: _TargetSize = None,
     extra_texts: _ExtraTexts = None,
     as_json: AsJson = False,
@@ -128,7 +125,7 @@ def plan(
         typer.Option("--layers", help="Layers of students to weigh, as in 2,3. Default: all, or some of many."),
     ] = None,
     recipe: _RecipeFile = None,
-    signals: _Signals = None,
+    signals: Signals = None,
     target_size: _TargetSize = None,
     extra_texts: _ExtraTexts = None,
     as_json: AsJson = False,
@@ -172,7 +169,7 @@ def sweep(
         str | None, typer.Option("--layers", help="Layers to try, as in 2,3. Default: the recipe's student.")
     ] = None,
     recipe: _RecipeFile = None,
-    signals: _Signals = None,
+    signals: Signals = None,
     extra_texts: _ExtraTexts = None,
     as_json: AsJson = False,
 ) -> None:
@@ -235,7 +232,7 @@ def verify(
         str | None, typer.Option("--teacher", help="The teacher; a Hugging Face model needs limbeck\\[train].")
     ] = None,
     recipe: _RecipeFile = None,
-    signals: _Signals = None,
+    signals: Signals = None,
     plan: Annotated[bool, typer.Option("--plan", help="Say how many texts a proof takes, and judge nothing.")] = False,
     margin: Annotated[
         float | None, typer.Option("--margin", help="Points that the score may lose for a proof, as in 0.5.")
@@ -270,8 +267,10 @@ def verify(
     alone, flags = apart([*(() if artifact is None else (str(artifact),)), *context.args])
     if not (alone or (plan and data is None)):
         raise typer.BadParameter("Missing argument 'ARTIFACT'.")
-    options = ("--data", "--teacher", "--recipe", "--signals", "--plan", "--margin", "--power", "--against")
-    changes = changes_from([*alone[1:], *flags, *margin_flag(margin)], options=(*options, "--engine", "--json"))
+    options = (
+        "--data", "--teacher", "--recipe", "--signals", "--plan", "--margin", "--power", "--against", "--engine", "--json"
+    )  # fmt: skip
+    changes = changes_from([*alone[1:], *flags, *margin_flag(margin)], options=options)
     settings, verdict = None if recipe is None else recipe_from(recipe, ()), None
     if data is not None or not plan:
         verdict = verify_it(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from limbeck.cli.machine_words import print_json
-from limbeck.cli.options import AsJson
+from limbeck.cli.options import AsJson, Signals
 
 if TYPE_CHECKING:
     from limbeck.comparison_record import ComparisonRecord
@@ -27,9 +27,7 @@ def compare(
     recipe: Annotated[
         Path | None, typer.Option("--recipe", help="Recipe file (TOML). Default: that of the first artifact.")
     ] = None,
-    signals: Annotated[
-        Path | None, typer.Option("--signals", help="Folder of the teacher's answers. Default: the cache.")
-    ] = None,
+    signals: Signals = None,
     as_json: AsJson = False,
 ) -> None:
     """Set several models side by side on the same texts: which one to take, and what these texts cannot tell apart.

@@ -1,5 +1,6 @@
 """Options that commands in several files have."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,3 +9,4 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON o
 Engine = Annotated[
     str, typer.Option("--engine", help="onnxruntime, openvino, or auto: the fastest here, measured once.")
 ]
+Signals = Annotated[Path | None, typer.Option("--signals", help="Folder of the teacher's answers. Default: the cache.")]
