@@ -268,7 +268,8 @@ def verify(
     if not (alone or (plan and data is None)):
         raise typer.BadParameter("Missing argument 'ARTIFACT'.")
     options = (
-        "--data", "--teacher", "--recipe", "--signals", "--plan", "--margin", "--power", "--against", "--engine", "--json"
+        "--data", "--teacher", "--recipe", "--signals", "--plan", "--margin", "--power", "--against",
+        "--engine", "--json",
     )  # fmt: skip
     changes = changes_from([*alone[1:], *flags, *margin_flag(margin)], options=options)
     settings, verdict = None if recipe is None else recipe_from(recipe, ()), None
