@@ -6,7 +6,7 @@ other, and a word has to be tokenized only once. Other tokenizers (byte-level BP
 tokens; for them nothing here applies.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain, islice
 from typing import Self
 
@@ -69,11 +69,11 @@ class KnownWords:
         """
         rows = [text.split(" ") for text in texts]
         known = self._known  # read once: another thread may begin anew
-        absent = set[str]().union(*rows).difference(known)
-        if absent:
-            known = self._learned(list(absent), known, parallel=parallel)
-        look_up = known.__getitem__
-        return [list(chain.from_iterable(map(look_up, row))) for row in rows]
+        try:
+            return _looked_up(rows, known)
+        except KeyError:  # which words are new is asked only where one is
+            absent = list(set[str]().union(*rows).difference(known))
+            return _looked_up(rows, self._learned(absent, known, parallel=parallel))
 
     def _learned(self, words: list[str], known: dict[str, Ids], *, parallel: bool) -> dict[str, Ids]:
         """What is known, and these words besides; long ones are not kept."""
@@ -89,6 +89,11 @@ class KnownWords:
             return whole
         known.update(lasting)
         return known if len(lasting) == len(found) else {**known, **found}
+
+
+def _looked_up(rows: list[list[str]], known: Mapping[str, Ids]) -> list[list[int]]:
+    look_up = known.__getitem__
+    return [list(chain.from_iterable(map(look_up, row))) for row in rows]
 
 
 def _is_wordwise(tokenizer: Tokenizer) -> bool:

@@ -142,11 +142,13 @@ def scored_labels(found: Found, *, is_raw: bool, top: int | None = None) -> list
     if not is_raw and found.served.task != "regression":
         values = softmax(values) if found.served.task == "classification" else logistic(values)
     names = found.served.model.label_names
-    order = np.argsort(-values, axis=1, kind="stable")[:, :top].tolist()
     rows: list[list[float]] = values.tolist()
     return [
-        [{"score": row[place], "label": names[place]} for place in places]
-        for row, places in zip(rows, order, strict=True)
+        [
+            {"score": row[place], "label": names[place]}
+            for place in sorted(range(len(names)), key=row.__getitem__, reverse=True)[:top]
+        ]
+        for row in rows
     ]
 
 
