@@ -99,13 +99,14 @@ def _usual_share(task: str, n_train: int) -> float:
     return max(_FEWEST_MADE_UP, min(_MOST_MADE_UP, _USUAL_TEXTS / n_train))
 
 
-def answers_teach(recipe: Recipe) -> bool:
-    """Whether a student of this recipe, its task settled, learns from answers that are there before it begins."""
-    return recipe.distill.trains and not TASKS[recipe.task].taught_live
-
-
 def ask(
-    master: Teacher, wanted: Mapping[str, Examples], recipe: Recipe, *, root: Path, progress: Progress = SILENT
+    master: Teacher,
+    wanted: Mapping[str, Examples],
+    recipe: Recipe,
+    *,
+    teaches: bool,
+    root: Path,
+    progress: Progress = SILENT,
 ) -> tuple[dict[str, Examples], dict[str, Signals], LabellingRecord]:
     """Ask the teacher about every part: about `TAUGHT_BY` to learn from, about the others to judge by.
 
@@ -113,11 +114,11 @@ def ask(
         master: The teacher.
         wanted: Part -> its texts.
         recipe: How to ask, and when a question has no answer.
+        teaches: Whether it is asked about texts to learn from; else these are given back as they are, with no answers.
         root: Folder of all signals.
         progress: Told how far it is.
 
-    Returns: Part -> the texts that it answers; part -> its answers; and what asking took. A task whose training texts
-        are answered as training goes has no answers to them, nor has a run that trains nothing.
+    Returns: Part -> the texts that it answers; part -> its answers; and what asking took.
 
     Raises:
         TeacherError: It answers no text of a part.
@@ -127,7 +128,7 @@ def ask(
     found: dict[str, Signals] = {}
     told: list[LabellingRecord] = []
     rules = reading_rules(master.task, recipe.data.model_dump())
-    if not answers_teach(recipe):
+    if not teaches:
         answered[TAUGHT_BY] = wanted[TAUGHT_BY]
     judging = {name: examples for name, examples in wanted.items() if name not in answered}
     master.prepare(judging, root, progress=progress)

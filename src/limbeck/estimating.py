@@ -126,7 +126,7 @@ def time_training(
         watch, some = Stopwatch(progress), validation.take(compared)
         lessons = lessons_of(
             encoder,
-            (texts, _stand_ins(trial, texts) if trial.has_answers and not trial.objective.hides_tokens else None),
+            (texts, _stand_ins(trial, texts) if trial.has_answers and not trial.objective.answered_live else None),
             (some, _stand_ins(trial, some)),
             task=recipe.task,
             live_teacher=live,

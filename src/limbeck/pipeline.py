@@ -135,7 +135,9 @@ def walk(
     root = Path(signals) if signals is not None else places.signals_root()
     kept = shaping.kept(origin, parts.train, objective, recipe, n_texts=len(ready.taught_by), progress=progress)
     with folder.stage("labelling"):
-        asked, answers, labelling = ask(master, wanted, recipe, root=root, progress=progress)
+        asked, answers, labelling = ask(
+            master, wanted, recipe, teaches=ready.answers_teach, root=root, progress=progress
+        )
     taught_by, parts = asked[TAUGHT_BY], replace(parts, validation=asked["validation"], held_out=asked["held_out"])
     with folder.stage("distillation"):
         shaped = shaping.shape(origin, inputs.given, recipe, work=students, progress=progress)

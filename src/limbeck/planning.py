@@ -15,7 +15,7 @@ from limbeck import extras
 extras.need("train", what="Planning a run")
 
 from limbeck import machine, places, shaping, student  # noqa: E402
-from limbeck.asking import TAUGHT_BY, answers_teach, ask  # noqa: E402
+from limbeck.asking import TAUGHT_BY, ask  # noqa: E402
 from limbeck.distill import count_trained  # noqa: E402
 from limbeck.estimating import Trial, time_labelling, time_training  # noqa: E402
 from limbeck.export import size_beside  # noqa: E402
@@ -80,7 +80,9 @@ def plan(
         root = mirrored(places.signals_root() if signals is None else Path(signals), work / "signals")
         inputs.master.prepare(ready.wanted, root, progress=hearing)
         if inputs.master.made_up == "impossible":  # its answers are there, so a lack of them shows now
-            answered, _, _ = ask(inputs.master, ready.wanted, recipe, root=work / "answers")
+            answered, _, _ = ask(
+                inputs.master, ready.wanted, recipe, teaches=ready.answers_teach, root=work / "answers"
+            )
             ready = replace(ready, wanted=answered)
         planning = _Planning(inputs, ready, recipe, work, progress)
         stores = {name: planning.store(name, root) for name in ready.wanted}
@@ -133,7 +135,7 @@ class _Planning:
     @property
     def asked_before(self) -> tuple[str, ...]:
         """The parts that are answered before a student learns; the others are as it does."""
-        return (TAUGHT_BY, *_JUDGING) if answers_teach(self.recipe) else _JUDGING
+        return (TAUGHT_BY, *_JUDGING) if self.ready.answers_teach else _JUDGING
 
     @cached_property
     def n_taught_rows(self) -> int:

@@ -109,12 +109,15 @@ class Start:
         origin: What it starts from, its vocabulary trimmed where the recipe says so.
         wanted: Part -> its texts that the teacher answers; under `TAUGHT_BY` those to learn from, made-up ones last.
         n_made_up: How many of these are made up.
+        answers_teach: Whether the student learns from answers that are there before it begins; not where the teacher
+            answers as training goes, nor where nothing is trained.
     """
 
     objective: Objective
     origin: Origin
     wanted: Mapping[str, Examples]
     n_made_up: int
+    answers_teach: bool
 
     @property
     def taught_by(self) -> Examples:
@@ -152,7 +155,8 @@ def start(inputs: Inputs, recipe: Recipe, *, work: Path, progress: Progress = SI
     origin = student.trimmed(inputs.origin, recipe.student, corpus=taught_by, work=work, progress=progress)
     _refuse_impossible(origin, recipe)
     wanted = {TAUGHT_BY: taught_by, "validation": parts.validation, "held_out": parts.held_out}
-    return Start(objective, origin, wanted, len(more))
+    answers_teach = recipe.distill.trains and not objective.answered_live
+    return Start(objective, origin, wanted, len(more), answers_teach)
 
 
 def recipe_told(recipe: Recipe, origin: Origin) -> dict[str, Any]:

@@ -9,9 +9,11 @@ from toy import Toy, same, weights_of
 from limbeck import machine
 from limbeck.distill import Objective, live_teacher
 from limbeck.teacher.load import load_model
+from limbeck.tokens import TokenBatch
 from tiny import FAMILIES, write_teacher
 
 IDS = torch.tensor([[2, 50, 51, 52, 3, 0, 0], [2, 50, 55, 60, 65, 70, 3]])
+BATCH = TokenBatch(IDS.numpy(), (IDS != 0).long().numpy(), torch.zeros_like(IDS).numpy())
 INPUTS = {"input_ids": IDS, "attention_mask": (IDS != 0).long()}
 STATES = Objective({"layer_hidden": 1.0})
 
@@ -32,7 +34,7 @@ def test_states_are_those_behind_the_layers_that_were_taken(
     teacher = load_model(write_teacher(tmp_path, family=family), attention="eager").eval()
     with torch.inference_mode():
         seen = teacher(**INPUTS, output_hidden_states=True).hidden_states
-    states = live_teacher(teacher, taken=taken, objective=STATES).inner(INPUTS).states
+    states = live_teacher(teacher, taken=taken, objective=STATES).inner(INPUTS, BATCH).states
     assert len(states) == len(taken) - 1
     for state, layer in zip(states, taken[:-1], strict=True):
         assert torch.equal(state, seen[layer + 1])
@@ -43,9 +45,9 @@ def test_halved_precision_is_near_and_leaves_the_teacher_alone(toy: Toy, monkeyp
     """A failure would round the teacher itself, whose logits judge the student."""
     before = weights_of(toy.teacher)
     monkeypatch.setattr(machine, "has_fast_bfloat16", lambda: False)
-    exact = live_teacher(toy.teacher, taken=(0, 2, 3), objective=STATES).inner(INPUTS).states
+    exact = live_teacher(toy.teacher, taken=(0, 2, 3), objective=STATES).inner(INPUTS, BATCH).states
     monkeypatch.setattr(machine, "has_fast_bfloat16", lambda: True)
-    rounded = live_teacher(toy.teacher, taken=(0, 2, 3), objective=STATES).inner(INPUTS).states
+    rounded = live_teacher(toy.teacher, taken=(0, 2, 3), objective=STATES).inner(INPUTS, BATCH).states
     assert same(weights_of(toy.teacher), before)
     real = INPUTS["attention_mask"].bool()
     for one, other in zip(exact, rounded, strict=True):

@@ -54,6 +54,19 @@ def test_a_weight_on_what_is_not_known_is_refused(name: str, lacks: str) -> None
     )
 
 
+def test_who_computes_its_last_states_as_training_goes_is_not_asked_before() -> None:
+    """A failure would ask a teacher twice about every text, or refuse a run for answers that nobody needs."""
+    weights = {"soft_labels": 1.0, "last_hidden": 10.0}
+    tags = Objective(weights, task="token-classification")
+    assert tags.answered_live
+    assert tags.needs_logits
+    tags.check(Targets(None, None, None))
+    for kept in (Objective(weights), Objective({"soft_labels": 1.0}, task="token-classification")):
+        assert not kept.answered_live
+        with pytest.raises(RecipeError, match=r"soft_labels = 1\.0, but the texts have no teacher logits"):
+            kept.check(Targets(None, None, None))
+
+
 def test_every_weight_of_the_recipe_has_its_loss() -> None:
     """A failure would take a weight from the recipe and train without it."""
     assert set(LossWeights.model_fields) == set(LOSSES) - {"contrastive"}  # which is the baseline's

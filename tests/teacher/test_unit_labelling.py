@@ -9,13 +9,15 @@ import pytest
 import torch
 from transformers import AutoModelForQuestionAnswering, AutoModelForTokenClassification
 
+from limbeck import machine
+from limbeck.distill import Objective, live_teacher, targets_of
 from limbeck.examples import Examples
 from limbeck.export import write_onnx
 from limbeck.recipe import DataTable, TeacherTable
 from limbeck.signals import SignalStore
 from limbeck.teacher import Teacher, label, load_teacher, signals_key
 from limbeck.teacher.graph import graph_teacher
-from limbeck.teacher.load import load_model, quiet
+from limbeck.teacher.load import EncoderTeacher, load_model, model_inputs, quiet
 from limbeck.units import UnitLogits
 from tiny import WORDS, write_teacher
 from watching import Events, Interrupted
@@ -85,6 +87,29 @@ def test_signals_are_the_teachers_own_answers(
     assert found.units.are_those_of(wanted.units)
     assert found.units.texts == some.within
     np.testing.assert_allclose(found.values, wanted.values, atol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "examples"), [("asked", QUESTIONS), ("tagger", TAGGED)])
+def test_answers_as_training_goes_are_those_that_would_stand_on_disk(
+    name: str, examples: Examples, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure would teach a token what the teacher says of another. Both are asked about the same windows."""
+    monkeypatch.setattr(machine, "has_fast_bfloat16", lambda: False)
+    teacher: Teacher = request.getfixturevalue(name)
+    assert isinstance(teacher, EncoderTeacher)
+    store = SignalStore(tmp_path, signals_key(teacher, precision="float32"))
+    label(teacher, examples, store, settings=SETTINGS)
+    signals = store.read(examples.text_fingerprints, within=examples.within, threshold=1.5)
+    encoded = teacher.encoder.to_learn_from(examples.texts, examples.text_pairs)
+    kept = targets_of(examples, signals, encoded=encoded, task=teacher.task)
+    objective = Objective({"soft_labels": 1.0, "last_hidden": 1.0}, task=teacher.task)
+    live = live_teacher(teacher.model, taken=(0, 1), objective=objective)
+    rows = [len(encoded.ids) - 1, 0, 3, 2]
+    batch = teacher.encoder.pad(encoded, rows)
+    found = live.inner(model_inputs(teacher.model, batch), batch).logits
+    wanted = kept.take(torch.from_numpy(encoded.answers_of(rows)), device=torch.device("cpu")).teacher_logits
+    assert found is not None
+    torch.testing.assert_close(found, wanted, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("after", [1, 3, 5])

@@ -127,6 +127,7 @@ def kept_and_computed(
     lengths = np.asarray(sample.lengths, np.float64)
     n_rows = n_texts * len(lengths) / sample.n_texts
     tokens, squares = n_rows * lengths.mean(), n_rows * np.square(lengths).mean()
+    n_answers = n_texts * sample.n_answers / sample.n_texts
     asked = {
         "hidden states of every token": _BYTES
         * tokens
@@ -135,7 +136,7 @@ def kept_and_computed(
         "attention maps": objective.needs_maps * _BYTES * squares * int(teacher.num_attention_heads) * n_layers,
         "queries, keys and values of a layer": objective.needs_relations * _BYTES * tokens * 3 * hidden,
         f"logits of {wording.count(int(teacher.vocab_size))} tokens for each hidden one, others in each pass": (
-            objective.needs_logits * _BYTES * n_texts * sample.n_answers / sample.n_texts * int(teacher.vocab_size)
+            objective.hides_tokens * objective.needs_logits * _BYTES * n_answers * int(teacher.vocab_size)
         ),
     }
     told += [
@@ -155,6 +156,12 @@ def _kept(objective: Objective, n_texts: int, sample: EncodedTexts, *, n_outputs
         return (
             f"Kept: of each hidden token of the texts that judge, the {KEPT} likeliest tokens and the probability of "
             f"the one that stood there, {size} for 1,000 texts; training texts have other tokens hidden in each pass."
+        )
+    if objective.answered_live:
+        size = wording.size(round(1000 * n_answers * _FLOAT_BYTES * n_outputs))
+        return (
+            f"Kept: logits of the texts that judge, {size} for 1,000 texts; the teacher computes its last states of "
+            "training texts as training goes, and its logits with them."
         )
     keeps_hidden = hidden > 0 and not objective.reads_units
     what = "logits and the first token's last state" if keeps_hidden else "logits"

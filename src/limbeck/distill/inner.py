@@ -27,7 +27,7 @@ class Inner:
         maps: Where each student layer should look, (batch, heads, tokens, tokens) float32 each, rows that sum to 1.
         relations: Queries, keys and values of one layer, (batch, tokens, hidden) float32 each.
         last: The states behind the last layer, (batch, tokens, hidden) float32, where the head reads all of them.
-        logits: (hidden, vocabulary) float32, of hidden tokens.
+        logits: (answers, classes) float32, those that count.
     """
 
     states: tuple[Tensor, ...] = ()

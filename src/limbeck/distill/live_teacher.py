@@ -10,7 +10,7 @@ from torch import Tensor
 from limbeck import machine
 from limbeck.distill.inner import Inner, queries_keys_values
 from limbeck.families import FAMILIES, layer_count
-from limbeck.heads import asked_about
+from limbeck.heads import answers_in, asked_about
 from limbeck.student import initialise
 from limbeck.student_table import StudentTable
 from limbeck.teacher.quick import bfloat16_copy
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LiveTeacher:
-    """A teacher that is asked for what it computes on the way; its logits stand on disk, but those of hidden tokens.
+    """A teacher that is asked for what it computes on the way; and for its logits, where it computes up to its end.
 
     Args:
         model: Frozen, in evaluation mode, its matrices in bfloat16 where this machine has it in hardware; it ends with
@@ -34,7 +34,7 @@ class LiveTeacher:
         gives_maps: Whether attention maps are.
         relation_layer: The layer whose queries, keys and values are asked for; None for none.
         gives_last: Whether the states behind the last layer are asked for, which a head for tokens reads.
-        gives_logits: Whether the logits of hidden tokens are.
+        gives_logits: Whether the logits that count are.
     """
 
     model: "PreTrainedModel"
@@ -45,7 +45,7 @@ class LiveTeacher:
     gives_last: bool = False
     gives_logits: bool = False
 
-    def inner(self, inputs: dict[str, Tensor], batch: TokenBatch | None = None) -> Inner:
+    def inner(self, inputs: dict[str, Tensor], batch: TokenBatch) -> Inner:
         """What student layers should compute: hidden states behind, and attention in, the layers that they stand for.
 
         States of the last layer are left out where the head reads its first token only, which stands on disk: a student
@@ -53,7 +53,7 @@ class LiveTeacher:
 
         Args:
             inputs: A batch as the model's forward takes it.
-            batch: The same, with the tokens that are hidden in it; needed where there are some.
+            batch: The same, with the tokens that are answered for.
         """
         half = machine.has_fast_bfloat16()
         device = inputs["input_ids"].device.type
@@ -70,7 +70,7 @@ class LiveTeacher:
             maps=_own(found.attentions[layer] for layer in self.taken) if self.gives_maps else (),
             relations=_own(relations),
             last=_own(found.hidden_states[-1:])[0] if self.gives_last else None,
-            logits=_own([found.logits])[0] if self.gives_logits else None,
+            logits=_own([answers_in(found, batch)])[0] if self.gives_logits else None,
         )
 
 

@@ -271,9 +271,18 @@ class Objective:
         return TASKS[self.task].taught_live
 
     @property
+    def answered_live(self) -> bool:
+        """Whether the teacher answers about training texts as training goes, and none of these answers is kept.
+
+        Each pass hides other tokens; or the teacher computes up to its last states anyway, from where to its logits it
+        is a small step, and asking it before would be asking twice.
+        """
+        return self.hides_tokens or self.needs_last
+
+    @property
     def needs_logits(self) -> bool:
-        """Whether the teacher's logits are wanted of tokens that each pass hides anew."""
-        return self.hides_tokens and self.has("soft_labels")
+        """Whether the teacher's logits are wanted as training goes."""
+        return self.answered_live and self.has("soft_labels")
 
     @property
     def needs_whole_teacher(self) -> bool:
@@ -302,9 +311,9 @@ class Objective:
         Raises:
             RecipeError: For example `true_labels` on texts without labels.
         """
+        live = {"soft_labels": self.answered_live, "true_labels": self.hides_tokens, "last_hidden": self.needs_last}
         for name, weight in self.weights.items():
-            is_live = self.hides_tokens and name in {"soft_labels", "true_labels"}
-            if is_live or (name == "last_hidden" and self.needs_last):
+            if live.get(name):
                 continue
             need = "teacher_logits" if self.task == EMBEDDINGS and name == "similarities" else _NEEDS.get(name)
             if need is not None and weight > 0 and getattr(targets, need) is None:
