@@ -107,7 +107,7 @@ class DistillTable(Table):
         description="Peak. Default: 2.5e-4 at a hidden size of 384, inversely to it; static: 2e-3, 5e-3 for vectors.",
     )
     batch_size: int | None = Field(
-        None, ge=1, description="Texts a step. Default: 64; questions in contexts 16; static students 512."
+        None, ge=1, description="Texts a step. Default: 64; questions in contexts 8; static students 512."
     )
     temperature: float | None = Field(
         None, gt=0, description="T of the softened distributions. Default: 4; classification 2, fill-mask 1."

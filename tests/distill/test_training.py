@@ -238,13 +238,13 @@ def test_every_text_is_read_once_an_epoch(toy: Toy, tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize(
     ("task", "n_texts", "batch_size", "steps"),
     [
-        ("question-answering", 30_000, 16, 1875),
-        ("question-answering", 1_000, 16, 24 * 63),
+        ("question-answering", 30_000, 8, 3750),
+        ("question-answering", 1_000, 8, 24 * 125),
         ("classification", 30_000, 64, 4 * 469),
         ("embeddings", 200_000, 64, 3125),
     ],
 )
 def test_questions_in_contexts_have_smaller_steps(task: str, n_texts: int, batch_size: int, steps: int) -> None:
-    """A failure would take a quarter of the steps for as many windows, and find half as many answers."""
+    """A failure would take an eighth of the steps for as many windows, and find half as many answers."""
     plan = distillation_plan(Recipe(task=task), n_texts=n_texts, hidden_size=384, taken=(0, 2, 5))  # type: ignore[arg-type]
     assert (plan.batch_size, plan.steps) == (batch_size, steps)

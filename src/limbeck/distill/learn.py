@@ -20,16 +20,15 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _RECORD_FILE = "training.json"
-_FEWEST_EPOCHS, _MOST_EPOCHS, _USUAL_STEPS = 1, 60, 1500
+_FEWEST_EPOCHS, _MOST_EPOCHS = 1, 60
 _ROUNDING_SHARE = 0.4
 """Of the student's peak learning rate, while it learns to live with rounded weights."""
 _TEACHING_RATE, _DISTILLING_RATE, _RATES_HOLD_AT = 1e-4, 2.5e-4, 384
-_STATIC_RATE, _STATIC_STEPS = 2e-3, 700
-_VECTOR_RATE, _VECTOR_STEPS = 5e-3, 1000
-"""Of static students that answer with vectors: these learn all that a text says, classes only what tells them apart."""
-_BATCH_TEXTS, _STATIC_BATCH_TEXTS = 64, 512
-_BATCH_CONTEXTS = 16
-"""A window has as many tokens as several texts, and steps count for more than what they read (docs/lab-log.md)."""
+_TEXTS, _CONTEXTS = (64, 1500), (8, 3000)
+"""Texts a step, or windows of contexts, and how many steps are usual. A window has as many tokens as several texts, and
+steps count for more than what they read (docs/lab-log.md)."""
+_STATIC, _STATIC_VECTORS = (512, 700, 2e-3), (512, 1000, 5e-3)
+"""The same of static students, and their rate: vectors say all that a text says, classes what tells them apart."""
 
 
 @dataclass(frozen=True)
@@ -95,22 +94,21 @@ def distillation_plan(
             train, the embeddings too unless the recipe says no.
     """
     table, is_static = recipe.distill, recipe.student.is_static
-    usual_batch = _STATIC_BATCH_TEXTS if is_static else _BATCH_CONTEXTS if recipe.task == QUESTIONS else _BATCH_TEXTS
+    if is_static:
+        usual_batch, usual_steps, rate = _STATIC_VECTORS if recipe.task == EMBEDDINGS else _STATIC
+    else:
+        rate = _DISTILLING_RATE * _RATES_HOLD_AT / hidden_size
+        usual_batch, usual_steps = _CONTEXTS if recipe.task == QUESTIONS else _TEXTS
     batch_size = table.batch_size or usual_batch
-    static_rate, static_steps = (
-        (_VECTOR_RATE, _VECTOR_STEPS) if recipe.task == EMBEDDINGS else (_STATIC_RATE, _STATIC_STEPS)
-    )
-    usual_rate = static_rate if is_static else _DISTILLING_RATE * _RATES_HOLD_AT / hidden_size
     n_kept = next((number for number, layer in enumerate(taken) if number != layer), len(taken) - 1)
     steps_per_epoch = -(-n_texts // batch_size)
-    usual_steps = static_steps if is_static else _USUAL_STEPS
     usual_epochs = max(_FEWEST_EPOCHS, min(_MOST_EPOCHS, -(-usual_steps // steps_per_epoch)))
     steps = (usual_epochs if table.epochs is None else table.epochs) * steps_per_epoch
     return TrainingPlan(
         name="student",
         steps=steps,
         batch_size=batch_size,
-        learning_rate=table.learning_rate or usual_rate,
+        learning_rate=table.learning_rate or rate,
         warmup_share=table.warmup_share,
         weight_decay=table.weight_decay,
         max_gradient_norm=table.max_gradient_norm,
