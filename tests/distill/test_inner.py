@@ -11,10 +11,9 @@ from limbeck.distill.inner import queries_keys_values
 from limbeck.errors import RecipeError
 from limbeck.teacher.load import load_model
 from limbeck.teacher.quick import first_token_at_last
+from padded import BATCH, IDS, INPUTS
 from tiny import FAMILIES, write_teacher
 
-IDS = torch.tensor([[2, 50, 51, 52, 3, 0, 0], [2, 50, 55, 60, 65, 70, 3]])
-INPUTS = {"input_ids": IDS, "attention_mask": (IDS != 0).long()}
 PLAIN = ("bert", "distilbert", "roberta", "electra")  # scores are Q K^T / sqrt(d) and nothing else
 
 
@@ -36,7 +35,8 @@ def test_every_family_shows_what_it_has(family: str, tmp_path: Path, monkeypatch
     teacher = load_model(write_teacher(tmp_path, family=family), attention="eager").eval()
     relations = 0.0 if family == "albert" else 1.0
     objective = Objective({"layer_hidden": 1.0, "attention_maps": 1.0, "relations": relations})
-    inner = live_teacher(teacher, taken=(1, 3) if family != "modernbert" else (0, 3), objective=objective).inner(INPUTS)
+    taken = (0, 3) if family == "modernbert" else (1, 3)
+    inner = live_teacher(teacher, taken=taken, objective=objective).inner(INPUTS, BATCH)
     first = 0 if family == "modernbert" else 1
     with torch.inference_mode():
         seen = teacher(**INPUTS, output_attentions=True, output_hidden_states=True)

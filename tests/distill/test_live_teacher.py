@@ -9,12 +9,9 @@ from toy import Toy, same, weights_of
 from limbeck import machine
 from limbeck.distill import Objective, live_teacher
 from limbeck.teacher.load import load_model
-from limbeck.tokens import TokenBatch
+from padded import BATCH, INPUTS
 from tiny import FAMILIES, write_teacher
 
-IDS = torch.tensor([[2, 50, 51, 52, 3, 0, 0], [2, 50, 55, 60, 65, 70, 3]])
-BATCH = TokenBatch(IDS.numpy(), (IDS != 0).long().numpy(), torch.zeros_like(IDS).numpy())
-INPUTS = {"input_ids": IDS, "attention_mask": (IDS != 0).long()}
 STATES = Objective({"layer_hidden": 1.0})
 
 

@@ -14,13 +14,13 @@ from limbeck.student import initialise, unmeasured
 from limbeck.student.factorise import OTHERWISE_ALBERT, WIDENING, factorised
 from limbeck.student_table import StudentTable
 from limbeck.teacher.load import load_model
+from padded import IDS
 from tiny import write_teacher
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 FACTORISED = (*WIDENING, OTHERWISE_ALBERT)
-IDS = torch.tensor([[2, 50, 51, 52, 3, 0, 0], [2, 50, 55, 60, 65, 70, 3]])
 INPUTS = {"input_ids": IDS, "attention_mask": (IDS != 0).long(), "token_type_ids": (IDS > 55).long()}
 
 

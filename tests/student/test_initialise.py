@@ -10,14 +10,13 @@ from limbeck.families import FAMILIES as KNOWN
 from limbeck.student import initialise, save_model, shape_of
 from limbeck.student_table import StudentTable
 from limbeck.teacher.load import load_model
+from padded import IDS, MASK
 from tiny import FAMILIES, write_teacher
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 TAKEN = (0, 2)
-IDS = torch.tensor([[2, 50, 51, 52, 3, 0, 0], [2, 50, 55, 60, 65, 70, 3]])
-MASK = (IDS != 0).long()
 
 
 def _teacher(tmp_path: Path, family: str) -> "PreTrainedModel":

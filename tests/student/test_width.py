@@ -24,7 +24,7 @@ from limbeck.student import (
 from limbeck.student.width import PLACES, Sizes, Widths
 from limbeck.student_table import StudentTable
 from limbeck.teacher.load import load_model
-from limbeck.tokens import TokenBatch
+from padded import BATCH, IDS, INPUTS
 from tiny import FAMILIES, write_teacher
 
 if TYPE_CHECKING:
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
 NARROW = StudentTable(layers=2, hidden_size=16, intermediate_size=24)
 CUT = [name for name in FAMILIES if name in PLACES]
-IDS = torch.tensor([[2, 50, 51, 52, 3, 0, 0], [2, 50, 55, 60, 65, 70, 3]])
-INPUTS = {"input_ids": IDS, "attention_mask": (IDS != 0).long()}
-BATCH = INPUTS, TokenBatch(IDS.numpy(), (IDS != 0).long().numpy(), torch.zeros_like(IDS).numpy())
 
 
 def _teacher(tmp_path: Path, family: str, **changes: object) -> "PreTrainedModel":
@@ -106,7 +103,7 @@ def test_neurons_that_do_nothing_go_first(family: str, tmp_path: Path) -> None:
     idle = list(range(5, 45))
     for layer in range(4):
         teacher.get_submodule(f"{prefix}{layer}.{places.down}").weight[:, idle] = 0.0
-    importance = measure_importance(teacher, [BATCH], n_texts=2)
+    importance = measure_importance(teacher, [(INPUTS, BATCH)], n_texts=2)
     assert importance.neurons[:, idle].max() == 0.0
     assert (np.delete(importance.neurons, idle, axis=1) > 0).any(axis=1).all()
     widths = most_important(importance, Sizes(32, 4, 24), layers=range(4))
@@ -120,7 +117,7 @@ def test_neurons_that_do_nothing_go_first(family: str, tmp_path: Path) -> None:
 def test_importance_is_half_the_mean_squared_gradient(tmp_path: Path) -> None:
     """A failure would rank parts by noise. By twin: one text at a time, a head's gate by finite differences."""
     teacher = _teacher(tmp_path, "bert").double()
-    found = measure_importance(teacher, [BATCH], n_texts=2)
+    found = measure_importance(teacher, [(INPUTS, BATCH)], n_texts=2)
     draw = torch.Generator().manual_seed(0)
     surprise = torch.log_softmax(_logits(teacher).float(), dim=-1)
     drawn = torch.multinomial(surprise.exp(), 1, generator=draw)

@@ -9,13 +9,12 @@ import torch
 from limbeck.families import FAMILIES as KNOWN
 from limbeck.teacher.load import load_model
 from limbeck.teacher.quick import first_token_at_last
+from padded import IDS, INPUTS
 from tiny import FAMILIES, write_teacher
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-IDS = torch.tensor([[2, 50, 51, 52, 3, 0, 0], [2, 50, 55, 60, 65, 70, 3]])
-INPUTS = {"input_ids": IDS, "attention_mask": (IDS != 0).long()}
 ALLOWED = [family for family in FAMILIES if KNOWN[family].behind_attention is not None]
 
 
