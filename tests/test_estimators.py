@@ -103,3 +103,6 @@ def test_what_does_not_fit_is_told(folder: Path, vectors: Path) -> None:
         LimbeckClassifier(folder).predict(np.zeros((2, 3)))
     with pytest.raises(DataError, match=r"Expected a text \(str\) at texts\[1\], got float"):
         LimbeckClassifier(folder).predict(["a", 2.0])
+    for way in (LimbeckEmbedder(vectors).fit, LimbeckEmbedder(vectors).transform):
+        with pytest.raises(DataError, match="Expected a column of texts, got two"):
+            way(np.array([["a", "b"]], dtype=object))

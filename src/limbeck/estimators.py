@@ -160,7 +160,7 @@ class LimbeckEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Artifa
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ANN401, ARG002, N803
         """Learn nothing."""
-        _texts(X)
+        _single_texts(X)
         return self
 
     def transform(self, X: Any) -> NDArray[np.float32]:  # noqa: ANN401, N803
@@ -172,8 +172,7 @@ class LimbeckEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Artifa
         Raises:
             DataError: Something is no text.
         """
-        texts, _ = _texts(X)
-        found: NDArray[np.float32] = self._model().logits(texts).values
+        found: NDArray[np.float32] = self._model().logits(_single_texts(X)).values
         return found
 
 
@@ -198,3 +197,18 @@ def _texts(given: Any) -> tuple[list[str], list[str] | None]:  # noqa: ANN401
     if table.ndim != 1:
         raise DataError(f"Expected texts, got an array of shape {table.shape}.", hint=hint)
     return table.tolist(), None
+
+
+def _single_texts(given: Any) -> list[str]:  # noqa: ANN401
+    """Texts that are no pairs.
+
+    Raises:
+        DataError: Others.
+    """
+    texts, pairs = _texts(given)
+    if pairs is not None:
+        raise DataError(
+            "Expected a column of texts, got two: a vector stands for one text.",
+            hint="Give one column, or both one after the other.",
+        )
+    return texts

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from limbeck import fingerprint
+from limbeck.checked_texts import check_texts
 from limbeck.errors import ArtifactError, DataError
 from limbeck.forking import fork_quietly
 from limbeck.known_words import KnownWords
@@ -253,8 +254,9 @@ class TextEncoder:
             hidden = None if encoded.reading.hidden is None else encoded.reading.hidden.take(indices).values
         return TokenBatch(input_ids, is_token.astype(np.int64), token_type_ids, answering, hidden)
 
+    @cached_property
     def uncut(self) -> Tokenizer:
-        """A copy of the tokenizer that cuts nothing, for whoever wants to see all tokens of a text."""
+        """A copy of the tokenizer that cuts nothing, to see all tokens of a text; it takes as long as many texts."""
         copy = Tokenizer.from_str(self._tokenizer.to_str())
         copy.no_truncation()
         return copy
@@ -288,7 +290,12 @@ class TextEncoder:
                 )
             within = text_pairs
             parted = windows_on_contexts(
-                self._tokenizer, texts, text_pairs, max_tokens=self.max_tokens, segments=self._segments
+                self._tokenizer,
+                texts,
+                text_pairs,
+                uncut=self.uncut,
+                max_tokens=self.max_tokens,
+                segments=self._segments,
             )
         rows = [window for of_text in parted.windows for window in of_text]
         return EncodedTexts(
@@ -343,44 +350,6 @@ def _written(named: object) -> str | None:
     """A token of the settings, which may be an object."""
     found = named.get("content") if isinstance(named, dict) else named
     return found if isinstance(found, str) else None
-
-
-def check_texts(texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> None:
-    """Refuse what no tokenizer takes.
-
-    Args:
-        texts: (n,) first texts.
-        text_pairs: (n,) second texts, or None.
-
-    Raises:
-        DataError: Something is not a string, or holds half of a character (a surrogate without its partner); the
-            message names its index. Or there are not as many second texts as first ones.
-    """
-    for name, column in (("texts", texts), ("text_pairs", () if text_pairs is None else text_pairs)):
-        for index, text in enumerate(column):
-            if not isinstance(text, str):
-                raise DataError(
-                    f"Expected a text (str) at {name}[{index}], got {type(text).__name__}.",
-                    hint="Give a list of strings; leave out rows without a text.",
-                )
-            if not text.isascii():
-                _refuse_half_characters(text, f"{name}[{index}]")
-    if text_pairs is not None and len(text_pairs) != len(texts):
-        raise DataError(
-            f"Expected one second text for each of {len(texts)} texts, got {len(text_pairs)}.",
-            hint="Give texts and text_pairs of equal length.",
-        )
-
-
-def _refuse_half_characters(text: str, place: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise DataError(
-            f"{place} holds half of a character (U+{ord(text[error.start]):04X}) at position {error.start}.",
-            hint="A surrogate without its partner comes from broken decoding: read the source as UTF-8, or replace it "
-            "with text.encode('utf-8', 'replace').decode().",
-        ) from None
 
 
 def _flat(rows: Iterable[list[int]], n_tokens: int) -> Ids:

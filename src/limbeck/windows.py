@@ -203,7 +203,13 @@ def windows_on_words(tokenizer: Tokenizer, texts: Sequence[str], *, segments: Se
 
 
 def windows_on_contexts(
-    tokenizer: Tokenizer, questions: Sequence[str], contexts: Sequence[str], *, max_tokens: int, segments: Segments
+    tokenizer: Tokenizer,
+    questions: Sequence[str],
+    contexts: Sequence[str],
+    *,
+    uncut: Tokenizer,
+    max_tokens: int,
+    segments: Segments,
 ) -> Parted:
     """As many windows on each context as it takes, each behind its question.
 
@@ -213,11 +219,10 @@ def windows_on_contexts(
         tokenizer: Cuts second texts to windows that overlap.
         questions: (n,) first texts.
         contexts: (n,) second texts.
+        uncut: The same tokenizer, cutting nothing.
         max_tokens: Of a window.
         segments: Segment ids of an encoding.
     """
-    uncut = Tokenizer.from_str(tokenizer.to_str())
-    uncut.no_truncation()
     longest = max(1, max_tokens // 4)
     whole = uncut.encode_batch(list(questions), add_special_tokens=False)
     asked = [

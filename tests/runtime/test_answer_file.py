@@ -138,6 +138,29 @@ def test_bad_input_leaves_nothing_or_what_was_answered(model: Model, tmp_path: P
     assert (done.n_found, done.n_answers) == (2, 3)
 
 
+@pytest.mark.parametrize("is_renamed", [False, True])
+def test_answers_that_somebody_removed_are_given_anew(model: Model, tmp_path: Path, is_renamed: bool) -> None:
+    """A failure would write as many zero bytes as there had been answers, and call that done.
+
+    Killed between giving the file its name and removing the journal, a run leaves a whole file and a journal.
+    """
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    given = b"play\n" * 600
+    write_answers(model, io.BytesIO(given), whole, chunk=500)
+    with pytest.raises(Interrupted):
+        write_answers(model, io.BytesIO(given), out, chunk=500, progress=Events(1))
+    partial = tmp_path / "out.partial"
+    if is_renamed:
+        partial.replace(out)
+        out.unlink()
+    else:
+        partial.unlink()
+    done = write_answers(model, io.BytesIO(given), out, chunk=500)
+    assert (done.n_found, done.n_answers) == (0, 600)
+    assert out.read_bytes() == whole.read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "whole"]
+
+
 def test_a_damaged_journal_is_told(model: Model, tmp_path: Path) -> None:
     """A failure would show a stack trace, or begin anew over answers that took hours."""
     (tmp_path / "out.journal").write_text("[]")

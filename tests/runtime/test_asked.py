@@ -58,6 +58,25 @@ def _spans(answer: Any) -> list[tuple[Any, ...]]:
     return [(one.label, one.text, one.start, one.end, round(one.probability, 5)) for one in answer.spans]
 
 
+@pytest.mark.parametrize(
+    ("texts", "pairs", "message"),
+    [
+        (["Ada", 5], None, "Expected a text or a list of words at texts[1], got int."),
+        ([["Ada", 5]], None, "Expected a word (str) at texts[0][1], got int."),
+        (["Ada", ["in", " "]], None, "Expected a word (str) at texts[1][1], got ' '."),
+        ("Ada", "Paris", "This model reads each text by itself, and got pairs."),
+        (7, None, "Expected texts and text_pairs as two lists or two strings, got int and NoneType."),
+    ],
+)
+def test_what_is_no_words_is_refused_by_its_place(tmp_path: Path, texts: Any, pairs: Any, message: str) -> None:
+    """A second text would be passed over without a word, and a number end in a stack trace."""
+    model = load(write_artifact(tmp_path / "a", task="token-classification", labels=TAGS, by_token=True), threads=1)
+    for way in (model, model.ask):
+        with pytest.raises(DataError) as caught:
+            way(texts, pairs)
+        assert caught.value.message == message
+
+
 def test_what_cannot_be_read_is_refused_at_the_door(tmp_path: Path) -> None:
     """A batch of everybody's texts would fail for one bad text."""
     model = load(write_artifact(tmp_path / "a", task="embeddings"), threads=1)

@@ -142,16 +142,17 @@ def test_many_threads_may_ask_at_once(model: Model) -> None:
     assert all(np.array_equal(values, expected) for values in found)
 
 
-def test_a_forked_child_is_told_instead_of_hanging(folder: Path) -> None:
+@pytest.mark.parametrize("asking", ["model({})", "asyncio.run(model.answer_async({}))"])
+def test_a_forked_child_is_told_instead_of_hanging(folder: Path, asking: str) -> None:
     """A failure would hang every worker of a pre-forking server without a word."""
     script = (
-        "import os, sys\n"
+        "import asyncio, os, sys\n"
         "from limbeck.runtime import load\n"
         "model = load(sys.argv[1], threads=2)\n"
-        "model(['play a song', 'stop'])\n"
+        f"{asking.format(['play a song', 'stop'])}\n"
         "if (child := os.fork()) == 0:\n"
         "    try:\n"
-        "        model('stop')\n"
+        f"        {asking.format(repr('stop'))}\n"
         "    except Exception as error:\n"
         "        print(type(error).__name__, error.hint, flush=True)\n"
         "    os._exit(0)\n"

@@ -142,6 +142,11 @@ def test_limits_are_kept(artifacts: dict[str, Path]) -> None:
             reply = server.post("/predict", {"inputs": inputs})
             assert reply.status == 413, told
             assert told in reply.json["error"]
+        reply = server.post("/tokenize", {"inputs": ["play the song now"] * 3})
+        assert (reply.status, reply.json["error"]) == (
+            413,
+            "'inputs' has more than 20 tokens. Send fewer texts at once.",
+        )
         host, port = server.url.removeprefix("http://").split(":")
         head = b"POST /predict HTTP/1.1\r\nhost: x\r\n"
         assert _raw(host, int(port), head + b"transfer-encoding: chunked\r\n\r\n" + b"fff\r\n" + b"a" * 4095) == 413

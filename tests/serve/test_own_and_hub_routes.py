@@ -94,6 +94,11 @@ def test_the_hub_form_honours_what_it_can(everything: Running) -> None:
     filled = everything.post("/models/fill-mask", {"inputs": MASKED, "parameters": {"top_k": 3}}).json
     assert [row["sequence"] for row in filled] == [f"play {row['token_str']} song" for row in filled]
     assert len(filled) == 3
+    ids = [one["id"] for one in everything.post("/models/fill-mask/tokenize", {"inputs": filled[0]["sequence"]}).json[0]]
+    assert filled[0]["token"] == ids[2]  # [CLS] play [MASK]
+    plain = everything.post("/models/embeddings", {"inputs": "play", "parameters": {"normalize": False}}).json
+    assert plain == everything.post("/models/embeddings/embed", {"inputs": "play", "normalize": False}).json
+    assert plain != everything.post("/models/embeddings", {"inputs": "play"}).json
     ranked = everything.post("/models/reranking", {"query": "play", "texts": TEXTS}).json
     assert len(ranked) == 3
 
@@ -107,6 +112,8 @@ def test_the_hub_form_honours_what_it_can(everything: Running) -> None:
         ("token-classification", {"aggregation_strategy": "max"}, "the first token of each word"),
         ("question-answering", {"top_k": 3}, '"top_k" is not 1'),
         ("fill-mask", {"targets": ["a"]}, "targets, which change nothing here"),
+        ("embeddings", {"dimensions": 2}, '"dimensions" is 2, and the vectors'),
+        ("embeddings", {"pooling": "max"}, "pooling, which change nothing here"),
         ("fill-mask", [1], '"parameters" is not an object'),
     ],
 )

@@ -5,12 +5,14 @@ import json
 import shutil
 import threading
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from running_server import running
 
 from limbeck.errors import ArtifactError, RecipeError
+from limbeck.manifest import read_manifest, write_manifest
 from limbeck.runtime import load
 from limbeck.serve.shelf import places_of
 from small_artifact import write_artifact
@@ -91,11 +93,13 @@ def test_an_unusable_artifact_leaves_the_old_one_serving(tmp_path: Path) -> None
     flipped = write_artifact(tmp_path / "flipped", seed=1)
     _flip_byte(flipped / "onnx/model_quantized.onnx")
     other_task = write_artifact(tmp_path / "other-task", task="multi-label")
+    of_tomorrow = write_artifact(tmp_path / "of-tomorrow")
+    write_manifest(of_tomorrow, replace(read_manifest(of_tomorrow), task="answering-machine"))
     with running(folder) as server:
         before = server.post("/predict", {"inputs": TEXT}).json
         shutil.rmtree(folder)
         server.swap()  # nothing there at all
-        for bad in (flipped, other_task):
+        for bad in (flipped, other_task, of_tomorrow):
             _replace(folder, bad)
             server.swap()
             server.swap()  # told once, however often it is looked at
@@ -105,10 +109,10 @@ def test_an_unusable_artifact_leaves_the_old_one_serving(tmp_path: Path) -> None
         assert server.post("/predict", {"inputs": TEXT}).json != before
         metrics = server.get("/metrics").content.decode()
         told = [(line["event"], line.get("error", "")) for line in server.told]
-    assert 'limbeck_swaps_total{model="intents",outcome="refused"} 3.0' in metrics
+    assert 'limbeck_swaps_total{model="intents",outcome="refused"} 4.0' in metrics
     assert 'limbeck_swaps_total{model="intents",outcome="swapped"} 1.0' in metrics
     events = [event for event, _ in told]
-    assert events == ["serving", "swap refused", "swap refused", "swap refused", "swapped"]
+    assert events == ["serving", *["swap refused"] * 4, "swapped"]
     assert "does not exist" in told[1][1]
     assert "was changed after it was sealed" in told[2][1]
     assert "is now for multi-label, and intents was for classification" in told[3][1]

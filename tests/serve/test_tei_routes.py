@@ -101,6 +101,7 @@ def test_tokenize_tells_places(everything: Running) -> None:
         ("/predict", {"inputs": [["a", "b", "c"]]}, 422, "neither a string, nor a pair"),
         ("/predict", {"inputs": "a", "raw_scores": 1}, 422, "'raw_scores' is 1, which is neither true nor false"),
         ("/predict", {"inputs": LONG, "truncate": False}, 422, "more than the 16 tokens"),
+        ("/predict", {"inputs": [["a", "b"], [LONG]], "truncate": False}, 422, "Text 1 has more than the 16 tokens"),
         ("/predict", {"inputs": LONG, "truncation_direction": "left"}, 422, "cut at the right, not the left"),
         ("/predict", {"inputs": "a", "model": 3}, 422, '"model" is not a string'),
         ("/predict", {"inputs": "a", "model": "none"}, 404, "No model 'none' is served here, but classification, "),

@@ -111,6 +111,8 @@ def write_answers(
             files.lock(stream, busy=out)
             journal = _begun(journal_path, made_of, out)
             _refuse_finished(out)  # by another process, before this one had the lock
+            if stream.tell() < journal.n_bytes:  # removed, or renamed and removed: nothing is left to go on with
+                journal = _Journal(made_of)
             stream.truncate(journal.n_bytes)
             watched = _Watched(in_stream)
             _read_again(watched, journal, out)

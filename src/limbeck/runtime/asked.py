@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from limbeck.checked_texts import check_texts, check_words
 from limbeck.tasks.task import AnyLogits
 from limbeck.tasks.token_classification import SpansAnswer
-from limbeck.tokens import EncodedTexts, TextEncoder, TokenBatch, check_texts
+from limbeck.tokens import EncodedTexts, TextEncoder, TokenBatch
 from limbeck.windows import joined_words, words_within
 
 Row = tuple[EncodedTexts, int]
@@ -34,8 +35,9 @@ class Words:
         """Plain texts, parted into words, and lists of words, which stay.
 
         Raises:
-            DataError: See `check_texts`.
+            DataError: See `check_words` and `check_texts`.
         """
+        check_words(given)
         plain = {index: text for index, text in enumerate(given) if isinstance(text, str)}
         check_texts(list(plain.values()))
         places = {index: words_within(text) for index, text in plain.items()}

@@ -93,7 +93,7 @@ class GraphEngine(ABC):
         Raises:
             LimbeckError: The process was forked after the graph was loaded.
         """
-        self._refuse_in_fork()
+        self.refuse_in_fork()
         return self._answered(self.compute, batch)
 
     def run_all(self, batches: Sequence[TokenBatch]) -> Iterator[NDArray[np.float32]]:
@@ -102,10 +102,15 @@ class GraphEngine(ABC):
         Raises:
             LimbeckError: The process was forked after the graph was loaded.
         """
-        self._refuse_in_fork()
+        self.refuse_in_fork()
         return self._run_all(batches)
 
-    def _refuse_in_fork(self) -> None:
+    def refuse_in_fork(self) -> None:
+        """Refuse a process that has the graph from the one it was forked from.
+
+        Raises:
+            LimbeckError: It is such a process.
+        """
         if os.getpid() != self._process:
             raise LimbeckError(
                 f"The model was loaded by process {self._process} and asked by process {os.getpid()}, forked from it; "

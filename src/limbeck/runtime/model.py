@@ -11,17 +11,18 @@ from numpy.typing import NDArray
 
 from limbeck import fingerprint, machine
 from limbeck.artifact import SMALL_RUNNING_FILES, Artifact, Manifest, open_artifact
+from limbeck.checked_texts import check_texts
 from limbeck.errors import ArtifactError, DataError, RecipeError
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime.answers import Answers, Logits, Ranked
 from limbeck.runtime.asked import Asked, Row, Words, batch_of
 from limbeck.runtime.engines import open_engine, settings_of
 from limbeck.runtime.graph_engine import EngineSettings
-from limbeck.tasks import TASKS, Answer
+from limbeck.tasks import TASKS, Answer, Task
 from limbeck.tasks.reranking import scores_of
 from limbeck.tasks.rules import reading_rules
 from limbeck.tasks.task import AnyLogits
-from limbeck.tokens import TextEncoder, check_texts
+from limbeck.tokens import TextEncoder
 from limbeck.units import together
 from limbeck.windows import Reads
 
@@ -57,7 +58,7 @@ class Model:
         self.folder: Path = artifact.folder
         self.manifest: Manifest = manifest
         self.unlisted = artifact.unlisted
-        self.task = TASKS[manifest.task]
+        self.task = _task_of(artifact)
         self.label_names: tuple[str, ...] = manifest.label_names
         self.settings = settings
         self.threads = settings.threads
@@ -92,7 +93,7 @@ class Model:
     def answer(self, texts: Texts, text_pairs: str | Sequence[str] | None = None) -> Answers:
         """As calling the model, and tells which texts were cut."""
         if self.task.reads is Reads.WORDS:
-            return self._answer_words([texts] if isinstance(texts, str) else list(texts))
+            return self._answer_words(self._words(texts, text_pairs))
         if self.task.reads is Reads.MASKS:
             texts, _ = _as_lists(texts, text_pairs)  # type: ignore[arg-type]  # refused there
             check_texts(texts)
@@ -110,6 +111,7 @@ class Model:
         """
         import asyncio  # a tenth of the runtime's start, and most programs do without
 
+        self._engine.refuse_in_fork()  # whose threads would never begin
         return await asyncio.get_running_loop().run_in_executor(self._workers, self.answer, texts, text_pairs)
 
     @cached_property
@@ -137,9 +139,13 @@ class Model:
         for index, text in enumerate(texts):
             self.refuse_without_mask(text, f"texts[{index}]")
 
-    def _answer_words(self, given: list[str | Sequence[str]]) -> Answers:
+    def _words(self, texts: Texts, text_pairs: str | Sequence[str] | None) -> Words:
+        given, second = _as_lists(texts, text_pairs)  # type: ignore[arg-type]  # lists of words are looked at by Words
+        self._refuse_pairs(second)
+        return Words.of(given)
+
+    def _answer_words(self, words: Words) -> Answers:
         """Plain texts are parted into words, and the answers' characters counted in them; given words stay."""
-        words = Words.of(given)
         logits = self.logits(words.texts)
         return Answers(list(words.within(self.task.answers(logits.values, self.label_names))), logits.truncated)
 
@@ -149,7 +155,7 @@ class Model:
         Compute `Asked.encoded` row by row with `compute`, and hand all of it to `answers_to`.
         """
         if self.task.reads is Reads.WORDS:
-            words = Words.of([texts] if isinstance(texts, str) else list(texts))
+            words = self._words(texts, text_pairs)
             return Asked(self.encoder.encode(words.texts, parallel=False), words)
         first, second = self._checked(texts, text_pairs)
         if self.task.reads is Reads.MASKS:
@@ -249,11 +255,7 @@ class Model:
     def _checked(self, texts: Texts, text_pairs: str | Sequence[str] | None) -> tuple[list[str], list[str] | None]:
         """Texts as lists; refused, all of them before the first is computed, where the model cannot read them."""
         texts, text_pairs = _as_lists(texts, text_pairs)  # type: ignore[arg-type]  # refused there
-        if text_pairs is not None and not self.task.takes_pairs:
-            raise DataError(
-                "This model reads each text by itself, and got pairs.",
-                hint="Give the texts of pairs as single texts.",
-            )
+        self._refuse_pairs(text_pairs)
         if text_pairs is None and self.task.groups_rows:
             raise DataError(
                 "This model reads a query and a passage, and got single texts.",
@@ -261,6 +263,14 @@ class Model:
             )
         check_texts(texts, text_pairs)
         return texts, text_pairs
+
+    def _refuse_pairs(self, text_pairs: list[str] | None) -> None:
+        takes_pairs = self.task.takes_pairs and self.task.reads is not Reads.WORDS
+        if text_pairs is not None and not takes_pairs:
+            raise DataError(
+                "This model reads each text by itself, and got pairs.",
+                hint="Give the texts of pairs as single texts.",
+            )
 
     def _no_logits(self) -> AnyLogits:
         nothing = self.encoder.encode([], None if self.task.reads is not Reads.CONTEXT else [])
@@ -339,6 +349,16 @@ def graph_of(artifact: Artifact, variant: Variant) -> Path:
             hint="Copy the whole artifact, or load the variant that is there.",
         )
     return artifact.path(name)
+
+
+def _task_of(artifact: Artifact) -> Task:
+    manifest = artifact.manifest
+    if manifest.task not in TASKS:
+        raise ArtifactError(
+            f"{artifact.folder} was made for {manifest.task!r}, and this limbeck knows the tasks {', '.join(TASKS)}.",
+            hint=f"Install limbeck {manifest.limbeck_version}, which made it, or a later one.",
+        )
+    return TASKS[manifest.task]
 
 
 def _as_lists(texts: str | Sequence[str], text_pairs: str | Sequence[str] | None) -> tuple[list[str], list[str] | None]:

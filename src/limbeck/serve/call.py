@@ -199,6 +199,8 @@ class Call:
                 texts = [question.texts[place] for place in places]
                 pairs = [question.pairs[place] for place in places]
                 asked = await self._encoded(served, texts, pairs, parameter=parameter)
+                if asked.encoded.truncated:
+                    self._check_truncation(served, places[asked.encoded.truncated[0]], parameter=parameter)
                 parts.append((places, served.submit(asked)))
             return Found(
                 served, tuple([(places, work.asked, await self._computed(served, work)) for places, work in parts])
@@ -213,12 +215,9 @@ class Call:
         second = None if pairs[0] is None else [pair or "" for pair in pairs]
         n_characters = sum(map(len, texts)) + sum(map(len, second or ()))
         try:
-            asked = await inline(n_characters, served.model.ask, texts, second)
+            return await inline(n_characters, served.model.ask, texts, second)
         except DataError as error:
             raise malformed(f"{error.message} {error.hint}", parameter=parameter) from None
-        if asked.encoded.truncated:
-            self._check_truncation(served, asked.encoded.truncated[0], parameter=parameter)
-        return asked
 
     def _check_truncation(self, served: Served, index: int, *, parameter: str) -> None:
         options = self.body.get("parameters")

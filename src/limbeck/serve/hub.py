@@ -50,6 +50,7 @@ async def _classify(call: Call, served: Served) -> Json:
 async def _embed(call: Call, served: Served) -> Json:
     if isinstance(call.body.get("inputs"), dict):
         return await tei.similarity(call, served)
+    call.body |= _parameters(call, known={"normalize", "dimensions", "prompt_name"})
     return await tei.embed(call, served)
 
 
@@ -101,7 +102,7 @@ async def _fill(call: Call, served: Served) -> Json:
         [
             {
                 "score": filling.probability,
-                "token": served.tokenizer.token_to_id(filling.token),
+                "token": filling.id,
                 "token_str": filling.token,
                 "sequence": text[: mask.start] + filling.token + text[mask.end :],
             }

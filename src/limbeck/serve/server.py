@@ -11,12 +11,14 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import uvicorn
 
 from limbeck.errors import OutputError
 from limbeck.serve.app import App
+from limbeck.serve.connection import Connection
 from limbeck.serve.log import Log, LogHandler
 from limbeck.serve.metrics import Metrics
 from limbeck.serve.settings import Settings
@@ -61,6 +63,7 @@ class Server(uvicorn.Server):
                 log_config=None,
                 lifespan="off",
                 server_header=False,
+                http=partial(Connection, limits=settings.limits),  # type: ignore[arg-type]  # called as a class is
                 timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             )
         )

@@ -21,6 +21,9 @@ class Limits:
         queue_tokens: That wait for one model, all requests together; a request that alone has more is too large.
         requests: Under way at once, from reading the body to sending the answer.
         body_seconds: In which a body must have come.
+        head_bytes: Of what stands before a body, first line and headers.
+        idle_seconds: How often a connection is looked at; found twice in a row waiting for its client, with half a head
+            or an answer of which no byte was taken, it is ended.
     """
 
     body_bytes: int = 2_000_000
@@ -29,6 +32,8 @@ class Limits:
     queue_tokens: int = 131_072
     requests: int = 512
     body_seconds: float = 30.0
+    head_bytes: int = 65_536
+    idle_seconds: float = 30.0
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,9 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from tokenizers import Tokenizer
 
 from limbeck import freed_memory
 from limbeck.artifact import ARTIFACT_FOLDER
@@ -105,11 +103,6 @@ class Served:
     def waiting(self) -> tuple[int, int]:
         """Texts and tokens that wait."""
         return self._batcher.waiting
-
-    @cached_property
-    def tokenizer(self) -> Tokenizer:
-        """One that cuts nothing."""
-        return self.model.encoder.uncut()
 
     @contextmanager
     def lent(self) -> Iterator["Served"]:
@@ -211,6 +204,9 @@ class Shelf:
                 except LimbeckError as error:
                     self._keep(old, error)
                     continue
+                except Exception as error:  # noqa: BLE001  (whatever it is, the others are served on, and watched)
+                    self._keep(old, _unforeseen(place, error))
+                    continue
                 self._refused.pop(name, None)
                 if new is not None:
                     self._served[name] = new
@@ -279,6 +275,13 @@ def _probe(model: Model) -> tuple[list[str], list[str] | None]:
         return [model.encoder.masking.mask_token] * 2, None
     pairs = model.task.groups_rows or model.task.reads is Reads.CONTEXT
     return [_PROBE] * 2, [_PROBE] * 2 if pairs else None
+
+
+def _unforeseen(place: Place, error: Exception) -> ArtifactError:
+    return ArtifactError(
+        f"{place.folder} cannot be served: {error!r}.",
+        hint="Write a new artifact beside it, then rename; `limbeck inspect` tells whether it is whole.",
+    )
 
 
 def _fingerprint_of(folder: Path) -> str:

@@ -12,7 +12,7 @@ from tokenizers import Encoding, Tokenizer
 
 from limbeck.serve.batcher import Values
 from limbeck.serve.call import Call, Found, Question, inline
-from limbeck.serve.refusals import malformed, other_task
+from limbeck.serve.refusals import malformed, other_task, too_large
 from limbeck.serve.shelf import Served
 from limbeck.tasks.classification import probabilities as softmax
 from limbeck.tasks.embeddings import cosines, unit
@@ -97,7 +97,8 @@ async def tokenize(call: Call, served: Served) -> Json:
     question.check(call.limits, parameter="inputs")
     _refuse_prompt(call.body)
     special = call.flag("add_special_tokens", default=True)
-    return await inline(sum(map(len, question.texts)), _all_tokens, served.tokenizer, question.texts, special)
+    n_characters, tokenizer = sum(map(len, question.texts)), served.model.encoder.uncut
+    return await inline(n_characters, _all_tokens, tokenizer, question.texts, special, call.limits.queue_tokens)
 
 
 def texts_of(body: dict[str, Any], key: str) -> Question:
@@ -158,8 +159,20 @@ def vectors(found: Found, *, normalize: bool) -> Values:
     return unit(values).astype(np.float32) if normalize else np.ascontiguousarray(values)
 
 
-def _all_tokens(tokenizer: Tokenizer, texts: list[str], special: bool) -> list[list[dict[str, Any]]]:
-    return [_tokens(tokenizer.encode(text, add_special_tokens=special)) for text in texts]
+def _all_tokens(tokenizer: Tokenizer, texts: list[str], special: bool, most: int) -> list[list[dict[str, Any]]]:
+    """The tokens of each text.
+
+    Raises:
+        RefusedError: There are more of them than `most`, the size of the queue: each is told with some sixty bytes.
+    """
+    encodings: list[Encoding] = []
+    n_tokens = 0
+    for text in texts:
+        encodings.append(tokenizer.encode(text, add_special_tokens=special))
+        n_tokens += len(encodings[-1])
+        if n_tokens > most:
+            raise too_large(f"'inputs' has more than {most} tokens. Send fewer texts at once.", parameter="inputs")
+    return [_tokens(encoding) for encoding in encodings]
 
 
 def _tokens(encoding: Encoding) -> list[dict[str, Any]]:

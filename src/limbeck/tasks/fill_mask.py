@@ -27,9 +27,10 @@ _HIDDEN = ("hidden token", "hidden tokens")
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """A token that may stand in the place of a mask, and its probability."""
+    """A token that may stand in the place of a mask, its number in the vocabulary, and its probability."""
 
     token: str
+    id: int
     probability: float
 
 
@@ -130,7 +131,10 @@ class FillMask(Task):
                         FilledMask(
                             start,
                             end,
-                            tuple(Filling(name_of(token), share) for token, share in zip(tokens, chances, strict=True)),
+                            tuple(
+                                Filling(name_of(token), token, share)
+                                for token, share in zip(tokens, chances, strict=True)
+                            ),
                         )
                         for (start, end), tokens, chances in zip(
                             spans.tolist(), tokens_of(rows).tolist(), shares.tolist(), strict=True
