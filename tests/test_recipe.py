@@ -111,6 +111,11 @@ def test_a_printed_recipe_holds_every_key_with_its_meaning() -> None:
             "student: take_layers must be different layer numbers from 0 up, in rising order "
             "(got {'take_layers': [3, 1]})",
         ),
+        (
+            {"quantize": {"spare": 0.2, "target_size_mb": 5.0}},
+            "quantize: spare and target_size_mb both say which layers keep more bits; give one of them "
+            "(got {'spare': 0.2, 'target_size_mb': 5.0})",
+        ),
         ({"distill": 3}, None),
     ],
 )

@@ -64,6 +64,11 @@ class Examples:
         return tuple(map(fingerprint.of_content, self.texts))
 
     @cached_property
+    def context_fingerprints(self) -> tuple[str, ...]:
+        """(n,) the content of each second text alone: of questions, what they are asked about."""
+        return tuple(map(fingerprint.of_content, self.text_pairs or ()))
+
+    @cached_property
     def groups(self) -> NDArray[np.int64]:
         """(n,) a number for each row, the same for rows of the same first text; numbered as they first stand."""
         numbers: dict[str, int] = {}
@@ -75,6 +80,11 @@ class Examples:
         """The name of this whole set: texts, labels, label names and their order."""
         labels = "none" if self.labels is None else fingerprint.of_bytes(_portable(self.labels))
         return fingerprint.of_many((*self.text_fingerprints, labels, *self.label_names))
+
+    def spread(self, n: int) -> "Examples":
+        """At most `n` of them from all over, in their order, as they may be sorted by label."""
+        n = min(n, len(self))
+        return self.take(np.arange(n) * len(self) // max(n, 1))
 
     def take(self, indices: Sequence[int] | NDArray[np.int64]) -> "Examples":
         """The examples at `indices`, in that order."""

@@ -106,7 +106,7 @@ def mix(
         CalibrationError: Texts that nothing can be measured on.
     """
     scheme = Scheme.parse(table.scheme)
-    sample = texts.take(range(min(table.sensitivity_texts, len(texts))))
+    sample = texts.spread(table.sensitivity_texts)
     only = None if tries_all_bits(table) else {"linear": (scheme.weight_bits,)}
 
     def measure() -> Mix:

@@ -77,7 +77,7 @@ class Preparations:
             self._last = None  # before the next is there: Hessians of a large student are a gigabyte
             ready = prepare(
                 self.model,
-                ground.calibration.take(range(n_texts)),
+                ground.calibration.spread(n_texts),
                 wants=wants,
                 encoder=ground.lessons.encoder,
                 held_out=ground.held_out,

@@ -195,6 +195,12 @@ class QuantizeTable(Table):
         None, gt=0, description="Peak of these steps. Default: 0.4 of the distillation's."
     )
 
+    @model_validator(mode="after")
+    def _spares_or_fits(self) -> Self:
+        if self.spare > 0 and self.target_size_mb is not None:
+            raise ValueError("spare and target_size_mb both say which layers keep more bits; give one of them")
+        return self
+
     @field_validator("scheme")
     @classmethod
     def _can_be_shipped(cls, notation: str) -> str:

@@ -157,7 +157,7 @@ def shape(origin: Origin, train: Examples, recipe: Recipe, *, work: Path, progre
         return replace(sketch, pattern=_with_runs(sketch.pattern, sketch.pattern.static, origin, train))
     if wanted.config is not None:
         return sketch
-    some, cut, pattern = _spread(train), sketch.cut, sketch.pattern
+    some, cut, pattern = train.spread(MEASURED_TEXTS), sketch.cut, sketch.pattern
     if wanted.choose == "by_loss":
         removals = _removals(origin, some, wanted, work=work, progress=progress)
         layers = student.choose_layers(config, wanted, removed=[removal.removed for removal in removals])
@@ -330,7 +330,7 @@ def kept(
         n_texts: Texts that the student learns from, made-up ones included.
         progress: Told each sentence.
     """
-    config, some = origin.model.config, _spread(train)
+    config, some = origin.model.config, train.spread(MEASURED_TEXTS)
     told: tuple[str, ...] = ("Nothing is trained: the student stays as it starts.",)
     if recipe.distill.trains:
         told = kept_and_computed(
@@ -345,9 +345,3 @@ def kept(
     for sentence in told:
         progress.say(sentence)
     return told
-
-
-def _spread(train: Examples) -> Examples:
-    """Some texts from all over the training part, which may be sorted by label."""
-    step = -(-len(train) // MEASURED_TEXTS)
-    return train.take(range(0, len(train), step))

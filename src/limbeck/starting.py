@@ -81,6 +81,7 @@ def read_inputs(
     refuse_unmeasurable(
         recipe.verify.tolerances,
         Evidence(has_labels=parts.held_out.labels is not None, has_teacher=True, has_timings=True),
+        TASKS[master.task],
     )
     refuse_unaskable(recipe.verify, runs_here=runs_here(master))
     refuse_made_up(master, recipe)

@@ -113,6 +113,7 @@ def _verified(
             has_teacher=teacher_source is not None or known is not None,
             has_timings=True,
         ),
+        model.task,
     )
     if teacher_source is None:
         if data_source is not None:  # a run keeps what its teacher said about other spellings

@@ -17,7 +17,9 @@ def percent(share: float | None, *, decimals: int = 1) -> str:
 
 
 def percent_range(low: float, high: float, *, decimals: int = 1) -> str:
-    """Two shares as a range of percents: "94.6–97.2 %"."""  # noqa: RUF002
+    """Two shares as a range of percents: "94.6–97.2 %"; "unknown" where so few texts tell nothing."""  # noqa: RUF002
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return "unknown"
     return f"{_percent_figure(low, decimals)}{NOTHING}{_percent_figure(high, decimals)} %"
 
 

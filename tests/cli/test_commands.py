@@ -7,6 +7,7 @@ import pytest
 from command_line import limbeck
 
 import limbeck as package
+from limbeck.cli import console
 from limbeck.machine import installed_version
 from limbeck.records import RunRecord, from_json, to_json
 from limbeck.verdict_record import Verdict
@@ -22,6 +23,12 @@ QUICK = (
 
 def _lines(out: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in out.splitlines()]
+
+
+def test_brackets_in_what_is_told_are_not_taken_for_colours(capsys: pytest.CaptureFixture[str]) -> None:
+    """A label such as [/INST] would end a command in a stack trace, and [urgent] be told as nothing."""
+    console.ConsoleProgress().say("Labels: [/INST], [urgent] in runs/t[v2].")
+    assert capsys.readouterr().err.endswith("s  Labels: [/INST], [urgent] in runs/t[v2].\n")
 
 
 @pytest.fixture(scope="module")

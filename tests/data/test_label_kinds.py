@@ -47,7 +47,7 @@ def test_numbers(cell: object, wanted: object) -> None:
     assert read_label(cell, LabelKind.NUMBER, place="a", column="score") == wanted
 
 
-@pytest.mark.parametrize("cell", ["high", True, float("nan"), "inf", [1.0]])
+@pytest.mark.parametrize("cell", ["high", True, float("nan"), "inf", [1.0], 10**400])
 def test_what_is_no_number_is_refused(cell: object) -> None:
     """A NaN among the targets makes every weight NaN."""
     with pytest.raises(DataError, match=r"a\.csv, line 2: expected a number, but 'score' holds"):
@@ -71,8 +71,17 @@ def test_a_column_for_each_label() -> None:
     assert tables.parts["all"].columns.names == ["text", "joy", "fear"]
 
 
+def test_columns_that_are_empty_label_nothing() -> None:
+    """A file to predict on would be scored as if people had given its texts none of the labels."""
+    Path("a.csv").write_text("text,joy,fear\nhello there,,\ngood bye,,\n", encoding="utf-8")
+    assert read_table("a.csv", columns=DataTable(label="joy,fear"), task="multi-label").parts["all"].labels is None
+
+
 def test_a_column_that_is_neither_yes_nor_no_is_refused() -> None:
-    """A share of votes is no decision."""
+    """A share of votes is no decision; nor is a list."""
+    Path("a.jsonl").write_text('{"text": "hello there", "joy": [1], "fear": 0}\n', encoding="utf-8")
+    with pytest.raises(DataError, match="expected 0 or 1, but 'joy' holds a list"):
+        read_table("a.jsonl", columns=DataTable(label="joy,fear"), task="multi-label")
     Path("a.csv").write_text("text,joy,fear\nhello there,1,0\ngood bye,0.4,0\n", encoding="utf-8")
     with pytest.raises(DataError) as caught:
         read_table("a.csv", columns=DataTable(label="joy,fear"), task="multi-label")

@@ -111,6 +111,7 @@ def test_no_answer_and_several_answers() -> None:
     for none in ([], "", {"text": [], "answer_start": []}):
         assert asked(none) == [()]
     assert asked([{"text": "song", "answer_start": 28}, {"text": "song", "answer_start": 9}]) == [((28, 32), (9, 13))]
+    assert asked({"text": "song", "answer_start": 28.0}) == [((28, 32),)]  # a number with decimals, as pandas writes it
     row = {"question": "When?", "context": CONTEXT}
     assert given([row], "question-answering").parts["all"].labels is None
     assert given([{**row, "answers": None}], "question-answering").parts["all"].labels is None
@@ -147,7 +148,10 @@ def test_squads_own_files_are_read() -> None:
     assert part.labels.tolist() == [((17, 22),), ()]
     questions[1] = {"id": "2", "answers": []}
     Path("a.json").write_text(json.dumps(whole), encoding="utf-8")
-    with pytest.raises(DataError, match="behind question 2: a paragraph or a question is not as in SQuAD"):
+    with pytest.raises(DataError, match="behind question 1: a paragraph or a question is not as in SQuAD"):
+        read_table("a.json", task="question-answering")
+    Path("a.json").write_text(json.dumps({"data": [{"paragraphs": None}]}), encoding="utf-8")
+    with pytest.raises(DataError, match="behind question 0: a paragraph or a question is not as in SQuAD"):
         read_table("a.json", task="question-answering")
 
 

@@ -1,5 +1,9 @@
 """The gate: bounds held, bounds missed, bounds that nobody can check."""
 
+import math
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from limbeck.errors import RecipeError
@@ -107,7 +111,7 @@ def test_tolerances_that_were_set_and_cannot_be_checked_are_refused() -> None:
     """Passing them over would let an artifact through a gate that saw nothing."""
     asked = Tolerances(min_score=0.9, min_retention=0.98, max_latency_ms=5)
     with pytest.raises(RecipeError) as caught:
-        refuse_unmeasurable(asked, Evidence(has_labels=False, has_teacher=False, has_timings=False))
+        refuse_unmeasurable(asked, Evidence(has_labels=False, has_teacher=False, has_timings=False), TASK)
     assert str(caught.value) == (
         "Tolerances were set that these texts cannot check: "
         "verify.tolerances.min_retention needs labels and the teacher's answers; "
@@ -121,7 +125,7 @@ def test_defaults_that_cannot_be_checked_are_told() -> None:
     """Unlabelled texts must stay usable without thought, and the reader must learn what was left unchecked."""
     unlabelled = Evidence(has_labels=False, has_teacher=True, has_timings=False)
     usual = Tolerances().for_task("classification")
-    refuse_unmeasurable(usual, unlabelled)
+    refuse_unmeasurable(usual, unlabelled, TASK)
     assert not_checked(usual, unlabelled) == ("min_retention was not checked: it needs labels.",)
     (check,) = check_all(usual, measured(), None, evidence=unlabelled, task=TASK)
     assert check.tolerance == "min_agreement"
@@ -132,8 +136,8 @@ def test_a_recorded_recipe_is_told_not_refused() -> None:
     recorded = Tolerances.model_validate(Tolerances(min_retention=0.97).model_dump())
     unlabelled = Evidence(has_labels=False, has_teacher=True, has_timings=False)
     with pytest.raises(RecipeError):
-        refuse_unmeasurable(recorded, unlabelled)
-    refuse_unmeasurable(as_recorded(recorded), unlabelled)
+        refuse_unmeasurable(recorded, unlabelled, TASK)
+    refuse_unmeasurable(as_recorded(recorded), unlabelled, TASK)
     assert as_recorded(recorded).for_task("classification").min_retention == 0.97
     switched_off = Tolerances.model_validate(Tolerances(min_retention=None, min_agreement=0.5).model_dump())
     assert as_recorded(switched_off).for_task("classification").min_retention is None
@@ -144,8 +148,18 @@ def test_values_of_none_are_never_refused() -> None:
     """A key written as "not set" asks for nothing."""
     nothing = Evidence(has_labels=False, has_teacher=False, has_timings=False)
     empty = Tolerances(min_retention=None, min_agreement=None, min_score=None)
-    refuse_unmeasurable(empty, nothing)
+    refuse_unmeasurable(empty, nothing, TASK)
     assert not_checked(empty, nothing) == ()
+
+
+@pytest.mark.parametrize(("value", "judge_by"), [(math.nan, "value"), (0.99, "bound")])
+def test_what_is_not_defined_passes_no_gate(value: float, judge_by: Any) -> None:
+    """To be told that nan % is below 90 % helps nobody; and an unknown interval has no lower end."""
+    unknown = Score(value, Interval(-math.inf, math.inf, 0.95, "BCa bootstrap"), 3)
+    asked = Tolerances(min_retention=None, min_agreement=0.9, judge_by=judge_by)
+    (check,) = check_all(asked, replace(measured(), agreement=unknown), None, evidence=EVERYTHING, task=TASK)
+    assert (check.passed, check.measured) == (False, 0.0)
+    assert check.sentence == "agreement is not defined on these texts, or too few of them tell of it"
 
 
 def test_bounds_are_judged_by_the_lower_end() -> None:
@@ -188,7 +202,7 @@ def test_a_proof_that_nobody_can_give_is_refused() -> None:
     """Without labels there is no score to prove anything of."""
     with pytest.raises(RecipeError, match=r"verify\.tolerances\.non_inferior needs labels"):
         refuse_unmeasurable(
-            Tolerances(non_inferior=True), Evidence(has_labels=False, has_teacher=True, has_timings=True)
+            Tolerances(non_inferior=True), Evidence(has_labels=False, has_teacher=True, has_timings=True), TASK
         )
     asked = Tolerances(min_retention=None, min_agreement=None, non_inferior=True)
     (check,) = check_all(asked, measured(), None, evidence=EVERYTHING, task=TASK, proof=None)
@@ -213,6 +227,13 @@ def test_further_measures_are_checked_by_name() -> None:
         "verify.tolerances.min_further names 'exact mach', which is not measured on these texts.\n"
         "Hint: Measured are: 'exact match'."
     )
+    for task, hint in (("question-answering", "It has: 'exact match'."), ("regression", "It has no further measures.")):
+        with pytest.raises(RecipeError) as caught:  # before the long work
+            refuse_unmeasurable(misspelt, EVERYTHING, TASKS[task])
+        assert caught.value.message.endswith(f"names 'exact mach', which {task} does not have.")
+        assert caught.value.hint == hint
+    refuse_unmeasurable(asked, EVERYTHING, TASKS["question-answering"])
+    refuse_unmeasurable(as_recorded(misspelt), EVERYTHING, TASK)
     assert further_not_checked(as_recorded(misspelt), found) == (
         "min_further of exact mach was not checked: it is not measured on these texts.",
     )

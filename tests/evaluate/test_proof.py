@@ -108,8 +108,18 @@ def test_other_scores_are_tested_by_the_bootstrap() -> None:
 
 def test_what_is_not_defined_is_not_tested() -> None:
     """A correlation of equal numbers has no difference to anything."""
-    flat = RankCorrelation(np.ones(9), np.arange(9.0))
+    flat = RankCorrelation(np.ones(19), np.arange(19.0))
     assert non_inferiority(flat, flat, margin=0.01, doubt=DOUBT, words=TASKS["regression"].score) is None
+
+
+def test_few_texts_in_the_same_order_prove_nothing() -> None:
+    """Of three texts, two models agree on the order by luck; every resample would then say that they always do."""
+    words = TASKS["regression"].score
+    few, many = (RankCorrelation(np.arange(n), np.arange(n) + 2.0 * (np.arange(n) % 2)) for n in (11, 40))
+    assert non_inferiority(few, few, margin=0.01, doubt=DOUBT, words=words) is None
+    found = non_inferiority(many, many, margin=0.01, doubt=DOUBT, words=words)
+    assert found is not None
+    assert found.answer == "proven"
 
 
 def test_a_verdict_holds_the_proof() -> None:

@@ -108,7 +108,7 @@ def test_a_correlation_without_spread_is_left_out() -> None:
     """Equal answers have no order; one NaN among the resamples must not spoil the interval."""
     constant = RankCorrelation(np.ones(5), np.arange(5.0))
     assert np.isnan(constant.value)
-    found = scores.of_one(RankCorrelation(np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, 2.0])), HOW)
+    found = scores.of_one(RankCorrelation(np.array([0.0] * 11 + [1.0]), np.arange(12.0)), HOW)
     assert np.isfinite([found.interval.low, found.interval.high]).all()
 
 

@@ -144,6 +144,17 @@ def test_some_rows_are_the_same_every_time_and_keep_queries_whole() -> None:
         assert some_rows(texts, ranked, 2, seed=seed).tolist() in ([0, 1], [2, 3, 4])
 
 
+def test_some_rows_of_graded_passages_have_a_score() -> None:
+    """A run would end behind its training, on a draw of queries without a relevant passage."""
+    texts = tuple(str(row // 5) for row in range(100))
+    grades = np.zeros(100)
+    grades[[3, 57]] = 1
+    ranked = TASKS["reranking"]
+    graded = Examples(texts, tuple(map(str, range(100))), grades, ("score",))
+    assert {row // 5 for seed in range(20) for row in some_rows(graded, ranked, 5, seed=seed)} == {0, 11}
+    assert some_rows(replace(graded, labels=np.zeros(100)), ranked, 100, seed=0).tolist() == list(range(100))
+
+
 def test_some_rows_keep_both_texts_of_a_scored_pair() -> None:
     """A failure would end a run of vectors in an error once all is trained: half of a pair has no score."""
     vectors = TASKS["embeddings"]

@@ -1,6 +1,7 @@
 """The drawings: places worked out by hand, ticks by law."""
 
 import itertools
+import math
 import random
 import re
 
@@ -69,6 +70,21 @@ def test_an_interval_lies_where_its_axis_says() -> None:
     ends = attribute(drawing, 'line class="whisker', "x1")[0], attribute(drawing, 'line class="whisker', "x2")[0]
     assert ends == (pytest.approx(scale(0.92), abs=0.06), pytest.approx(scale(0.96), abs=0.06))
     assert attribute(drawing, 'line class="bound"', "x1") == [pytest.approx(scale(0.90), abs=0.06)]
+
+
+def test_what_is_not_known_is_no_fault_of_a_drawing() -> None:
+    """A run would end in a stack trace behind its training, for one figure that its few texts do not tell."""
+    known = Whisker("teacher", "teacher", 0.9, 0.88, 0.92, "90 %")
+    unknown = Whisker("artifact", "artifact", 0.91, -math.inf, math.inf, "91 %")
+    undefined = Whisker("student", "student", math.nan, math.nan, math.nan, "–")
+    for whiskers, n_drawn in (([known, unknown, undefined], 2), ([undefined], 0), ([unknown], 1)):
+        drawing = interval_chart(whiskers, title="a", description=".", value_words=words_of)
+        assert len(attribute(drawing, "circle", "cx")) == n_drawn
+        assert not re.search(r'"-?(nan|inf)"', drawing)
+        assert all(f">{whisker.words}<" in drawing for whisker in whiskers)
+    ticks = attribute(drawing, 'line class="grid"', "x1")
+    assert attribute(drawing, 'line class="whisker', "x1")[0] == min(ticks)
+    assert attribute(drawing, 'line class="whisker', "x2")[0] == max(ticks)
 
 
 def test_a_falling_loss_falls_on_paper() -> None:

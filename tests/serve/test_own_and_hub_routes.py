@@ -94,7 +94,9 @@ def test_the_hub_form_honours_what_it_can(everything: Running) -> None:
     filled = everything.post("/models/fill-mask", {"inputs": MASKED, "parameters": {"top_k": 3}}).json
     assert [row["sequence"] for row in filled] == [f"play {row['token_str']} song" for row in filled]
     assert len(filled) == 3
-    ids = [one["id"] for one in everything.post("/models/fill-mask/tokenize", {"inputs": filled[0]["sequence"]}).json[0]]
+    ids = [
+        one["id"] for one in everything.post("/models/fill-mask/tokenize", {"inputs": filled[0]["sequence"]}).json[0]
+    ]
     assert filled[0]["token"] == ids[2]  # [CLS] play [MASK]
     plain = everything.post("/models/embeddings", {"inputs": "play", "parameters": {"normalize": False}}).json
     assert plain == everything.post("/models/embeddings/embed", {"inputs": "play", "normalize": False}).json

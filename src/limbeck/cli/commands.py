@@ -78,7 +78,7 @@ def teach(
     if as_json:
         print_json({"teacher": str(taught.folder), "validation_score": taught.validation_score})
     score = wording.percent(taught.validation_score)
-    progress.say(f"[bold]Taught:[/bold] {taught.folder}, {taught.task.score.name} on validation texts {score}")
+    progress.say(f"Taught: {taught.folder}, {taught.task.score.name} on validation texts {score}")
 
 
 def compress(

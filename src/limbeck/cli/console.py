@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from limbeck import wording
@@ -24,7 +25,8 @@ class ConsoleProgress:
 
     def say(self, sentence: str) -> None:
         """One line, with the seconds since the command began."""
-        stderr.print(f"[dim]{time.monotonic() - self._start:5.0f} s[/dim]  {sentence}", markup=True)
+        # escaped: labels, columns and paths may hold brackets
+        stderr.print(f"[dim]{time.monotonic() - self._start:5.0f} s[/dim]  {escape(sentence)}", markup=True)
 
     def bar(self, what: str, *, total: int | None, unit: str, done: int = 0) -> "_TerminalBar | _LineBar":
         """A moving bar on a terminal; elsewhere a line every ten seconds."""

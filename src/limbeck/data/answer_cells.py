@@ -40,6 +40,8 @@ def read_answers(value: object, context: str, *, place: str, column: str | None)
         text, start = answer.get("text"), answer.get("answer_start")
         if not isinstance(text, str) or not text.strip():
             raise DataError(f"{place}: expected answers, but {column!r} holds {_shown(value)}.", hint=_FORMS)
+        if isinstance(start, float) and start.is_integer():  # as pandas writes a column with gaps
+            start = int(start)
         at = _nearest(context, text, start if isinstance(start, int) else None)
         if at is None:
             raise DataError(

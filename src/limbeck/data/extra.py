@@ -1,15 +1,18 @@
 """Extra texts that nobody labelled, for the teacher to answer and a student to learn from."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from limbeck import fingerprint
 from limbeck.data.apart import singles_of
-from limbeck.data.queries import without_queries
+from limbeck.data.queries import without_contexts, without_queries
 from limbeck.data.reading import read_table
 from limbeck.errors import DataError
 from limbeck.examples import Examples, Parts
 from limbeck.progress import SILENT, Progress
 from limbeck.recipe import DataTable
 from limbeck.tasks import TASKS
+from limbeck.windows import Reads
 from limbeck.wording import counted
 
 
@@ -19,7 +22,7 @@ def read_extra(
     """Read texts to learn from besides the given ones; whatever labels stand there are not looked at.
 
     A text that stands in one of the parts, or twice, is left out, so that nothing held out is learned; so are passages
-    of queries that are held out.
+    of queries that are held out, and questions on contexts that are.
 
     Args:
         source: As for `read_table`; all of its parts count.
@@ -41,16 +44,13 @@ def read_extra(
             f"{source} holds {kinds[0]}, and the data holds {kinds[1]}.",
             hint="Give extra texts of the same kind; --data.text and --data.text_pair name the columns of both.",
         )
-    known = {*parts.train.content_fingerprints, *parts.validation.content_fingerprints}
-    known |= {*parts.held_out.content_fingerprints}
+    known = {key for part in (parts.train, parts.validation, parts.held_out) for key in _compared(part, task)}
     n_given = sum(map(len, found))
-    if TASKS[task].groups_rows:
-        unread = {*parts.validation.query_fingerprints, *parts.held_out.query_fingerprints}
-        found = [without_queries(examples, unread) for examples in found]
+    found = [_about_others(examples, parts, task) for examples in found]
     kept = []
     for examples in found:
         fresh = []
-        for row, content in enumerate(examples.content_fingerprints):
+        for row, content in enumerate(_compared(examples, task)):
             if content not in known:
                 known.add(content)
                 fresh.append(row)
@@ -67,3 +67,20 @@ def read_extra(
     if left_out:
         progress.say(f"{counted(left_out, 'extra text')} stood in the data or twice: left out.")
     return joined
+
+
+def _compared(examples: Examples, task: str) -> Sequence[str]:
+    """(n,) what tells that two rows are the same; of words without blanks, as plain texts are parted otherwise."""
+    if TASKS[task].reads is Reads.WORDS:
+        return [fingerprint.of_content("".join(text.split())) for text in examples.texts]
+    return examples.content_fingerprints
+
+
+def _about_others(examples: Examples, parts: Parts, task: str) -> Examples:
+    """The rows that are about no query, or no context, that is held out."""
+    if TASKS[task].groups_rows:
+        return without_queries(examples, {*parts.validation.query_fingerprints, *parts.held_out.query_fingerprints})
+    if TASKS[task].reads is Reads.CONTEXT:
+        unread = {*parts.validation.context_fingerprints, *parts.held_out.context_fingerprints}
+        return without_contexts(examples, unread)
+    return examples

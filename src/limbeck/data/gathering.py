@@ -12,7 +12,7 @@ from limbeck.data.raw_labels import GivenLabel, chosen_columns, kind_of, read_la
 from limbeck.data.tables import Piece, Row, Table
 from limbeck.errors import DataError
 from limbeck.tasks import Task
-from limbeck.tasks.columns import Columns, looks_like_label
+from limbeck.tasks.columns import Columns, KnownNames, looks_like_label
 from limbeck.windows import WORD_BREAK, Reads, joined_words, words_within
 
 MAX_CHARACTERS = 100_000
@@ -27,6 +27,7 @@ class Gatherer:
 
     columns: Columns
     task: Task
+    known: KnownNames
     further: tuple[str, ...] = ()
     texts: list[str] = field(default_factory=list)
     text_pairs: list[str] = field(default_factory=list)
@@ -109,7 +110,7 @@ class Gatherer:
             )
 
     def _check_unlabelled(self, values: Mapping[str, Any], place: str) -> None:
-        late = [name for name in values if looks_like_label(name, self.task.columns)]
+        late = [name for name in values if looks_like_label(name, self.known)]
         if late:
             raise DataError(
                 f"{place}: has a label in {late[0]!r}, while {self.pieces[0].name}, {self.pieces[0].unit} "

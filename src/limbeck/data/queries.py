@@ -39,6 +39,17 @@ def without_queries(examples: Examples, queries: Collection[str]) -> Examples:
     return examples if len(kept) == len(examples) else examples.take(kept)
 
 
+def without_contexts(examples: Examples, contexts: Collection[str]) -> Examples:
+    """The rows whose second text is none of these.
+
+    Args:
+        examples: Pairs.
+        contexts: As `Examples.context_fingerprints`.
+    """
+    kept = [row for row, context in enumerate(examples.context_fingerprints) if context not in contexts]
+    return examples if len(kept) == len(examples) else examples.take(kept)
+
+
 def notes_on(parts: Mapping[str, Examples], *, source: str) -> tuple[str, ...]:
     """What a reader should know about the queries of each part, in sentences.
 

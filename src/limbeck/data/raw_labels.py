@@ -53,10 +53,10 @@ def chosen_columns(values: Mapping[str, Any], columns: Sequence[str], place: str
         DataError: A cell is neither yes (1, true) nor no (0, false, empty).
     """
     cells = {column: _folded(values.get(column)) for column in columns}
-    if all(cell is None for cell in cells.values()):
+    if all(cell is None or cell == "" for cell in cells.values()):
         return None
     for column, cell in cells.items():
-        if cell is not None and cell not in _YES | _NO:
+        if cell is not None and not (isinstance(cell, str | int | float) and cell in _YES | _NO):
             raise DataError(
                 f"{place}: expected 0 or 1, but {column!r} holds {kind_of(values.get(column))}.",
                 hint="Where each label has a column of its own, 1 stands for yes and 0 for no.",
@@ -147,7 +147,7 @@ def _number(value: object, place: str, column: str | None) -> float | None:
     if isinstance(value, int | float | str) and not isinstance(value, bool):
         try:
             number = float(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             number = math.nan
     if not math.isfinite(number):
         raise DataError(

@@ -117,7 +117,7 @@ def _table_of_files(files: Sequence[Path], wanted: _Wanted, *, judges: bool) -> 
                 further = wanted.further_in(list(first.values), source=str(path), judges=judges)
                 rows = itertools.chain([first], rows)
             if gatherer is None:
-                gatherer = Gatherer(settled, wanted.task, further)
+                gatherer = Gatherer(settled, wanted.task, wanted.known, further)
             elif settled != gatherer.columns:
                 raise DataError(
                     f"{path} has the columns {settled.names}, but {files[0]} has {gatherer.columns.names}.",
@@ -130,7 +130,7 @@ def _table_of_files(files: Sequence[Path], wanted: _Wanted, *, judges: bool) -> 
 def _table_of_split(split: HubSplit, wanted: _Wanted, *, judges: bool) -> Table:
     settled = wanted.found_in(split.columns, source=f"The {split.name}")
     further = wanted.further_in(split.columns, source=f"The {split.name}", judges=judges)
-    gatherer = Gatherer(settled, wanted.task, further)
+    gatherer = Gatherer(settled, wanted.task, wanted.known, further)
     gatherer.take(split.rows(list(dict.fromkeys((*settled.names, *further)))), name=split.name, unit="row")
     return _filled(gatherer, split.number_names(settled.label), f"The {split.name}")
 

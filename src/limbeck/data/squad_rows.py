@@ -31,18 +31,23 @@ def squad_rows(value: Mapping[str, Any], name: str) -> Iterator[Row]:
     """
     number = 0
     for article in value["data"]:
-        for paragraph in article["paragraphs"]:
-            try:
-                for asked in paragraph["qas"]:
-                    number += 1
-                    row = {"question": asked["question"], "context": paragraph["context"]}
-                    if asked.get("is_impossible"):
-                        row["answers"] = []
-                    elif "answers" in asked:
-                        row["answers"] = asked["answers"]
-                    yield Row(number, row, _UNIT)
-            except (KeyError, TypeError, AttributeError) as error:
-                raise DataError(
-                    f"{name}, behind question {number}: a paragraph or a question is not as in SQuAD ({error}).",
-                    hint='Paragraphs have "context" and "qas"; each of these "question" and "answers".',
-                ) from None
+        try:
+            for row in _rows_of(article):
+                number += 1
+                yield Row(number, row, _UNIT)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise DataError(
+                f"{name}, behind question {number}: a paragraph or a question is not as in SQuAD ({error}).",
+                hint='Articles have "paragraphs"; these "context" and "qas"; each of these "question" and "answers".',
+            ) from None
+
+
+def _rows_of(article: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for paragraph in article["paragraphs"]:
+        for asked in paragraph["qas"]:
+            row = {"question": asked["question"], "context": paragraph["context"]}
+            if asked.get("is_impossible"):
+                row["answers"] = []
+            elif "answers" in asked:
+                row["answers"] = asked["answers"]
+            yield row

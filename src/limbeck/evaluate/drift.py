@@ -1,6 +1,7 @@
 """Whether a new artifact is better or worse than the one before, text by text, on the texts that both answered."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TypeAlias
 
 import numpy as np
@@ -94,7 +95,8 @@ def _of_answers(kept: KeptAnswers, before: KnownBefore, answered: Answered, comm
     names, task = common.label_names, TASKS[kept.task].within(common.groups)
     now, score, agreement = at(answered.logits, before.rows), None, None
     if common.labels is not None:
-        score = (task.score_of(now, common.labels, names), task.score_of(before.logits, common.labels, names))
+        with suppress(DataError):  # the texts that both have tell no score: no passage among them is relevant
+            score = (task.score_of(now, common.labels, names), task.score_of(before.logits, common.labels, names))
     if answered.teacher_logits is not None:
         wanted = at(answered.teacher_logits, before.rows)
         agreement = (task.agreement_of(now, wanted, names), task.agreement_of(before.logits, wanted, names))

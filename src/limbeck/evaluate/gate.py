@@ -1,5 +1,6 @@
 """The gate: what the user accepts against what was measured. Nothing is passed over in silence."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -51,15 +52,22 @@ class Evidence:
         return tuple(need for need in _NEEDS[tolerance] if not there[need])
 
 
-def refuse_unmeasurable(tolerances: Tolerances, evidence: Evidence) -> None:
+def refuse_unmeasurable(tolerances: Tolerances, evidence: Evidence, task: Task) -> None:
     """Refuse tolerances that somebody wrote and nobody can check. Call it before the long work begins.
 
     Defaults that cannot be checked are not refused; `not_checked` tells of them.
 
     Raises:
         RecipeError: A tolerance that was set (not left at its default) needs labels, a teacher or timings that are not
-            there; all of them in one message.
+            there, or is on a measure that the task does not have; all of them in one message.
     """
+    further = [words.name for words in task.further]
+    unknown = [name for name in tolerances.min_further if name not in further]
+    if unknown and FURTHER in tolerances.model_fields_set:
+        raise RecipeError(
+            f"verify.tolerances.{FURTHER} names {', '.join(map(repr, unknown))}, which {task.name} does not have.",
+            hint=f"It has: {', '.join(map(repr, further))}." if further else "It has no further measures.",
+        )
     faults = [
         f"verify.tolerances.{name} needs {' and '.join(missing)}"
         for name in _set_tolerances(tolerances)
@@ -205,6 +213,9 @@ def _least(tolerance: str, word: str, bound: float, score: Score | None, *, by_b
     if score is None:  # labels and a teacher are there, and the teacher is right on no text
         sentence = f"{word} cannot be measured, because the teacher's own score is not above 0"
         return Check(tolerance, bound, 0.0, passed=False, sentence=sentence)
+    if math.isnan(score.value) or (by_bound and not math.isfinite(score.interval.low)):
+        sentence = f"{word} is not defined on these texts, or too few of them tell of it"
+        return Check(tolerance, bound, 0.0, passed=False, sentence=sentence)
     if by_bound:
         low = score.interval.low
         told, accepted = wording.told_apart(100 * low, 100 * bound), f"the accepted {wording.plain(100 * bound)} %"
@@ -217,7 +228,12 @@ def _least(tolerance: str, word: str, bound: float, score: Score | None, *, by_b
     relation = "is at least" if passed else "is below"
     sentence = f"{word} {told} % {relation} the accepted {wording.plain(100 * bound)} %"
     if passed and score.interval.low < bound:
-        sentence += f", though its interval reaches down to {wording.percent(score.interval.low)}"
+        low = score.interval.low
+        sentence += (
+            f", though its interval reaches down to {wording.percent(low)}"
+            if math.isfinite(low)
+            else ", though its interval is unknown"
+        )
     return Check(tolerance, bound, score.value, passed, sentence)
 
 

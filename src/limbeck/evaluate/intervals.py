@@ -5,6 +5,7 @@ which the two part carry news. An interval that ignores this is several times to
 holds the truth is measured in docs/results/coverage.md.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -12,13 +13,24 @@ from scipy.stats import binomtest
 
 from limbeck.evaluate import pairs, resampling
 from limbeck.score_record import Interval
-from limbeck.tasks.measures import GeometricMean, Hits, Mean, MeanShare, Measure, PooledMean, Values, Weights
+from limbeck.tasks.measures import (
+    GeometricMean,
+    Hits,
+    Mean,
+    MeanShare,
+    Measure,
+    PooledMean,
+    RankCorrelation,
+    Values,
+    Weights,
+)
 
 WILSON = "wilson"
 SCORE = "score"
 BCA = "BCa bootstrap"
 PAIRED_BCA = "paired BCa bootstrap"
 STUDENTIZED = "studentized bootstrap"
+_FEWEST_RANKED = 12
 
 
 def wilson(successes: int, n: int, *, confidence: float) -> Interval:
@@ -79,6 +91,8 @@ def of_measure(measure: Measure, *, confidence: float, samples: int, seed: int) 
     if parts is not None:
         low, high = resampling.studentized_ends(*parts, shares=shares, samples=samples, seed=seed)
         return Interval(low, high, confidence, STUDENTIZED)
+    if _tells_nothing(measure):
+        return Interval(-math.inf, math.inf, confidence, BCA)
     found = resampling.distribution(measure.with_imaginary([True, False]), samples=samples, seed=seed)
     low, high = resampling.bca_ends(found, shares=shares)
     return Interval(low, high, confidence, BCA)
@@ -108,6 +122,8 @@ def of_pair(
     Source: see `resampling.bca_ends`; Bonett, Price 2012, JEBS 37(4), 479-488 (one more text in each of the two cells
         that part).
     """
+    if _tells_nothing(first):
+        return Interval(-math.inf, math.inf, confidence, PAIRED_BCA)
     one = resampling.distribution(first.with_imaginary([True, False]), samples=samples, seed=seed)
     other = resampling.distribution(second.with_imaginary([False, True]), samples=samples, seed=seed)
     low, high = resampling.bca_ends(one.compared(other, compare), shares=_shares(confidence))
@@ -128,6 +144,14 @@ def _long_tailed(measure: Measure) -> tuple[Values, Weights] | None:
     if isinstance(measure, Mean) and not isinstance(measure, MeanShare):
         return measure.values, np.ones(measure.n)
     return None
+
+
+def _tells_nothing(measure: Measure) -> bool:
+    """Whether resamples cannot tell how sure a figure is (docs/lab-log.md).
+
+    No imaginary text joins correlations, and where two models put few texts in one order every resample is in it too.
+    """
+    return isinstance(measure, RankCorrelation) and measure.n < _FEWEST_RANKED
 
 
 def _shares(confidence: float) -> tuple[float, float]:

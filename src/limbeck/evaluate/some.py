@@ -12,7 +12,8 @@ from limbeck.units import UnitLogits
 def some_rows(examples: Examples, task: Task, n_texts: int, *, seed: int) -> NDArray[np.int64]:
     """Rows drawn by chance, in their order; where rows belong to queries, all of some queries of several passages.
 
-    Of pairs that were parted, each text with the pair's score, both rows.
+    Where passages have grades, these are queries with a relevant one. Of pairs that were parted, each text with the
+    pair's score, both rows are drawn.
 
     Args:
         examples: The texts.
@@ -31,7 +32,11 @@ def some_rows(examples: Examples, task: Task, n_texts: int, *, seed: int) -> NDA
         n = min(n_texts, len(examples))
         return np.sort(draw.choice(len(examples), size=n, replace=False))
     sizes = np.bincount(examples.groups)
-    order = draw.permutation(np.flatnonzero(sizes > 1))
+    is_told = sizes > 1
+    if isinstance(examples.labels, np.ndarray):  # grades: a query without a relevant passage has no score
+        is_relevant = np.bincount(examples.groups, weights=examples.labels > 0) > 0
+        is_told &= is_relevant | ~is_relevant.any()
+    order = draw.permutation(np.flatnonzero(is_told))
     taken = order[: max(1, int(np.searchsorted(sizes[order].cumsum(), n_texts, side="right")))]
     return np.flatnonzero(np.isin(examples.groups, taken))
 

@@ -126,7 +126,7 @@ def judge(
         has_labels=examples.labels is not None, has_teacher=teacher is not None, has_timings=ours is not None
     )
     tolerances = tolerances.for_task(task)
-    refuse_unmeasurable(tolerances, evidence)
+    refuse_unmeasurable(tolerances, evidence, asked)
 
     doubt = Doubt(confidence, bootstrap_samples, seed)
     outcomes = {

@@ -4,6 +4,7 @@ Every drawing is `WIDTH` (or `NARROW_WIDTH`) units wide with 13 unit letters, so
 print alike, and says in its label what a reader who does not see it should know.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -172,12 +173,14 @@ def interval_chart(
 ) -> Markup:
     """Values as dots on their intervals, over one axis; `bound` is drawn as a broken upright line.
 
-    It is only `NARROW_WIDTH` wide unless told otherwise, so that three of them stand side by side.
+    It is only `NARROW_WIDTH` wide unless told otherwise, so that three of them stand side by side. An interval that
+    nobody knows reaches from end to end, and a value that is not defined is not drawn.
     """
     row, foot, edge = 46, 44 if bound is not None else 24, 20
     values = [edge_of for whisker in whiskers for edge_of in (whisker.low, whisker.high, whisker.value)]
+    values = [value for value in values if math.isfinite(value)]
     values += [bound] if bound is not None else []
-    ticks = round_ticks(min(values), max(values), at_most=5)
+    ticks = round_ticks(min(values, default=0.0), max(values, default=1.0), at_most=5)
     scale = Scale(ticks[0], ticks[-1], edge, width - edge)
     floor = len(whiskers) * row + 2
     parts = []
@@ -200,6 +203,8 @@ def interval_chart(
             parts.append(svg.line(scale(bound), index * row + 20, scale(bound), (index + 1) * row + 2, kind="bound"))
         parts.append(svg.backed_text(0, index * row + 14, whisker.name, anchor="start", kind="name"))
         parts.append(svg.backed_text(width, index * row + 14, whisker.words, anchor="end", kind="value"))
+        if math.isnan(whisker.value):
+            continue  # its words stand there
         low, high = scale(whisker.low), scale(whisker.high)
         parts.append(svg.line(low, middle, high, middle, kind=f"whisker {whisker.role}"))
         parts += [svg.line(end, middle - 4, end, middle + 4, kind=f"whisker {whisker.role}") for end in (low, high)]

@@ -1,5 +1,6 @@
 """Which drawings the report has: each a figure with its title, the colours it uses, and what it says in words."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -106,7 +107,9 @@ def gain_panel(gain: DistillationGain, task: Task) -> Panel | None:
 
 
 def points_range(score: Score) -> str:
-    """The interval of a difference: "from +0.6 to +3.2"."""
+    """The interval of a difference: "from +0.6 to +3.2"; "unknown" where so few texts tell nothing."""
+    if not (math.isfinite(score.interval.low) and math.isfinite(score.interval.high)):
+        return "unknown"
     return f"from {wording.signed(100 * score.interval.low)} to {wording.signed(100 * score.interval.high)}"
 
 

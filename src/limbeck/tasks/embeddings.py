@@ -61,6 +61,7 @@ class Embeddings(Task):
     columns = KnownNames(texts=TEXT_NAMES, pairs=PAIR_NAMES, labels=NUMBER_NAMES)
     label_kind = LabelKind.NUMBER
     takes_pairs = False
+    further = (OVERLAP, RANKS, LOWEST)
     head = "ForSentenceEmbedding"
     score = MeasureWords(
         "rank correlation",

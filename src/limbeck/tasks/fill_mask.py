@@ -109,6 +109,7 @@ class FillMask(Task):
     groups_changes = False
     respelled = Respelled.NOTHING
     takes_pairs = False
+    further = (AMONG_FIVE, TRUE_PROBABILITY)
     takes_made_up = False
     taught_live = True
     reads = Reads.MASKS

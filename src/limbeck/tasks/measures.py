@@ -4,6 +4,7 @@ A measure holds what each text adds to it. Intervals come from measuring resampl
 `limbeck.evaluate.intervals`), and two models are compared by measuring both on the same resample.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -327,5 +328,5 @@ class Quantile(Measure):
         return len(self.values)
 
     def over(self, rows: Rows) -> float:
-        """The figure of the texts at `rows`."""
-        return float(np.quantile(self.values[rows], self.share))
+        """The figure of the texts at `rows`; NaN of none."""
+        return float(np.quantile(self.values[rows], self.share)) if len(rows) else math.nan

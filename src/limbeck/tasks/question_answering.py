@@ -79,6 +79,7 @@ class QuestionAnswering(Task):
         "Share of held-out questions that get the teacher's answer, but for case, marks, articles and blanks.",
         "answers {value} of {texts} as the teacher does",
     )
+    further = (EXACT_MATCH,)
     groups_changes = False
     respelled = Respelled.FIRST_TEXT
     reads = Reads.CONTEXT

@@ -78,6 +78,7 @@ class Reranking(Task):
         "puts {value} of the pairs of passages of {texts} in the teacher's order",
         QUERIES,
     )
+    further = (FIRST,)
     groups_changes = False
     scores_texts = False
     respelled = Respelled.FIRST_TEXT

@@ -108,6 +108,8 @@ class Task(ABC):
     """Against what people say."""
     agreement: ClassVar[MeasureWords]
     """Against what the teacher says."""
+    further: ClassVar[tuple[MeasureWords, ...]] = ()
+    """What else can be measured; see `further_of`."""
     groups_changes: ClassVar[bool] = True
     """Whether changed answers fall into few kinds (this label became that one)."""
     scores_texts: ClassVar[bool] = True

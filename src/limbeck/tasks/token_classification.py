@@ -129,6 +129,7 @@ class TokenClassification(Task):
         "F1 of the spans against the teacher's: a span counts when the teacher gives just the same.",
         "finds the teacher's spans in {texts} with an F1 of {value}",
     )
+    further = (PRECISION, RECALL)
     groups_changes = False
     respelled = Respelled.WORDS
     reads = Reads.WORDS
