@@ -98,8 +98,8 @@ class DistillTable(Table):
     epochs: int | None = Field(
         None,
         ge=0,
-        description="Default: 1; more where texts are few (1,500 steps; static: 700, vectors 1,000; at most 60). "
-        "0 trains nothing: the teacher itself, quantized.",
+        description="Default: 1; more where texts are few (1,500 steps; questions 5,000; static 700, vectors 1,000; "
+        "at most 60). 0 trains nothing: the teacher itself, quantized.",
     )
     learning_rate: float | None = Field(
         None,

@@ -24,7 +24,7 @@ _FEWEST_EPOCHS, _MOST_EPOCHS = 1, 60
 _ROUNDING_SHARE = 0.4
 """Of the student's peak learning rate, while it learns to live with rounded weights."""
 _TEACHING_RATE, _DISTILLING_RATE, _RATES_HOLD_AT = 1e-4, 2.5e-4, 384
-_TEXTS, _CONTEXTS = (64, 1500), (8, 3000)
+_TEXTS, _CONTEXTS = (64, 1500), (8, 5000)
 """Texts a step, or windows of contexts, and how many steps are usual. A window has as many tokens as several texts, and
 steps count for more than what they read (docs/lab-log.md)."""
 _STATIC, _STATIC_VECTORS = (512, 700, 2e-3), (512, 1000, 5e-3)
