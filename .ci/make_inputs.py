@@ -5,7 +5,7 @@ import random
 import sys
 from pathlib import Path
 
-from limbeck.recipe import TeacherTable
+from limbeck.recipe.knobs import TeacherTable
 from limbeck.teacher.load import load_teacher
 from tiny import WORDS, write_teacher
 

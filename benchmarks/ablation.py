@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from limbeck import machine
-from limbeck.records import RunRecord
-from limbeck.verdict_record import STUDENT, ModelScores
+from limbeck.ground import machine
+from limbeck.records.run import RunRecord
+from limbeck.records.verdict import STUDENT, ModelScores
 
 ALONE = ("--distill.weights.true_labels", "0", "--distill.weights.last_hidden", "0")
 BASE = "soft labels alone"

@@ -25,14 +25,15 @@ from exported_by_pytorch import write_by_pytorch
 from numpy.typing import NDArray
 from quantized_by_others import by_nncf, by_onnxruntime
 
-from limbeck import data, evaluate, machine, runtime, teacher, wording
-from limbeck.artifact import FLOAT_MODEL_FILE
-from limbeck.batching import served_by_length
-from limbeck.examples import Examples
-from limbeck.recipe import DataTable, TeacherTable
+from limbeck import data, evaluate, runtime, teacher
+from limbeck.artifact.sealed import FLOAT_MODEL_FILE
+from limbeck.ground import machine, wording
+from limbeck.recipe.knobs import DataTable, TeacherTable
 from limbeck.runtime.engine import Engine
 from limbeck.teacher.load import load_model, model_inputs
-from limbeck.tokens import TextEncoder, TokenBatch
+from limbeck.text.batching import served_by_length
+from limbeck.text.examples import Examples
+from limbeck.text.tokens import TextEncoder, TokenBatch
 
 Logits = NDArray[np.float32]
 

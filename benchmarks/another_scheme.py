@@ -3,11 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
-from limbeck.artifact import open_artifact, seal
+from limbeck.artifact.manifest import quantized_model_file
+from limbeck.artifact.sealed import open_artifact, seal
 from limbeck.export.folder import write_artifact
-from limbeck.manifest import quantized_model_file
 from limbeck.quantization import quantize_student
-from limbeck.scheme import Scheme
+from limbeck.recipe.scheme import Scheme
 from limbeck.teacher.load import load_model
 
 

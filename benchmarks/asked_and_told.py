@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from limbeck import machine
+from limbeck.ground import machine
 
 
 def flags(description: str, *, name: str | None) -> argparse.ArgumentParser:

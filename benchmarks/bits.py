@@ -18,10 +18,10 @@ import numpy as np
 from asked_and_told import flags, origin, run_limbeck, tell
 
 from limbeck import data, evaluate, runtime
-from limbeck.examples import Examples
-from limbeck.recipe import Recipe
-from limbeck.records import RunRecord
-from limbeck.scheme import INT8_BITS, Scheme
+from limbeck.recipe.knobs import Recipe
+from limbeck.recipe.scheme import INT8_BITS, Scheme
+from limbeck.records.run import RunRecord
+from limbeck.text.examples import Examples
 
 AS_ASKED = ("--quantize.max_lost", "1")
 TRAINED = (*AS_ASKED, "--quantize.train_share", "0.3")

@@ -20,8 +20,8 @@ from page_asked import visited
 from unrounded_graph import write_unrounded
 
 import limbeck
-from limbeck import wording
-from limbeck.progress import SILENT
+from limbeck.ground import wording
+from limbeck.ground.progress import SILENT
 from limbeck.runtime.engine import Engine
 from limbeck.runtime.model import Model
 from limbeck.targets import export_artifact

@@ -18,12 +18,12 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import BertConfig, BertForSequenceClassification
 
-from limbeck.examples import Examples
 from limbeck.quantization.calibration import observe_texts
 from limbeck.quantization.hessian import HessianObserver
 from limbeck.quantization.observing import ActivationObserver, layers_to_watch
 from limbeck.quantization.ranges import RANGE_METHODS, range_of
-from limbeck.tokens import TOKENIZER_FILE, TextEncoder
+from limbeck.text.examples import Examples
+from limbeck.text.tokens import TOKENIZER_FILE, TextEncoder
 
 _MEGABYTE = 1e6
 _N_WORDS = 30_000

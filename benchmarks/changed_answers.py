@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck.manifest import Manifest
-from limbeck.progress import SILENT
+from limbeck.artifact.manifest import Manifest
+from limbeck.ground.progress import SILENT
 from limbeck.targets.agreement import CheckTexts, agreement
 from limbeck.targets.record import AgreementRecord
 from limbeck.targets.texts import check_texts

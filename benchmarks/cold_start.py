@@ -15,16 +15,16 @@ from pathlib import Path
 
 from asked_and_told import origin, tell
 
-from limbeck import machine
-from limbeck.artifact import open_artifact
+from limbeck.artifact.sealed import open_artifact
 from limbeck.evaluate import fresh
-from limbeck.examples import Examples
-from limbeck.speed_record import FreshStart
+from limbeck.ground import machine
+from limbeck.records.speed import FreshStart
+from limbeck.text.examples import Examples
 
 _IMPORTS = """
 import numpy, onnxruntime, tokenizers
 import json
-from limbeck.machine import peak_bytes
+from limbeck.ground.machine import peak_bytes
 print(json.dumps({"peak_bytes": peak_bytes()}))
 """
 

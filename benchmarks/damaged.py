@@ -17,7 +17,7 @@ from pathlib import Path
 from asked_and_told import origin
 
 from limbeck import data, runtime
-from limbeck.recipe import DataTable
+from limbeck.recipe.knobs import DataTable
 from limbeck.verification import verify
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))

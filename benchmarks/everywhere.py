@@ -29,17 +29,17 @@ from changed_answers import Logits, compared, spread_texts, told_changes
 from page_asked import chromium_path, visited
 from unrounded_graph import write_unrounded
 
-from limbeck import files, fingerprint, wording
-from limbeck.artifact import Artifact, open_artifact
+from limbeck.artifact.sealed import Artifact, open_artifact
 from limbeck.cli import console
 from limbeck.errors import LimbeckError
-from limbeck.machine import installed_version
+from limbeck.ground import files, fingerprint, wording
+from limbeck.ground.machine import installed_version
 from limbeck.runtime.engines import open_engine
 from limbeck.runtime.graph_engine import EngineSettings
 from limbeck.targets.agreement import CheckTexts, one_by_one
 from limbeck.targets.record import AgreementRecord
 from limbeck.targets.registry import Answering, converter_of, target_named
-from limbeck.tokens import TextEncoder
+from limbeck.text.tokens import TextEncoder
 
 PROGRESS = console.ConsoleProgress()
 

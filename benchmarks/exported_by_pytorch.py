@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from limbeck.teacher.load import model_inputs
-from limbeck.tokens import TextEncoder
+from limbeck.text.tokens import TextEncoder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

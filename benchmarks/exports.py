@@ -14,13 +14,13 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
-from limbeck.artifact import open_artifact
-from limbeck.progress import SILENT
+from limbeck.artifact.sealed import open_artifact
+from limbeck.ground.progress import SILENT
 from limbeck.runtime.engine import Engine
 from limbeck.targets.record import EXPORT_FILE
 from limbeck.targets.texts import check_texts
 from limbeck.tasks.rules import reading_rules
-from limbeck.tokens import TextEncoder, TokenBatch
+from limbeck.text.tokens import TextEncoder, TokenBatch
 
 
 class Answering(Protocol):

@@ -38,15 +38,16 @@ from exported_by_pytorch import write_by_pytorch
 from int8_peak import Peak
 from quantized_by_others import by_executorch, by_nncf, by_onnxruntime
 
-from limbeck import data, machine, wording
-from limbeck.artifact import Artifact, open_artifact
+from limbeck import data
+from limbeck.artifact.sealed import Artifact, open_artifact
 from limbeck.export import multiply_adds
-from limbeck.recipe import DataTable
+from limbeck.ground import machine, wording
+from limbeck.recipe.knobs import DataTable
 from limbeck.runtime.engines import open_engine, settings_of
 from limbeck.runtime.graph_engine import GraphEngine
 from limbeck.runtime.turns import SPIN_SECONDS
 from limbeck.teacher.load import load_model
-from limbeck.tokens import EncodedTexts, TextEncoder, TokenBatch
+from limbeck.text.tokens import EncodedTexts, TextEncoder, TokenBatch
 from random_artifact import write_random
 
 OURS, DYNAMIC, NNCF, EXECUTORCH, PYTORCH, PEAK = (

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from asked_and_told import flags, origin, run_limbeck, tell
 
-from limbeck import wording
-from limbeck.records import RunRecord
-from limbeck.score_record import Score
+from limbeck.ground import wording
+from limbeck.records.run import RunRecord
+from limbeck.records.score import Score
+from limbeck.records.verdict import ModelScores
 from limbeck.tasks import TASKS
-from limbeck.verdict_record import ModelScores
 
 MEASURES = ("score", "retention", "agreement")
 

@@ -9,16 +9,17 @@ All are fine-tuned by `limbeck teach` with the same settings and seeds, and judg
 import argparse
 from pathlib import Path
 
-from limbeck import data, files, machine, wording
+from limbeck import data
 from limbeck.evaluate.scores import Doubt, of_one
-from limbeck.recipe import Recipe, TeacherTable
+from limbeck.ground import files, machine, wording
+from limbeck.recipe.knobs import Recipe, TeacherTable
+from limbeck.recipe.student import StudentTable
 from limbeck.student import initialise, save_model
-from limbeck.student_table import StudentTable
 from limbeck.tasks import TASKS
 from limbeck.teacher import float32_logits, load_teacher
 from limbeck.teacher.encoder import load_encoder
 from limbeck.teaching import teach
-from limbeck.tokens import TOKENIZER_CONFIG_FILE, TOKENIZER_FILE
+from limbeck.text.tokens import TOKENIZER_CONFIG_FILE, TOKENIZER_FILE
 
 
 def main() -> None:

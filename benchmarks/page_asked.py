@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck.progress import SILENT, Progress
+from limbeck.ground.progress import SILENT, Progress
 from limbeck.targets.agreement import CheckTexts
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "web"))

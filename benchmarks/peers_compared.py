@@ -17,12 +17,13 @@ from asked_and_told import flags, origin, tell
 from quantized_by_others import CALIBRATION_TEXTS, by_nncf, by_onnxruntime, write_peer
 
 import limbeck
-from limbeck import data, machine, wording
-from limbeck.comparison_record import ComparedModel, ComparedPair, ComparisonRecord
-from limbeck.recipe import DataTable
-from limbeck.score_record import Score
-from limbeck.tokens import TextEncoder
-from limbeck.verdict_record import PairedDifference
+from limbeck import data
+from limbeck.ground import machine, wording
+from limbeck.recipe.knobs import DataTable
+from limbeck.records.comparison import ComparedModel, ComparedPair, ComparisonRecord
+from limbeck.records.score import Score
+from limbeck.records.verdict import PairedDifference
+from limbeck.text.tokens import TextEncoder
 
 
 def main() -> None:

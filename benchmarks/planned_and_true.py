@@ -8,12 +8,13 @@ Recipe keys are options too, as for `limbeck compress`. The page is written anew
 import argparse
 from pathlib import Path
 
-from limbeck import files, machine, pipeline, planning, wording
-from limbeck.artifact import open_artifact
+from limbeck import pipeline, planning
+from limbeck.artifact.sealed import open_artifact
 from limbeck.cli.console import ConsoleProgress
 from limbeck.cli.flags import recipe_from
-from limbeck.plan_record import Plan
-from limbeck.records import RunRecord
+from limbeck.ground import files, machine, wording
+from limbeck.records.plan import Plan
+from limbeck.records.run import RunRecord
 
 
 def main() -> None:

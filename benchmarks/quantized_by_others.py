@@ -12,7 +12,7 @@ import onnxruntime.quantization
 from exported_by_pytorch import write_by_pytorch
 
 from limbeck.teacher.load import load_model
-from limbeck.tokens import TOKENIZER_FILE, TextEncoder
+from limbeck.text.tokens import TOKENIZER_FILE, TextEncoder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

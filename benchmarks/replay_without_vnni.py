@@ -27,7 +27,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from limbeck.manifest import read_manifest
+from limbeck.artifact.manifest import read_manifest
 
 BATCH = 32
 MADE_UP = ("at the bound", "7 bits", "full range")
@@ -67,7 +67,7 @@ def main() -> None:
 
 def feeds_of(artifact: Path, texts: Path, *, n_texts: int) -> dict[str, np.ndarray]:
     """Tokenize once, natively, so that both sides are asked the same."""
-    from limbeck.tokens import TextEncoder
+    from limbeck.text.tokens import TextEncoder
 
     encoder = TextEncoder(artifact, max_tokens=read_manifest(artifact).max_tokens)
     lines = texts.read_text(encoding="utf-8").splitlines()[:n_texts]

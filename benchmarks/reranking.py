@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from limbeck import fingerprint, machine, wording
 from limbeck.cli.console import ConsoleProgress
+from limbeck.ground import fingerprint, machine, wording
 from limbeck.pipeline import Run, compress
-from limbeck.recipe import Recipe
-from limbeck.score_record import Score
+from limbeck.recipe.knobs import Recipe
+from limbeck.records.score import Score
 from limbeck.tasks import TASKS
 from limbeck.teaching import teach
 

@@ -35,8 +35,9 @@ from asked_and_told import origin, tell
 from http_load import Load, Outcome, request
 from numpy.typing import NDArray
 
-from limbeck import machine, runtime
+from limbeck import runtime
 from limbeck.data.pocket import place as pocket
+from limbeck.ground import machine
 
 CLIENTS = 64
 TEXTS_A_REQUEST = (1, 8, 32)

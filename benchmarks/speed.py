@@ -7,8 +7,8 @@ sorted by length, so that it pads as little as ours. The third side is what one 
 as ONNX by PyTorch's exporter, quantized by onnxruntime's `quantize_dynamic`; the fourth is the same with limbeck's
 exporter, whose last block goes on with the first token. Both stand behind the tokenizer and batches that ours has.
 
-An artifact keeps the tokens of words that it has met (`limbeck.known_words`), and after the first round it has met all
-of these; so its first call after loading is timed too.
+An artifact keeps the tokens of words that it has met (`limbeck.text.known_words`), and after the first round it has met
+all of these; so its first call after loading is timed too.
 
 On a machine that others use at the same time, `--processor-time` counts the seconds of processor that each side takes
 instead of those that pass; with one thread on every side they are the same when nobody else is there.
@@ -26,14 +26,15 @@ import torch
 from asked_and_told import flags, origin, tell
 from exported_by_pytorch import write_by_pytorch
 
-from limbeck import data, evaluate, machine, runtime, teacher, wording
-from limbeck.batching import served_by_length
-from limbeck.examples import Examples
+from limbeck import data, evaluate, runtime, teacher
 from limbeck.export import write_onnx
-from limbeck.recipe import DataTable, TeacherTable
+from limbeck.ground import machine, wording
+from limbeck.recipe.knobs import DataTable, TeacherTable
+from limbeck.records.verdict import Timing
 from limbeck.runtime.engine import Engine
 from limbeck.teacher.load import load_model
-from limbeck.verdict_record import Timing
+from limbeck.text.batching import served_by_length
+from limbeck.text.examples import Examples
 
 OURS, PYTORCH = "artifact (int8)", "teacher (PyTorch float32)"
 ENGINE_INT8 = "teacher (onnxruntime dynamic int8)"

@@ -29,18 +29,18 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from limbeck import data, runtime, student
-from limbeck.batching import served_by_length
-from limbeck.examples import Examples, Parts
+from limbeck.artifact.manifest import Manifest, read_manifest
 from limbeck.export import write_onnx
-from limbeck.manifest import Manifest, read_manifest
 from limbeck.quantization import Preparation, Wants, baked, fake_quantized, prepare
-from limbeck.recipe import Recipe
+from limbeck.recipe.knobs import Recipe
+from limbeck.recipe.scheme import Scheme
 from limbeck.runtime.engine import Engine
 from limbeck.runtime.graph_file import read_graph
-from limbeck.scheme import Scheme
 from limbeck.teacher.load import load_model, model_inputs
 from limbeck.teacher.quick import first_token_at_last
-from limbeck.tokens import TextEncoder, TokenBatch
+from limbeck.text.batching import served_by_length
+from limbeck.text.examples import Examples, Parts
+from limbeck.text.tokens import TextEncoder, TokenBatch
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -21,13 +21,15 @@ from asked_and_told import flags, origin, tell
 from datasets import Dataset
 from transformers import AutoTokenizer, Trainer, TrainingArguments
 
-from limbeck import data, machine, shaping, student, teacher
-from limbeck.batching import by_length
+from limbeck import data, student, teacher
 from limbeck.distill import learn, lessons_of
-from limbeck.examples import Examples
-from limbeck.recipe import Recipe
-from limbeck.signals import SignalStore
+from limbeck.ground import machine
+from limbeck.recipe.knobs import Recipe
 from limbeck.teacher.load import EncoderTeacher, load_model, model_inputs
+from limbeck.teacher.signals import SignalStore
+from limbeck.text.batching import by_length
+from limbeck.text.examples import Examples
+from limbeck.walk import shaping
 
 _BATCH_TEXTS = 64
 

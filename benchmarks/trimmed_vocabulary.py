@@ -16,20 +16,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck import machine, wording
-from limbeck.asking import made_up
-from limbeck.examples import Examples
-from limbeck.origin import Origin
-from limbeck.recipe import Recipe
-from limbeck.records import RunRecord
-from limbeck.starting import read_inputs
+from limbeck.encoder.origin import Origin
+from limbeck.ground import machine, wording
+from limbeck.recipe.knobs import Recipe
+from limbeck.recipe.student import StudentTable
+from limbeck.records.run import RunRecord
+from limbeck.records.verdict import ARTIFACT, FLOAT_STUDENT
 from limbeck.student import trimmed, vocabulary_of
 from limbeck.student.trimmed import with_rows
-from limbeck.student_table import StudentTable
 from limbeck.teacher import float32_logits
 from limbeck.teacher.load import load_model
-from limbeck.units import values_of
-from limbeck.verdict_record import ARTIFACT, FLOAT_STUDENT
+from limbeck.text.examples import Examples
+from limbeck.text.units import values_of
+from limbeck.walk.asking import made_up
+from limbeck.walk.starting import read_inputs
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

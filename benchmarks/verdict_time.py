@@ -16,7 +16,7 @@ from typing import Any
 from asked_and_told import origin
 
 from limbeck import data, evaluate, runtime, verification
-from limbeck.recipe import DataTable
+from limbeck.recipe.knobs import DataTable
 
 Clock = tuple[float, float]
 

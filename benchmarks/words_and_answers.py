@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from limbeck import machine, wording
+from limbeck.ground import machine, wording
 from limbeck.pipeline import Run, compress
-from limbeck.recipe import Recipe
-from limbeck.score_record import Score
+from limbeck.recipe.knobs import Recipe
+from limbeck.records.score import Score
+from limbeck.records.verdict import ARTIFACT, BASELINE, STUDENT, TEACHER, ModelScores
 from limbeck.tasks import TASKS
 from limbeck.teaching import teach
-from limbeck.verdict_record import ARTIFACT, BASELINE, STUDENT, TEACHER, ModelScores
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from limbeck.artifact import open_artifact, seal
-from limbeck.manifest import Manifest
+from limbeck.artifact.manifest import Manifest
+from limbeck.artifact.sealed import open_artifact, seal
 
 Change = Callable[[NDArray[np.generic]], NDArray[np.generic]]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from limbeck.recipe import Recipe
+from limbeck.recipe.knobs import Recipe
 from small_run import LABELS, SETTINGS, TELLING, labelled_rows, write_rows
 from tiny import write_teacher
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from limbeck.tokens import TokenBatch
+from limbeck.text.tokens import TokenBatch
 
 IDS = torch.tensor([[2, 50, 51, 52, 3, 0, 0], [2, 50, 55, 60, 65, 70, 3]])
 MASK = (IDS != 0).long()

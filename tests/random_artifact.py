@@ -48,13 +48,13 @@ def write_random_artifact(
     import torch
     from transformers import AutoConfig
 
-    from limbeck import heads
-    from limbeck.artifact import Manifest, seal
+    from limbeck.artifact.manifest import quantized_model_file
+    from limbeck.artifact.sealed import Manifest, seal
+    from limbeck.encoder import heads
+    from limbeck.encoder.pooling import Pooling
     from limbeck.export import write_artifact
-    from limbeck.manifest import quantized_model_file
-    from limbeck.pooling import Pooling
     from limbeck.quantization import quantize_student
-    from limbeck.scheme import Scheme
+    from limbeck.recipe.scheme import Scheme
     from limbeck.student import static
     from limbeck.tasks import TASKS
 

@@ -26,7 +26,7 @@ def write_artifact(
 
     By token there is no mean; of as many outputs as there are tokens (-1) it fills masks.
     """
-    from limbeck.artifact import Manifest, seal
+    from limbeck.artifact.sealed import Manifest, seal
     from tiny import write_tokenizer
 
     n_tokens = write_tokenizer(folder)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from limbeck.recipe import Recipe
+from limbeck.recipe.knobs import Recipe
 from tiny import WORDS, write_teacher
 
 if TYPE_CHECKING:

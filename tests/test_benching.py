@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from limbeck import machine, places
-from limbeck.bench_memory import KEPT_SECONDS
 from limbeck.benching import bench
 from limbeck.errors import DataError, LimbeckError, OutputError, RecipeError
-from limbeck.records import to_json
+from limbeck.ground import machine, places
+from limbeck.records.run import to_json
+from limbeck.walk.bench_memory import KEPT_SECONDS
 from small_artifact import write_artifact
 from watching import Events, Interrupted
 

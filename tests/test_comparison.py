@@ -13,14 +13,14 @@ import pytest
 from scipy.stats import binomtest
 
 import limbeck
-from limbeck import fingerprint
 from limbeck.comparison import Comparison, compare
-from limbeck.comparison_record import ComparisonRecord, comparison_schema
-from limbeck.contenders import names_of
 from limbeck.errors import ArtifactError, DataError, LabelError, LimbeckError, OutputError, RecipeError
-from limbeck.signals import Signals, SignalStore
+from limbeck.ground import fingerprint
+from limbeck.records.comparison import ComparisonRecord, comparison_schema
 from limbeck.tasks import output_names
 from limbeck.teacher.answering import key_of_answers
+from limbeck.teacher.signals import Signals, SignalStore
+from limbeck.walk.contenders import names_of
 from small_artifact import LABELS, tables_of, write_artifact, write_graph
 from small_run import write_rows
 from small_texts import QUICK, QUICK_FLAGS, ROWS, SAID, TEACHER, TEACHER_TOLD, TEXTS, WANTED, WITHOUT_TORCH
@@ -133,7 +133,7 @@ def test_labels_that_one_artifact_was_made_with_are_not_anothers(
 
 def test_a_hugging_face_model_is_asked_too(two: tuple[Path, Path], data: Path, tmp_path: Path) -> None:
     """A failure would leave out the model that somebody runs today. By twin: its own answers, asked by hand."""
-    from limbeck.recipe import TeacherTable
+    from limbeck.recipe.knobs import TeacherTable
     from limbeck.teacher import load_teacher
     from tiny import write_teacher
 

@@ -10,9 +10,9 @@ from scipy.stats import binomtest
 import limbeck
 from limbeck.errors import DataError, LabelError
 from limbeck.evaluate import Answered, keep, lasting
-from limbeck.examples import Examples
-from limbeck.records import to_json
-from limbeck.verdict_record import Verdict
+from limbeck.records.run import to_json
+from limbeck.records.verdict import Verdict
+from limbeck.text.examples import Examples
 from limbeck.verification import verify
 from small_artifact import LABELS, write_artifact
 from small_run import write_rows

@@ -12,10 +12,10 @@ from scipy.stats import spearmanr
 import limbeck
 from limbeck.errors import DataError, RecipeError, TeacherError
 from limbeck.pipeline import Run, compress
-from limbeck.recipe import Recipe, TeacherTable
+from limbeck.recipe.knobs import Recipe, TeacherTable
+from limbeck.records.verdict import ARTIFACT, STUDENT, TEACHER
 from limbeck.report import model_card
 from limbeck.teacher import load_teacher
-from limbeck.verdict_record import ARTIFACT, STUDENT, TEACHER
 from limbeck.verification import verify
 from small_run import SETTINGS, write_rows
 from tiny import FAMILIES, WORDS

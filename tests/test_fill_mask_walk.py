@@ -11,16 +11,16 @@ import pytest
 
 import limbeck
 from limbeck.errors import DataError, RecipeError, TeacherError
-from limbeck.masking import SHARE
 from limbeck.pipeline import Run, compress
 from limbeck.planning import plan
-from limbeck.recipe import Recipe, TeacherTable
+from limbeck.recipe.knobs import Recipe, TeacherTable
+from limbeck.records.verdict import ARTIFACT, BASELINE, STUDENT, TEACHER
 from limbeck.report import model_card
 from limbeck.runtime import predict_lines
 from limbeck.teacher import load_teacher
 from limbeck.teaching import teach
-from limbeck.units import Ragged
-from limbeck.verdict_record import ARTIFACT, BASELINE, STUDENT, TEACHER
+from limbeck.text.masking import SHARE
+from limbeck.text.units import Ragged
 from limbeck.verification import verify
 from small_run import SETTINGS, labelled_rows, write_rows
 from tiny import write_teacher

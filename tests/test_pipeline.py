@@ -10,13 +10,13 @@ import pytest
 
 import limbeck
 from full_disk import no_file_beyond
-from limbeck import fingerprint
-from limbeck.artifact import SIGNALS_FOLDER
+from limbeck.artifact.sealed import SIGNALS_FOLDER
 from limbeck.errors import OutputError, RecipeError, SchemeError
+from limbeck.ground import fingerprint
 from limbeck.pipeline import Run, compress
-from limbeck.recipe import Recipe
-from limbeck.records import RunRecord
-from limbeck.run_folder import HELD_OUT_FOLDER, TEXTS_FILE
+from limbeck.recipe.knobs import Recipe
+from limbeck.records.run import RunRecord
+from limbeck.records.run_folder import HELD_OUT_FOLDER, TEXTS_FILE
 from small_run import RECIPE, SETTINGS, SmallRun, labelled_rows, write_rows
 from watching import Events, Interrupted
 

@@ -11,16 +11,16 @@ import pytest
 from transformers import AutoConfig
 
 import limbeck
-from limbeck import estimating
-from limbeck.artifact import open_artifact
+from limbeck.artifact.sealed import open_artifact
 from limbeck.errors import LimbeckError
 from limbeck.pipeline import compress
-from limbeck.plan_record import ByteBounds, Plan, in_bytes
 from limbeck.planning import plan
-from limbeck.recipe import Recipe
-from limbeck.stopwatch import N_ROUNDS, Rounds, Stopwatch, padded, spread
-from limbeck.verdict_record import ARTIFACT, STUDENT
-from limbeck.weighing import usual_layers
+from limbeck.recipe.knobs import Recipe
+from limbeck.records.plan import ByteBounds, Plan, in_bytes
+from limbeck.records.verdict import ARTIFACT, STUDENT
+from limbeck.walk import estimating
+from limbeck.walk.stopwatch import N_ROUNDS, Rounds, Stopwatch, padded, spread
+from limbeck.walk.weighing import usual_layers
 from other_teachers import Words, chances, data, encoder
 from small_run import RECIPE, SETTINGS, SmallRun, labelled_rows, write_rows
 from tiny import FAMILIES, write_teacher

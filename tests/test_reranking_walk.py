@@ -13,10 +13,10 @@ import limbeck
 from limbeck.cli.app import app
 from limbeck.errors import DataError, TeacherError
 from limbeck.pipeline import Run, compress
-from limbeck.recipe import Recipe
+from limbeck.recipe.knobs import Recipe
+from limbeck.records.verdict import ARTIFACT, BASELINE, STUDENT, TEACHER
 from limbeck.report import model_card
 from limbeck.teaching import teach
-from limbeck.verdict_record import ARTIFACT, BASELINE, STUDENT, TEACHER
 from small_run import NEUTRAL, SETTINGS, write_rows
 from tiny import write_teacher
 
@@ -155,7 +155,7 @@ def test_sentence_transformers_reads_the_artifact_and_limbeck_its_folders(ranked
     wanted = limbeck.load(ranked.artifact, variant="float").logits(*map(list, zip(*pairs, strict=True))).values[:, 0]
     np.testing.assert_allclose(cross.predict(pairs), wanted, atol=1e-4)
 
-    from limbeck.recipe import TeacherTable
+    from limbeck.recipe.knobs import TeacherTable
     from limbeck.teacher.load import load_teacher
 
     cross.save_pretrained(str(tmp_path / "saved"))
@@ -166,7 +166,7 @@ def test_sentence_transformers_reads_the_artifact_and_limbeck_its_folders(ranked
 
 def test_a_model_of_one_number_is_a_reranker_where_it_or_the_recipe_says_so(tmp_path: Path) -> None:
     """A failure would guess: nothing in transformers' own files tells a reranker from a regression model."""
-    from limbeck.recipe import TeacherTable
+    from limbeck.recipe.knobs import TeacherTable
     from limbeck.teacher.load import load_teacher
 
     def task_of(folder: Path, task: str = "auto") -> str:

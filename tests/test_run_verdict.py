@@ -14,13 +14,13 @@ import pytest
 
 import limbeck
 from limbeck import evaluate
-from limbeck.artifact import read_manifest
+from limbeck.artifact.sealed import read_manifest
 from limbeck.data import write_examples
 from limbeck.errors import DataError
-from limbeck.examples import Examples
-from limbeck.records import from_json, to_json
+from limbeck.records.run import from_json, to_json
+from limbeck.records.verdict import Verdict
 from limbeck.teacher.answering import ship_answers
-from limbeck.verdict_record import Verdict
+from limbeck.text.examples import Examples
 from limbeck.verification import verify
 from small_artifact import LABELS, write_artifact
 from small_run import SETTINGS, SmallRun, write_rows
@@ -121,7 +121,7 @@ def test_a_whole_walk_is_confirmed_from_its_folder(walked: SmallRun) -> None:
 def test_signals_ship_where_the_recipe_asks(walked: SmallRun, tmp_path: Path) -> None:
     """A failure would leave the customer without the answers that he was promised, or ship them unasked."""
     from limbeck.pipeline import compress
-    from limbeck.recipe import Recipe
+    from limbeck.recipe.knobs import Recipe
 
     quick = SETTINGS["distill"] | {"epochs": 1, "baseline": False}
     recipe = Recipe.from_dict(SETTINGS | {"distill": quick, "verify": SETTINGS["verify"] | {"ship_signals": True}})

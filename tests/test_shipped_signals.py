@@ -10,12 +10,12 @@ import pyarrow as pa
 import pytest
 
 import limbeck
-from limbeck import fingerprint
-from limbeck.artifact import open_artifact, read_manifest, seal
+from limbeck.artifact.sealed import open_artifact, read_manifest, seal
 from limbeck.errors import ArtifactError
-from limbeck.records import from_json
+from limbeck.ground import fingerprint
+from limbeck.records.run import from_json
+from limbeck.records.verdict import Verdict
 from limbeck.teacher.answering import ship_answers
-from limbeck.verdict_record import Verdict
 from limbeck.verification import verify
 from small_artifact import write_artifact
 from small_run import write_rows

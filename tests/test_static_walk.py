@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import limbeck
-from limbeck.artifact import open_artifact
+from limbeck.artifact.sealed import open_artifact
 from limbeck.errors import RecipeError
 from limbeck.pipeline import Run, compress
-from limbeck.recipe import Recipe, TeacherTable
+from limbeck.recipe.knobs import Recipe, TeacherTable
 from limbeck.runtime.inspection import describe_path
 from limbeck.sweeping import sweep
 from limbeck.teacher import load_teacher

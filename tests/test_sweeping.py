@@ -10,9 +10,9 @@ import pytest
 from limbeck import runtime
 from limbeck.errors import OutputError, RecipeError, SchemeError
 from limbeck.pipeline import compress
-from limbeck.recipe import Recipe
-from limbeck.run_folder import MARKER_FILE
-from limbeck.sweep_record import SweepRecord
+from limbeck.recipe.knobs import Recipe
+from limbeck.records.run_folder import MARKER_FILE
+from limbeck.records.sweep import SweepRecord
 from limbeck.sweeping import Sweep, _opening, sweep
 from small_run import RECIPE, SETTINGS, SmallRun, labelled_rows, write_rows
 from watching import Events, Interrupted

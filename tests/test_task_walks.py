@@ -13,10 +13,10 @@ from sklearn.metrics import f1_score
 import limbeck
 from limbeck.errors import LabelError, TeacherError
 from limbeck.pipeline import Run, compress
-from limbeck.recipe import Recipe
+from limbeck.recipe.knobs import Recipe
+from limbeck.records.verdict import ARTIFACT, TEACHER
 from limbeck.report import model_card
 from limbeck.teaching import teach
-from limbeck.verdict_record import ARTIFACT, TEACHER
 from limbeck.verification import verify
 from small_run import NEUTRAL, SETTINGS, write_rows
 from tiny import write_teacher

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from limbeck.errors import DataError, LabelError, OutputError, TeacherError, UnsafeTeacherError
-from limbeck.recipe import Recipe
+from limbeck.recipe.knobs import Recipe
 from limbeck.teaching import Taught, teach
 from small_run import RECIPE, SETTINGS, SmallRun, labelled_rows, write_rows
 from tiny import write_teacher

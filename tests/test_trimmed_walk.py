@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 
 import limbeck
-from limbeck import data, mixing
+from limbeck import data
 from limbeck.errors import OutputError, RecipeError
 from limbeck.pipeline import Run, compress
-from limbeck.recipe import Recipe
-from limbeck.records import RunRecord
+from limbeck.recipe.knobs import Recipe
+from limbeck.records.run import RunRecord
 from limbeck.report import model_card
 from limbeck.student.trimming import untouched
 from limbeck.sweeping import sweep
 from limbeck.teacher.load import load_model
-from limbeck.tokens import TextEncoder
+from limbeck.text.tokens import TextEncoder
+from limbeck.walk import mixing
 from small_run import SETTINGS, SmallRun, labelled_rows
 from tiny import write_tokenizer
 from watching import Events, Interrupted

@@ -10,9 +10,9 @@ from transformers import AutoModelForSequenceClassification
 
 from limbeck.export import write_onnx
 from limbeck.quantization import fake_quantized, is_fake_quantized, quantize_student, settled
+from limbeck.records.verdict import ARTIFACT_EXPORTED, ELSEWHERE, STUDENT_EXPORTED
 from limbeck.runtime.engine import Engine
-from limbeck.tokens import TokenBatch
-from limbeck.verdict_record import ARTIFACT_EXPORTED, ELSEWHERE, STUDENT_EXPORTED
+from limbeck.text.tokens import TokenBatch
 from small_run import RECIPE, SmallRun
 from tiny import write_teacher
 

@@ -11,11 +11,11 @@ import pytest
 import limbeck
 from limbeck.errors import DataError
 from limbeck.pipeline import Run, compress
-from limbeck.recipe import Recipe
+from limbeck.recipe.knobs import Recipe
+from limbeck.records.verdict import ARTIFACT, TEACHER
 from limbeck.report import model_card
 from limbeck.runtime import predict_lines
 from limbeck.teaching import teach
-from limbeck.verdict_record import ARTIFACT, TEACHER
 from limbeck.verification import verify
 from small_run import SETTINGS, write_rows
 from tagged_words import N_TEXTS, NAMES, PLAIN, tagged_rows

@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 from limbeck.errors import RecipeError
 from limbeck.pipeline import Run, compress
 from limbeck.planning import plan
-from limbeck.recipe import Recipe
-from limbeck.verdict_record import ARTIFACT, STUDENT, TEACHER
+from limbeck.recipe.knobs import Recipe
+from limbeck.records.verdict import ARTIFACT, STUDENT, TEACHER
 from small_run import SETTINGS, SmallRun
 
 _UNTRAINED = {"epochs": 0}

@@ -11,16 +11,16 @@ import pytest
 
 import limbeck
 from limbeck import evaluate
-from limbeck.artifact import seal
+from limbeck.artifact.manifest import read_manifest
+from limbeck.artifact.sealed import seal
 from limbeck.data import read_table, to_examples
 from limbeck.errors import ArtifactError, LabelError, RecipeError
-from limbeck.manifest import read_manifest
-from limbeck.recipe import Recipe, TeacherTable
-from limbeck.records import from_json, to_json
+from limbeck.recipe.knobs import Recipe, TeacherTable
+from limbeck.records.run import from_json, to_json
+from limbeck.records.verdict import Verdict
 from limbeck.runtime.openvino_engine import OpenVinoEngine
-from limbeck.signals import SignalStore
 from limbeck.teacher import label, load_teacher, signals_key
-from limbeck.verdict_record import Verdict
+from limbeck.teacher.signals import SignalStore
 from limbeck.verification import verify
 from small_run import SETTINGS, SmallRun, labelled_rows, write_rows
 from tiny import write_teacher

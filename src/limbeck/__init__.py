@@ -2,16 +2,18 @@
 
 from typing import TYPE_CHECKING
 
-from limbeck.faces import lazy
+from limbeck.ground.faces import lazy
 
 if TYPE_CHECKING:
     from limbeck.comparison import compare
     from limbeck.pipeline import compress
     from limbeck.planning import plan
     from limbeck.quantization import quantize
-    from limbeck.recipe import Recipe
+    from limbeck.recipe.knobs import Recipe
     from limbeck.runtime import load
     from limbeck.teaching import teach
     from limbeck.verification import verify
 __all__ = ["Recipe", "compare", "compress", "load", "plan", "quantize", "teach", "verify"]
-__getattr__ = lazy(__name__, __all__, "recipe comparison pipeline runtime planning quantization teaching verification")
+__getattr__ = lazy(
+    __name__, __all__, "recipe.knobs comparison pipeline runtime planning quantization teaching verification"
+)

@@ -10,22 +10,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck import fingerprint, machine, report, wording
-from limbeck.artifact import MANIFEST_FILE, Artifact, open_artifact
-from limbeck.bench_memory import BenchMemory, Case
-from limbeck.bench_record import BenchCell, BenchRecord
+from limbeck import report
+from limbeck.artifact.sealed import MANIFEST_FILE, Artifact, open_artifact
 from limbeck.data import pocket, read_table
 from limbeck.errors import DataError, OutputError, RecipeError
 from limbeck.evaluate.speed import LENGTHS, texts_of_lengths
 from limbeck.evaluate.timing import LengthText, latency_of
-from limbeck.examples import Examples
-from limbeck.files import written_whole
-from limbeck.progress import SILENT, Progress
+from limbeck.ground import fingerprint, machine, wording
+from limbeck.ground.files import written_whole
+from limbeck.ground.progress import SILENT, Progress
+from limbeck.records.bench import BenchCell, BenchRecord
 from limbeck.runtime.engines import ENGINES, present_engines
 from limbeck.runtime.graph_engine import EngineName, EngineSettings
 from limbeck.runtime.model import Model
 from limbeck.runtime.turns import in_turns
 from limbeck.tasks import TASKS
+from limbeck.text.examples import Examples
+from limbeck.walk.bench_memory import BenchMemory, Case
 
 CALL_SIZES = (1, 8, 32)
 ROUNDS, _LEAST_ROUNDS = 100, 10

@@ -8,25 +8,26 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from limbeck import evaluate, machine, places, report, wording
-from limbeck.artifact import FolderKind, folder_kind, read_manifest
-from limbeck.comparison_record import ComparedPair, ComparisonRecord
-from limbeck.comparison_told import told
-from limbeck.consulting import TeacherSide, answers_on_disk, ask_teacher, read_held_out, recipe_of
-from limbeck.contenders import Contender, open_contenders
+from limbeck import evaluate, report
+from limbeck.artifact.sealed import FolderKind, folder_kind, read_manifest
 from limbeck.errors import DataError, OutputError, ShapeError
-from limbeck.examples import Examples
-from limbeck.files import disk_faults_told, write_json, written_whole
-from limbeck.progress import SILENT, Progress
-from limbeck.recipe import Recipe, with_overrides
+from limbeck.ground import machine, places, wording
+from limbeck.ground.files import disk_faults_told, write_json, written_whole
+from limbeck.ground.progress import SILENT, Progress
+from limbeck.recipe.knobs import Recipe, with_overrides
+from limbeck.recipe.verify import Tolerances
+from limbeck.records.comparison import ComparedPair, ComparisonRecord
+from limbeck.records.verdict import TEACHER, ModelScores, PairedDifference
 from limbeck.tasks import TASKS
 from limbeck.tasks.measures import Measure
 from limbeck.tasks.task import AnyLogits
 from limbeck.teacher.opening import TeacherSource
-from limbeck.units import UnitLogits, with_columns
-from limbeck.verdict_record import TEACHER, ModelScores, PairedDifference
-from limbeck.verify_table import Tolerances
-from limbeck.windows import Reads
+from limbeck.text.examples import Examples
+from limbeck.text.units import UnitLogits, with_columns
+from limbeck.text.windows import Reads
+from limbeck.walk.compared import told
+from limbeck.walk.consulting import TeacherSide, answers_on_disk, ask_teacher, read_held_out, recipe_of
+from limbeck.walk.contenders import Contender, open_contenders
 
 RECORD_FILE, REPORT_FILE = "compare.json", "compare.html"
 

@@ -14,9 +14,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck import extras, wording
-from limbeck.artifact import MANIFEST_FILE
+from limbeck.artifact.sealed import MANIFEST_FILE
 from limbeck.errors import DataError, LabelError
+from limbeck.ground import extras, wording
 from limbeck.runtime import Model, load
 
 extras.need("sklearn", what="An artifact as an estimator of scikit-learn")

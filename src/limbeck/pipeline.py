@@ -5,30 +5,33 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from limbeck import extras
+from limbeck.ground import extras
 
 extras.need("train", what="Compressing a teacher")
 
-from limbeck import data, heads, ladder, machine, places, report, shaping, student  # noqa: E402
-from limbeck.asking import TAUGHT_BY, ask  # noqa: E402
+from limbeck import data, report, student  # noqa: E402
+from limbeck.artifact.manifest import MANIFEST_FILE  # noqa: E402
 from limbeck.distill import learn, lessons_of  # noqa: E402
-from limbeck.examples import Examples, Parts  # noqa: E402
+from limbeck.encoder import heads  # noqa: E402
+from limbeck.encoder.origin import Origin  # noqa: E402
+from limbeck.encoder.parts import ModelBytes  # noqa: E402
 from limbeck.export import size_beside  # noqa: E402
-from limbeck.files import folder_written_whole, write_json, written_whole  # noqa: E402
-from limbeck.manifest import MANIFEST_FILE  # noqa: E402
-from limbeck.model_parts import ModelBytes  # noqa: E402
-from limbeck.origin import Origin  # noqa: E402
-from limbeck.packaging import Package, package  # noqa: E402
-from limbeck.progress import SILENT, Progress  # noqa: E402
-from limbeck.quantizing import Ground  # noqa: E402
-from limbeck.recipe import Recipe  # noqa: E402
-from limbeck.records import RunRecord, TrainingRecord  # noqa: E402
-from limbeck.run_folder import RunFolder, claimed  # noqa: E402
-from limbeck.starting import Inputs, read_inputs, recipe_told, start  # noqa: E402
+from limbeck.ground import machine, places  # noqa: E402
+from limbeck.ground.files import folder_written_whole, write_json, written_whole  # noqa: E402
+from limbeck.ground.progress import SILENT, Progress  # noqa: E402
+from limbeck.recipe.knobs import Recipe  # noqa: E402
+from limbeck.records.run import RunRecord, TrainingRecord  # noqa: E402
+from limbeck.records.run_folder import RunFolder, claimed  # noqa: E402
+from limbeck.records.verdict import NOT_JUDGED, TEACHER, Verdict  # noqa: E402
 from limbeck.tasks.regression import spread_of  # noqa: E402
 from limbeck.teacher import Teacher, TeacherSource  # noqa: E402
-from limbeck.units import values_of  # noqa: E402
-from limbeck.verdict_record import NOT_JUDGED, TEACHER, Verdict  # noqa: E402
+from limbeck.text.examples import Examples, Parts  # noqa: E402
+from limbeck.text.units import values_of  # noqa: E402
+from limbeck.walk import ladder, shaping  # noqa: E402
+from limbeck.walk.asking import TAUGHT_BY, ask  # noqa: E402
+from limbeck.walk.packaging import Package, package  # noqa: E402
+from limbeck.walk.quantizing import Ground  # noqa: E402
+from limbeck.walk.starting import Inputs, read_inputs, recipe_told, start  # noqa: E402
 
 _TOLD_BY_CONTENT: Any = {
     "verify": True,

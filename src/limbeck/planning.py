@@ -10,26 +10,28 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from limbeck import extras
+from limbeck.ground import extras
 
 extras.need("train", what="Planning a run")
 
-from limbeck import machine, places, shaping, student  # noqa: E402
-from limbeck.asking import TAUGHT_BY, ask  # noqa: E402
+from limbeck import student  # noqa: E402
 from limbeck.distill import count_trained  # noqa: E402
-from limbeck.estimating import Trial, time_labelling, time_training  # noqa: E402
 from limbeck.export import size_beside  # noqa: E402
-from limbeck.plan_record import Estimate, Lengths, Plan, PlannedPart, PlannedShape, PlannedTraining  # noqa: E402
-from limbeck.progress import SILENT, Bar, Progress  # noqa: E402
-from limbeck.recipe import Recipe  # noqa: E402
-from limbeck.reckoning import time_verification  # noqa: E402
-from limbeck.shaping import Shaped  # noqa: E402
-from limbeck.signals import SignalStore, mirrored  # noqa: E402
-from limbeck.starting import Inputs, Start, read_inputs, recipe_told, start  # noqa: E402
-from limbeck.stopwatch import NO_TIME, Rounds  # noqa: E402
+from limbeck.ground import machine, places  # noqa: E402
+from limbeck.ground.progress import SILENT, Bar, Progress  # noqa: E402
+from limbeck.recipe.knobs import Recipe  # noqa: E402
+from limbeck.records.plan import Estimate, Lengths, Plan, PlannedPart, PlannedShape, PlannedTraining  # noqa: E402
 from limbeck.teacher import TeacherSource  # noqa: E402
-from limbeck.tokens import EncodedTexts  # noqa: E402
-from limbeck.weighing import median_of, weigh  # noqa: E402
+from limbeck.teacher.signals import SignalStore, mirrored  # noqa: E402
+from limbeck.text.tokens import EncodedTexts  # noqa: E402
+from limbeck.walk import shaping  # noqa: E402
+from limbeck.walk.asking import TAUGHT_BY, ask  # noqa: E402
+from limbeck.walk.estimating import Trial, time_labelling, time_training  # noqa: E402
+from limbeck.walk.reckoning import time_verification  # noqa: E402
+from limbeck.walk.shaping import Shaped  # noqa: E402
+from limbeck.walk.starting import Inputs, Start, read_inputs, recipe_told, start  # noqa: E402
+from limbeck.walk.stopwatch import NO_TIME, Rounds  # noqa: E402
+from limbeck.walk.weighing import median_of, weigh  # noqa: E402
 
 LABELLING, DISTILLATION, BASELINE, VERIFICATION = (
     "labelling",

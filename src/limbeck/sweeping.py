@@ -5,26 +5,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from limbeck import extras
+from limbeck.ground import extras
 
 extras.need("train", what="Sweeping")
 
-from limbeck import report, shaping, wording  # noqa: E402
+from limbeck import report  # noqa: E402
 from limbeck.errors import RecipeError, SchemeError  # noqa: E402
 from limbeck.evaluate import Standing, measure_speed, on_front  # noqa: E402
-from limbeck.files import write_json, written_whole  # noqa: E402
+from limbeck.ground import wording  # noqa: E402
+from limbeck.ground.files import write_json, written_whole  # noqa: E402
+from limbeck.ground.progress import SILENT, Progress  # noqa: E402
 from limbeck.pipeline import Run, finished, identity_of, walk  # noqa: E402
-from limbeck.progress import SILENT, Progress  # noqa: E402
 from limbeck.quantization import refuse_unfit  # noqa: E402
-from limbeck.recipe import Recipe  # noqa: E402
-from limbeck.run_folder import SWEEP_KIND, RunFolder, claimed  # noqa: E402
-from limbeck.scheme import Scheme, shippable  # noqa: E402
-from limbeck.starting import Inputs, read_inputs  # noqa: E402
-from limbeck.student_table import StudentTable  # noqa: E402
-from limbeck.sweep_record import SweepRecord, SweptPair, fidelity_of, pair_name  # noqa: E402
+from limbeck.recipe.knobs import Recipe  # noqa: E402
+from limbeck.recipe.scheme import Scheme, shippable  # noqa: E402
+from limbeck.recipe.student import StudentTable  # noqa: E402
+from limbeck.records.run_folder import SWEEP_KIND, RunFolder, claimed  # noqa: E402
+from limbeck.records.sweep import SweepRecord, SweptPair, fidelity_of, pair_name  # noqa: E402
+from limbeck.records.verdict import ARTIFACT, TEACHER, ModelScores, Timing  # noqa: E402
 from limbeck.tasks import TASKS, Task  # noqa: E402
 from limbeck.teacher import TeacherSource  # noqa: E402
-from limbeck.verdict_record import ARTIFACT, TEACHER, ModelScores, Timing  # noqa: E402
+from limbeck.walk import shaping  # noqa: E402
+from limbeck.walk.starting import Inputs, read_inputs  # noqa: E402
 
 USUAL_SCHEMES = ("w8a8e8", "w4a8e4", "w3a8e4", "w2a8e4")
 """Each smaller than the one before, and all about as fast, as they multiply codes of 8 bits."""

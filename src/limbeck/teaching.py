@@ -4,27 +4,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limbeck import extras
+from limbeck.ground import extras
 
 extras.need("train", what="Teaching a teacher")
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
-from limbeck import data, files  # noqa: E402
+from limbeck import data  # noqa: E402
 from limbeck.distill import Objective, learn, lessons_of, teaching_plan  # noqa: E402
 from limbeck.errors import LabelError  # noqa: E402
-from limbeck.examples import Examples, Parts  # noqa: E402
-from limbeck.progress import SILENT, Progress  # noqa: E402
-from limbeck.recipe import Recipe  # noqa: E402
-from limbeck.records import TrainingRecord  # noqa: E402
-from limbeck.run_folder import claimed  # noqa: E402
+from limbeck.ground import files  # noqa: E402
+from limbeck.ground.progress import SILENT, Progress  # noqa: E402
+from limbeck.recipe.knobs import Recipe  # noqa: E402
+from limbeck.records.run import TrainingRecord  # noqa: E402
+from limbeck.records.run_folder import claimed  # noqa: E402
 from limbeck.student import save_model  # noqa: E402
 from limbeck.tasks import TASKS, Task  # noqa: E402
 from limbeck.tasks.regression import spread_of  # noqa: E402
 from limbeck.teacher.encoder import Encoder, load_encoder  # noqa: E402
-from limbeck.tokens import TOKENIZER_CONFIG_FILE, TOKENIZER_FILE  # noqa: E402
-from limbeck.units import Ragged  # noqa: E402
+from limbeck.text.examples import Examples, Parts  # noqa: E402
+from limbeck.text.tokens import TOKENIZER_CONFIG_FILE, TOKENIZER_FILE  # noqa: E402
+from limbeck.text.units import Ragged  # noqa: E402
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

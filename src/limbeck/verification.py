@@ -6,22 +6,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from limbeck import evaluate, places, runtime
-from limbeck.artifact import ARTIFACT_FOLDER, SIGNALS_FOLDER, FolderKind, folder_kind, open_artifact
-from limbeck.consulting import answers_on_disk, ask_teacher, read_held_out, recalled, recipe_of
+from limbeck import evaluate, runtime
+from limbeck.artifact.sealed import ARTIFACT_FOLDER, SIGNALS_FOLDER, FolderKind, folder_kind, open_artifact
 from limbeck.data import read_examples
-from limbeck.earlier import earlier_answers
 from limbeck.errors import DataError
-from limbeck.examples import Examples
-from limbeck.progress import SILENT, Progress
-from limbeck.recipe import Recipe, with_overrides
-from limbeck.respelling import respelled
-from limbeck.run_folder import HELD_OUT_FOLDER, TEXTS_FILE
+from limbeck.ground import places
+from limbeck.ground.progress import SILENT, Progress
+from limbeck.recipe.knobs import Recipe, with_overrides
+from limbeck.recipe.verify import Tolerances
+from limbeck.records.run_folder import HELD_OUT_FOLDER, TEXTS_FILE
+from limbeck.records.verdict import TEACHER, Verdict, artifact_name
 from limbeck.teacher.opening import TeacherSource
-from limbeck.tokens import TOKENIZER_FILE
-from limbeck.unknown_token import unknown_id
-from limbeck.verdict_record import TEACHER, Verdict, artifact_name
-from limbeck.verify_table import Tolerances
+from limbeck.text.examples import Examples
+from limbeck.text.tokens import TOKENIZER_FILE
+from limbeck.text.unknown_token import unknown_id
+from limbeck.walk.consulting import answers_on_disk, ask_teacher, read_held_out, recalled, recipe_of
+from limbeck.walk.earlier import earlier_answers
+from limbeck.walk.respelling import respelled
 
 
 def verify(

@@ -8,9 +8,9 @@ from command_line import limbeck
 
 import limbeck as package
 from limbeck.cli import console
-from limbeck.machine import installed_version
-from limbeck.records import RunRecord, from_json, to_json
-from limbeck.verdict_record import Verdict
+from limbeck.ground.machine import installed_version
+from limbeck.records.run import RunRecord, from_json, to_json
+from limbeck.records.verdict import Verdict
 from small_run import FLAGS, SmallRun, labelled_rows, write_rows
 
 NEW = labelled_rows(40, seed=5)

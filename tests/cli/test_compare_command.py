@@ -8,9 +8,9 @@ import pytest
 from command_line import limbeck, refusal
 from rich.console import Console
 
-from limbeck import wording
 from limbeck.cli.comparing import print_comparison
-from limbeck.comparison_record import ComparisonRecord
+from limbeck.ground import wording
+from limbeck.records.comparison import ComparisonRecord
 from small_artifact import write_artifact
 from small_run import write_rows
 from small_texts import QUICK_FLAGS, ROWS

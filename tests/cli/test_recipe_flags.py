@@ -7,7 +7,7 @@ import pytest
 from command_line import Outcome, limbeck, refusal
 
 from limbeck.cli.flags import megabytes
-from limbeck.recipe import Recipe
+from limbeck.recipe.knobs import Recipe
 from small_run import FLAGS, SmallRun
 
 KEYS_HINT = "`limbeck recipe` prints every key; each is also an option, as in --distill.epochs 3."

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from command_line import limbeck, refusal
 
-from limbeck.families import ENCODERS
+from limbeck.encoder.families import ENCODERS
 from small_run import SmallRun, labelled_rows, write_rows
 from tiny import write_teacher
 

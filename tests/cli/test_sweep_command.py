@@ -8,9 +8,9 @@ import pytest
 from command_line import Outcome, limbeck, refusal
 from rich.console import Console
 
-from limbeck import wording
 from limbeck.cli.tables import print_sweep
-from limbeck.sweep_record import SweepRecord
+from limbeck.ground import wording
+from limbeck.records.sweep import SweepRecord
 from small_run import FLAGS, SmallRun
 
 QUICK = (*FLAGS, "--distill.epochs", 1, "--distill.baseline", "false", "--quantize.train_share", 0)

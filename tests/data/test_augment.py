@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from limbeck.data import augmented
-from limbeck.examples import Examples
+from limbeck.text.examples import Examples
 from small_run import LABELS, labelled_rows
 
 ROWS = labelled_rows(40)

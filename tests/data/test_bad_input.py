@@ -10,7 +10,7 @@ import pytest
 
 from limbeck.data import read_table
 from limbeck.errors import DataError
-from limbeck.recipe import DataTable
+from limbeck.recipe.knobs import DataTable
 
 ANYTHING = (
     "Give a .jsonl, .json, .csv, .tsv or .parquet file (each also packed: .gz, .zst or .bz2), "

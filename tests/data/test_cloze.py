@@ -5,8 +5,8 @@ import re
 import numpy as np
 
 from limbeck.data import questioned
-from limbeck.examples import Examples
-from limbeck.units import Ragged
+from limbeck.text.examples import Examples
+from limbeck.text.units import Ragged
 
 CONTEXTS = (
     "The bridge over the river was built by Anna Weiss in 1904. It was closed after the great flood of that spring.",

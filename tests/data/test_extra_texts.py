@@ -6,8 +6,8 @@ import pytest
 
 from limbeck.data import parts_from, read_extra
 from limbeck.errors import DataError
-from limbeck.examples import Examples, Parts
-from limbeck.recipe import DataTable
+from limbeck.recipe.knobs import DataTable
+from limbeck.text.examples import Examples, Parts
 from small_run import write_rows
 from watching import Events
 

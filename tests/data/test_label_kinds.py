@@ -8,9 +8,9 @@ import pytest
 from limbeck.data import read_table, split, to_examples
 from limbeck.data.raw_labels import read_label
 from limbeck.errors import DataError
-from limbeck.examples import UNLABELLED
-from limbeck.recipe import DataTable
+from limbeck.recipe.knobs import DataTable
 from limbeck.tasks import LabelKind
+from limbeck.text.examples import UNLABELLED
 
 
 @pytest.fixture(autouse=True)

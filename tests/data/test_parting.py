@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from limbeck import fingerprint
 from limbeck.data import GivenExamples, held_out_of, in_sentences, parts_from, split
 from limbeck.errors import DataError, RecipeError
-from limbeck.examples import Examples, LeakReport, Parts
-from limbeck.recipe import DataTable
+from limbeck.ground import fingerprint
+from limbeck.recipe.knobs import DataTable
+from limbeck.text.examples import Examples, LeakReport, Parts
 
 NAMES = ("a", "b")
 

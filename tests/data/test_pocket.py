@@ -8,8 +8,8 @@ from collections import Counter
 
 import pytest
 
-from limbeck import fingerprint
 from limbeck.data import pocket
+from limbeck.ground import fingerprint
 
 PER_INTENT = {"train": 45, "validation": 9, "held_out": 18}
 MOST_CHARACTERS = 300

@@ -7,8 +7,8 @@ import pytest
 
 from limbeck import data
 from limbeck.errors import DataError
-from limbeck.examples import Examples, Parts
-from limbeck.recipe import DataTable
+from limbeck.recipe.knobs import DataTable
+from limbeck.text.examples import Examples, Parts
 from small_run import write_rows
 
 N_QUERIES, N_PASSAGES = 120, 4

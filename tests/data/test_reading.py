@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from limbeck.data import Table, read_table
-from limbeck.recipe import DataTable
+from limbeck.recipe.knobs import DataTable
 
 TEXTS = ("plain", "comma, quote \" and 'single'", "two\nlines", "tab\there", "Grüße 😀 שלום", "  blanks kept  ")
 LABELS = ("good", "bad", "good", "bad", "good", "bad")

@@ -7,8 +7,8 @@ import pytest
 
 from limbeck.data import read_examples, write_examples
 from limbeck.errors import DataError
-from limbeck.examples import Examples
-from limbeck.units import Ragged
+from limbeck.text.examples import Examples
+from limbeck.text.units import Ragged
 
 TEXTS = ("plain", "", "zwei\nZeilen 🎈", "half a character \ud83d")
 NAMES = ("no", "yes")

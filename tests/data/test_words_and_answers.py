@@ -8,8 +8,8 @@ import pytest
 
 from limbeck.data import GivenExamples, in_sentences, read_table, split, to_examples
 from limbeck.errors import DataError, LabelError
-from limbeck.examples import UNLABELLED, Examples
-from limbeck.units import Ragged
+from limbeck.text.examples import UNLABELLED, Examples
+from limbeck.text.units import Ragged
 
 CONTEXT = "Play the song at seven. The song is great."
 TAGGED = [

@@ -9,10 +9,10 @@ from transformers import AutoConfig
 
 from limbeck.distill import Objective, kept_and_computed, objective_of
 from limbeck.errors import RecipeError
-from limbeck.recipe import Recipe
-from limbeck.tokens import EncodedTexts
-from limbeck.units import Ragged, Units
-from limbeck.windows import Reading
+from limbeck.recipe.knobs import Recipe
+from limbeck.text.tokens import EncodedTexts
+from limbeck.text.units import Ragged, Units
+from limbeck.text.windows import Reading
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig

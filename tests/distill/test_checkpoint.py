@@ -9,7 +9,7 @@ from full_disk import no_file_beyond
 from limbeck.distill import checkpoint
 from limbeck.distill.checkpoint import TrainingState, trained_weights
 from limbeck.errors import OutputError
-from limbeck.records import CurvePoint
+from limbeck.records.run import CurvePoint
 
 
 def _model(seed: int) -> torch.nn.Sequential:

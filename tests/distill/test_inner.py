@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from limbeck import machine
 from limbeck.distill import Objective, live_teacher
 from limbeck.distill.inner import queries_keys_values
 from limbeck.errors import RecipeError
+from limbeck.ground import machine
 from limbeck.teacher.load import load_model
 from limbeck.teacher.quick import first_token_at_last
 from padded import BATCH, IDS, INPUTS

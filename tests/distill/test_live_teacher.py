@@ -6,8 +6,8 @@ import pytest
 import torch
 from toy import Toy, same, weights_of
 
-from limbeck import machine
 from limbeck.distill import Objective, live_teacher
+from limbeck.ground import machine
 from limbeck.teacher.load import load_model
 from padded import BATCH, INPUTS
 from tiny import FAMILIES, write_teacher

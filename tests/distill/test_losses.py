@@ -9,7 +9,7 @@ from scipy.special import softmax
 
 from limbeck.distill.losses import last_hidden_loss, layer_hidden_loss, soft_label_loss, true_label_loss
 from limbeck.errors import ShapeError
-from limbeck.examples import UNLABELLED
+from limbeck.text.examples import UNLABELLED
 
 
 def test_soft_labels_by_hand() -> None:

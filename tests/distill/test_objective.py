@@ -8,7 +8,7 @@ from limbeck.distill import Objective, Targets
 from limbeck.distill.losses import last_hidden_loss, soft_label_loss, true_label_loss
 from limbeck.distill.objective import LOSSES
 from limbeck.errors import RecipeError
-from limbeck.student_table import LossWeights
+from limbeck.recipe.student import LossWeights
 
 LOGITS, STATES = torch.randn(2, 3), (torch.randn(2, 4, 5), torch.randn(2, 4, 5))
 OUTPUT = SequenceClassifierOutput(logits=LOGITS, hidden_states=STATES)

@@ -11,8 +11,8 @@ from limbeck.distill.lessons import Targets
 from limbeck.distill.losses import listwise_loss, margins_within
 from limbeck.distill.objective import Objective, settled_weights
 from limbeck.errors import RecipeError, ShapeError
-from limbeck.examples import UNLABELLED
-from limbeck.student_table import LossWeights
+from limbeck.recipe.student import LossWeights
+from limbeck.text.examples import UNLABELLED
 
 
 def test_margins_within_queries_by_hand() -> None:

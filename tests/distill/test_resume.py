@@ -12,7 +12,7 @@ from toy import LABELS_ALONE, PLAN, SOFT, Toy, same, weights_of
 from limbeck.distill import Objective, TrainingPlan, live_teacher, train
 from limbeck.distill.checkpoint import CHECKPOINT_FILE
 from limbeck.distill.loop import forget
-from limbeck.records import TrainingRecord
+from limbeck.records.run import TrainingRecord
 from watching import Events, Interrupted
 
 Ended = tuple[dict[str, torch.Tensor], TrainingRecord]

@@ -7,7 +7,7 @@ from torch.nn import functional
 from limbeck.distill.losses import soft_label_loss
 from limbeck.distill.losses.spans import soft_span_loss, true_span_loss
 from limbeck.errors import ShapeError
-from limbeck.examples import UNLABELLED
+from limbeck.text.examples import UNLABELLED
 
 ROWS = torch.tensor([0, 0, 0, 2, 2, 2, 2])
 WINDOWS = (slice(0, 3), slice(3, 7))

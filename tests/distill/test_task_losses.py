@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from limbeck.distill.losses import number_loss, soft_decision_loss, true_decision_loss
 from limbeck.errors import ShapeError
-from limbeck.examples import UNLABELLED
+from limbeck.text.examples import UNLABELLED
 
 
 def test_soft_decisions_by_hand() -> None:

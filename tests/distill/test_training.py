@@ -11,10 +11,10 @@ from toy import LABELS_ALONE, PLAN, SOFT, Toy, same, weights_of
 
 from limbeck.distill import Objective, distillation_plan, train
 from limbeck.distill.loop import _decay_groups, _rate_share, _switch_off_dropout
+from limbeck.encoder.families import FAMILIES as KNOWN
 from limbeck.errors import RecipeError
-from limbeck.families import FAMILIES as KNOWN
-from limbeck.recipe import Recipe
-from limbeck.signals import Signals
+from limbeck.recipe.knobs import Recipe
+from limbeck.teacher.signals import Signals
 from tiny import FAMILIES, write_teacher
 from watching import Events
 

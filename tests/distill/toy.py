@@ -8,12 +8,12 @@ import numpy as np
 import torch
 
 from limbeck.distill import Lessons, Objective, Targets, TrainingPlan, targets_of
-from limbeck.examples import Examples
-from limbeck.signals import Signals
+from limbeck.recipe.student import StudentTable
 from limbeck.student import initialise
-from limbeck.student_table import StudentTable
 from limbeck.teacher.load import load_model
-from limbeck.tokens import TextEncoder
+from limbeck.teacher.signals import Signals
+from limbeck.text.examples import Examples
+from limbeck.text.tokens import TextEncoder
 from small_run import LABELS, labelled_rows
 from tiny import write_teacher
 

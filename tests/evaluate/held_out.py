@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limbeck.evaluate import ModelAnswers
-from limbeck.examples import Examples
-from limbeck.speed_record import Latency
-from limbeck.verdict_record import Timing
+from limbeck.records.speed import Latency
+from limbeck.records.verdict import Timing
+from limbeck.text.examples import Examples
 
 LABELS = [0, 1, 1, 0, 1, 0]
 TEACHER = [0, 1, 1, 0, 0, 0]

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from limbeck.evaluate.confusion import changed_answers, confusions
-from limbeck.examples import Examples
+from limbeck.records.verdict import ChangedAnswer
 from limbeck.tasks import TASKS
-from limbeck.verdict_record import ChangedAnswer
+from limbeck.text.examples import Examples
 
 TASK = TASKS["classification"]
 

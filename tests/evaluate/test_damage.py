@@ -10,9 +10,9 @@ import damage
 from limbeck import runtime
 from limbeck.evaluate.diagnosis import diagnose
 from limbeck.evaluate.traits import Trait
-from limbeck.examples import Examples
+from limbeck.records.verdict import Verdict
 from limbeck.tasks import TASKS
-from limbeck.verdict_record import Verdict
+from limbeck.text.examples import Examples
 from limbeck.verification import verify
 from small_run import SETTINGS, SmallRun
 

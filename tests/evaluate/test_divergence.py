@@ -7,9 +7,9 @@ from scipy.stats import entropy
 
 from limbeck.evaluate import Doubt
 from limbeck.evaluate.divergence import bits, divergence_of
-from limbeck.examples import Examples
 from limbeck.tasks import TASKS
 from limbeck.tasks.decisions import Distributions, log_bernoulli, log_softmax
+from limbeck.text.examples import Examples
 
 DOUBT = Doubt(0.95, 200, 0)
 

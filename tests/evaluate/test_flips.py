@@ -7,8 +7,8 @@ import pytest
 from limbeck.errors import ShapeError
 from limbeck.evaluate import Doubt, judge
 from limbeck.evaluate.flips import flips_of
+from limbeck.recipe.verify import Tolerances
 from limbeck.tasks.decisions import Decisions
-from limbeck.verify_table import Tolerances
 
 DOUBT = Doubt(0.95, 200, 0)
 

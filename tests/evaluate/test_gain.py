@@ -6,9 +6,9 @@ from scipy import stats
 
 from limbeck.evaluate.gain import Outcomes, distillation_gain
 from limbeck.evaluate.scores import Doubt
+from limbeck.records.verdict import DistillationGain
 from limbeck.tasks import TASKS
 from limbeck.tasks.measures import Share
-from limbeck.verdict_record import DistillationGain
 
 N = 872
 

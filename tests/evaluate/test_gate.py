@@ -15,11 +15,11 @@ from limbeck.evaluate.gate import (
     not_checked,
     refuse_unmeasurable,
 )
-from limbeck.proof_record import NonInferiority, ProofAnswer
-from limbeck.score_record import Interval, Score
+from limbeck.recipe.verify import Tolerances
+from limbeck.records.proof import NonInferiority, ProofAnswer
+from limbeck.records.score import Interval, Score
+from limbeck.records.verdict import FurtherScore, ModelScores
 from limbeck.tasks import TASKS
-from limbeck.verdict_record import FurtherScore, ModelScores
-from limbeck.verify_table import Tolerances
 
 TASK = TASKS["classification"]
 EVERYTHING = Evidence(has_labels=True, has_teacher=True, has_timings=True)

@@ -9,12 +9,12 @@ import pytest
 from limbeck.errors import DataError
 from limbeck.evaluate import Answered, Doubt, drift, keep
 from limbeck.evaluate.kept import known_before
-from limbeck.examples import Examples
-from limbeck.kept_tokens import kept_rows
+from limbeck.records.verdict import Drift, KeptAnswers
 from limbeck.tasks import TASKS
 from limbeck.tasks.embeddings import cosines
-from limbeck.units import NOWHERE, Ragged, UnitLogits, Units
-from limbeck.verdict_record import Drift, KeptAnswers
+from limbeck.text.examples import Examples
+from limbeck.text.kept_tokens import kept_rows
+from limbeck.text.units import NOWHERE, Ragged, UnitLogits, Units
 
 DOUBT = Doubt(0.95, 200, 0)
 N = 60

@@ -12,12 +12,12 @@ from limbeck.evaluate.needed import paired_texts_needed, texts_needed
 from limbeck.evaluate.proof import EXACT, non_inferiority, rounded_up
 from limbeck.evaluate.sample_plan import Wanted, plan_of_manifest, plan_of_nothing, plan_of_proof
 from limbeck.evaluate.scores import Doubt
-from limbeck.proof_record import NonInferiority
-from limbeck.records import from_json, to_json
+from limbeck.recipe.verify import Tolerances
+from limbeck.records.proof import NonInferiority
+from limbeck.records.run import from_json, to_json
+from limbeck.records.verdict import Verdict
 from limbeck.tasks import TASKS
 from limbeck.tasks.measures import FScore, RankCorrelation, Share
-from limbeck.verdict_record import Verdict
-from limbeck.verify_table import Tolerances
 
 WORDS = TASKS["classification"].score
 DOUBT = Doubt(confidence=0.95, samples=400, seed=0)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from limbeck.errors import RecipeError
 from limbeck.evaluate import Doubt, refuse_unaskable, robustness_of
 from limbeck.evaluate.spellings import lower_case, respellings, upper_case, with_typos, without_punctuation
-from limbeck.examples import Examples
-from limbeck.verify_table import VerifyTable
+from limbeck.recipe.verify import VerifyTable
+from limbeck.text.examples import Examples
 
 DOUBT = Doubt(0.95, 200, 0)
 TEXTS = tuple(f"Wake me at seven, please: number {index}!" for index in range(30))

@@ -6,9 +6,9 @@ import held_out
 import pytest
 
 from limbeck.evaluate import judge, lasting
-from limbeck.speed_record import Latency
-from limbeck.verdict_record import Timing, Verdict
-from limbeck.verify_table import Tolerances
+from limbeck.recipe.verify import Tolerances
+from limbeck.records.speed import Latency
+from limbeck.records.verdict import Timing, Verdict
 
 
 def verdict(latency_ms: float, *, max_latency_ms: float | None, min_agreement: float = 0.5) -> Verdict:

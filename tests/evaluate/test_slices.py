@@ -8,10 +8,10 @@ from scipy.stats import fisher_exact
 
 from limbeck.evaluate import Doubt, ModelAnswers, judge
 from limbeck.evaluate.slices import slices_of, worse_by_chance
-from limbeck.examples import Examples
-from limbeck.fidelity_record import Slices
+from limbeck.recipe.verify import Tolerances
+from limbeck.records.fidelity import Slices
 from limbeck.tasks import TASKS
-from limbeck.verify_table import Tolerances
+from limbeck.text.examples import Examples
 
 DOUBT = Doubt(0.95, 200, 0)
 N = 400

@@ -7,8 +7,8 @@ import pytest
 from limbeck import runtime
 from limbeck.evaluate import fresh, measure_speed
 from limbeck.evaluate.speed import texts_of_lengths
-from limbeck.examples import Examples
-from limbeck.recipe import Recipe
+from limbeck.recipe.knobs import Recipe
+from limbeck.text.examples import Examples
 from small_artifact import write_artifact
 from watching import Events
 

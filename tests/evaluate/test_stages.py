@@ -8,10 +8,8 @@ import pytest
 from scipy.stats import binomtest
 
 from limbeck.evaluate import Twin, judge, some_rows
-from limbeck.examples import Examples
-from limbeck.tasks import TASKS
-from limbeck.units import Ragged
-from limbeck.verdict_record import (
+from limbeck.recipe.verify import Tolerances
+from limbeck.records.verdict import (
     ARTIFACT_EXPORTED,
     DISTILLED,
     ELSEWHERE,
@@ -22,7 +20,9 @@ from limbeck.verdict_record import (
     StageCosts,
     Verdict,
 )
-from limbeck.verify_table import Tolerances
+from limbeck.tasks import TASKS
+from limbeck.text.examples import Examples
+from limbeck.text.units import Ragged
 
 LAX = Tolerances(min_retention=None, min_agreement=None)
 

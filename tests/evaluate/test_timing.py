@@ -9,8 +9,8 @@ import pytest
 from limbeck.errors import DataError, RecipeError
 from limbeck.evaluate.time_budget import Cost, Extent, affordable, spread_rows
 from limbeck.evaluate.timing import LENGTH_CALLS, LengthText, Side, time_sides
-from limbeck.progress import SILENT
-from limbeck.verdict_record import Timing
+from limbeck.ground.progress import SILENT
+from limbeck.records.verdict import Timing
 
 
 class Clock:

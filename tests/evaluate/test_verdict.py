@@ -9,9 +9,9 @@ import pytest
 
 from limbeck.errors import DataError, LabelError, LimbeckError, RecipeError, ShapeError
 from limbeck.evaluate import ModelAnswers, judge
-from limbeck.examples import Examples
-from limbeck.verdict_record import Verdict
-from limbeck.verify_table import Tolerances
+from limbeck.recipe.verify import Tolerances
+from limbeck.records.verdict import Verdict
+from limbeck.text.examples import Examples
 
 LENIENT = Tolerances(min_retention=0.5, min_agreement=0.5)
 

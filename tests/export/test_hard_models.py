@@ -8,11 +8,11 @@ import torch
 from asking import model_of, pairs, start
 from transformers import PreTrainedModel
 
-from limbeck.examples import Examples
 from limbeck.export import write_onnx
 from limbeck.quantization import Preparation, Wants, prepare, quantize_student
-from limbeck.scheme import Scheme
-from limbeck.tokens import TextEncoder
+from limbeck.recipe.scheme import Scheme
+from limbeck.text.examples import Examples
+from limbeck.text.tokens import TextEncoder
 from tiny import WORDS, write_teacher
 
 N_TEXTS = 200

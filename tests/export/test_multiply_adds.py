@@ -11,10 +11,10 @@ from asking import N_TOKENS, model_of, pairs
 from test_twins import VARIANTS, named
 from transformers import AutoConfig, PreTrainedModel
 
-from limbeck import heads
+from limbeck.encoder import heads
+from limbeck.encoder.pooling import Pooling
 from limbeck.export import multiply_adds, write_onnx
 from limbeck.export.multiply_adds import MultiplyAdds
-from limbeck.pooling import Pooling
 from limbeck.student.static import StaticConfig, StaticForSequenceClassification
 from tiny import FAMILIES
 

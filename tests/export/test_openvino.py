@@ -11,7 +11,7 @@ from limbeck.quantization import Preparation, baked, fake_quantized
 from limbeck.runtime.engine import Engine
 from limbeck.runtime.openvino_engine import OpenVinoEngine
 from limbeck.teacher.quick import first_token_at_last
-from limbeck.tokens import TokenBatch
+from limbeck.text.tokens import TokenBatch
 
 SCHEMES = ["w8a8e8", "w3a8e4", "w4a8e4-asymmetric", "w4a8g32e4", "w4a32e4"]
 SIZES = {"hidden_size": 64, "intermediate_size": 128}

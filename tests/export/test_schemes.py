@@ -8,8 +8,8 @@ import onnx
 import pytest
 from asking import ask_onnx, ask_torch, layers_of, model_of, pairs, start
 
+from limbeck.artifact.packing import PackedTensor
 from limbeck.export import write_onnx
-from limbeck.packing import PackedTensor
 from limbeck.quantization import Preparation, baked, fake_quantized, quantize_student
 from limbeck.teacher.quick import first_token_at_last
 from tiny import FAMILIES
@@ -147,8 +147,8 @@ def test_fixed_ranges_are_the_ones_given(tmp_path: Path) -> None:
 
 def test_zero_points_of_eight_bits_are_refused_at_the_product(tmp_path: Path) -> None:
     """Code minus zero point does not fit 8 bits; a failure would wrap around."""
+    from limbeck.artifact.packing import PackedWeights
     from limbeck.errors import SchemeError
-    from limbeck.packing import PackedWeights
 
     name = "bert.pooler.dense.weight"
     codes, ones = np.full((32, 32), 200, np.uint8), np.ones(32, np.float32)

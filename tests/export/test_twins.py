@@ -10,8 +10,8 @@ from asking import ask_onnx, ask_torch, model_of, pairs, row_of
 from torch import nn
 from transformers import PreTrainedModel
 
+from limbeck.artifact.packing import PackedTensor
 from limbeck.export import write_onnx
-from limbeck.packing import PackedTensor
 from limbeck.quantization import quantize_student
 from tiny import FAMILIES
 

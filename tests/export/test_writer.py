@@ -9,10 +9,10 @@ import pytest
 from asking import model_of, start
 from transformers import AutoConfig
 
+from limbeck.artifact.packing import PackedTensor, PackedWeights
 from limbeck.errors import SchemeError, TeacherError
 from limbeck.export import SUPPORTED_FAMILIES, refuse_unsupported, write_onnx
 from limbeck.export.layers import ACTIVATIONS
-from limbeck.packing import PackedTensor, PackedWeights
 from limbeck.quantization import quantize_student
 from tiny import FAMILIES
 
@@ -91,7 +91,7 @@ def test_the_engine_fuses_what_it_should_and_nothing_else(tmp_path: Path) -> Non
 
 def test_every_known_family_has_a_writer() -> None:
     """A family that can be distilled but not written would fail after an hour of training."""
-    from limbeck.families import FAMILIES as DISTILLED
+    from limbeck.encoder.families import FAMILIES as DISTILLED
 
     assert set(SUPPORTED_FAMILIES) == set(DISTILLED)
 
@@ -140,7 +140,7 @@ def test_settings_that_cannot_be_written_are_refused(family: str, changes: dict[
 @pytest.mark.parametrize("family", ["deberta", "gpt2", "t5", "longformer"])
 def test_families_that_cannot_be_written_are_refused(family: str) -> None:
     """The user learns it at once, and which families would do."""
-    from limbeck.families import REFUSED
+    from limbeck.encoder.families import REFUSED
 
     with pytest.raises(TeacherError) as raised:
         refuse_unsupported(AutoConfig.for_model(family))

@@ -8,7 +8,7 @@ import pytest
 import typer.main
 
 from limbeck.cli.app import app
-from limbeck.recipe import known_keys
+from limbeck.recipe.knobs import known_keys
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from limbeck.recipe import Recipe, known_keys
+from limbeck.recipe.knobs import Recipe, known_keys
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])

@@ -11,12 +11,12 @@ pytest.importorskip("executorch", reason="the extra executorch is not installed"
 from transformers import AutoConfig, PreTrainedModel
 
 from export.asking import N_TOKENS, ask_onnx, layers_of, model_of, pairs, row_of
-from limbeck import heads
+from limbeck.encoder import heads
+from limbeck.encoder.pooling import Pooling
 from limbeck.export import write_onnx
 from limbeck.lowering import lower
 from limbeck.lowering.layers import IntegerProduct, Table, Widened
 from limbeck.lowering.program import GraphProgram
-from limbeck.pooling import Pooling
 from limbeck.quantization import Preparation
 from limbeck.quantization.apply import quantize_student
 from limbeck.student.static import StaticConfig, StaticForSequenceClassification

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from limbeck.packing import is_saturation_safe
+from limbeck.artifact.packing import is_saturation_safe
 from limbeck.quantization.affine import quantize_linear, quantize_table
-from limbeck.scheme import Scheme
+from limbeck.recipe.scheme import Scheme
 
 W8A8 = Scheme.parse("w8a8e8")
 

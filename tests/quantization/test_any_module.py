@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 import limbeck
+from limbeck.artifact.packing import is_saturation_safe
 from limbeck.errors import SchemeError
-from limbeck.packing import is_saturation_safe
 from limbeck.quantization.hessian import HessianObserver
 from limbeck.quantization.modules import ComputingLayer, PackedConv1d, PackedEmbedding, PackedLinear
 from limbeck.quantization.ranges import ActivationRange
-from limbeck.scheme import Scheme
+from limbeck.recipe.scheme import Scheme
 
 SCHEMES = [
     "w8a8e8",

@@ -7,8 +7,8 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
+from limbeck.artifact.packing import is_saturation_safe
 from limbeck.errors import SchemeError
-from limbeck.packing import is_saturation_safe
 from limbeck.quantization import quantize_student
 from tiny import FAMILIES, write_teacher
 

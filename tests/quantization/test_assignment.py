@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from limbeck.bits import LayerSensitivity
 from limbeck.quantization.assignment import Option, fitted_bits, least_error
+from limbeck.records.bits import LayerSensitivity
 
 
 def brute_force(items: Sequence[Sequence[Option]], budget: int) -> tuple[float, int] | None:

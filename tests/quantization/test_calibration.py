@@ -8,11 +8,11 @@ import torch
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from limbeck.errors import CalibrationError
-from limbeck.examples import Examples
 from limbeck.quantization import calibration
 from limbeck.quantization.calibration import check_calibration_texts, observe_texts
 from limbeck.quantization.observing import ActivationObserver, layers_to_watch
-from limbeck.tokens import TextEncoder
+from limbeck.text.examples import Examples
+from limbeck.text.tokens import TextEncoder
 from tiny import WORDS, write_teacher
 
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from limbeck.packing import PackedTensor, is_saturation_safe, pack
+from limbeck.artifact.packing import PackedTensor, is_saturation_safe, pack
 from limbeck.quantization.fake import FakeEmbedding, FakeLinear
-from limbeck.scheme import Scheme
+from limbeck.recipe.scheme import Scheme
 
 
 def fake_linear(weight: list[list[float]], scale: list[float], *, scheme: str = "w2a32") -> FakeLinear:

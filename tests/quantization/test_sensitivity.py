@@ -8,14 +8,14 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
-from limbeck.bits import LayerSensitivity
 from limbeck.errors import CalibrationError
-from limbeck.examples import Examples
 from limbeck.quantization import Preparation, Probe, measure_sensitivity, possible_bits, quantize_student
 from limbeck.quantization.affine import quantize_linear, quantize_table
 from limbeck.quantization.preparation import Wants, prepare
-from limbeck.scheme import Scheme
-from limbeck.tokens import TextEncoder
+from limbeck.recipe.scheme import Scheme
+from limbeck.records.bits import LayerSensitivity
+from limbeck.text.examples import Examples
+from limbeck.text.tokens import TextEncoder
 from tiny import FAMILIES, write_teacher
 
 WORDS = (

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from sample_record import MODELS, N_HELD_OUT, TIMINGS, passed_record, ratio, share
 
-from limbeck.comparison_record import ComparedModel, ComparedPair, ComparisonRecord
-from limbeck.score_record import Interval, Score
-from limbeck.verdict_record import Latency, ModelScores, PairedDifference, Timing
+from limbeck.records.comparison import ComparedModel, ComparedPair, ComparisonRecord
+from limbeck.records.score import Interval, Score
+from limbeck.records.verdict import Latency, ModelScores, PairedDifference, Timing
 
 # name, kind, right answers, retention, answers as the teacher's, bytes, parameters, p50 in ms, on the front
 _FIGURES = (

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from limbeck.evaluate import Doubt, robustness_of
 from limbeck.evaluate.fidelity import fidelity_of
-from limbeck.examples import Examples
-from limbeck.fidelity_record import Fidelity
+from limbeck.recipe.verify import VerifyTable
+from limbeck.records.fidelity import Fidelity
 from limbeck.tasks import TASKS
-from limbeck.verify_table import VerifyTable
+from limbeck.text.examples import Examples
 
 NAMES = ("negative", "positive")
 DOUBT = Doubt(0.95, 200, 0)

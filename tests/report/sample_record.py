@@ -7,13 +7,13 @@ from dataclasses import replace
 from sample_lines import HOSTILE_LINES, MIXED_LINES
 from sample_stages import sample_bytes, sample_stages
 
-from limbeck.bits import LayerBits, QuantizationRecord
-from limbeck.proof_record import McNemar, NonInferiority
-from limbeck.recipe import Recipe
-from limbeck.records import CurvePoint, LabellingRecord, RunRecord, TrainingRecord
-from limbeck.score_record import Interval, Score
-from limbeck.speed_record import FreshStart, Latency, LatencyAt, TextLengths, Throughput
-from limbeck.verdict_record import ChangedAnswer, Check, Confusion, DistillationGain, ModelScores, Timing, Verdict
+from limbeck.recipe.knobs import Recipe
+from limbeck.records.bits import LayerBits, QuantizationRecord
+from limbeck.records.proof import McNemar, NonInferiority
+from limbeck.records.run import CurvePoint, LabellingRecord, RunRecord, TrainingRecord
+from limbeck.records.score import Interval, Score
+from limbeck.records.speed import FreshStart, Latency, LatencyAt, TextLengths, Throughput
+from limbeck.records.verdict import ChangedAnswer, Check, Confusion, DistillationGain, ModelScores, Timing, Verdict
 
 N_HELD_OUT = 872
 HIDDEN, INTERMEDIATE, VOCABULARY, POSITIONS = 384, 1536, 30_522, 512

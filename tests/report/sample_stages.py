@@ -2,11 +2,7 @@
 
 import numpy as np
 
-from limbeck.evaluate import Doubt, Twin
-from limbeck.evaluate.gain import Outcomes
-from limbeck.evaluate.stages import StageSide, stage_costs
-from limbeck.examples import Examples
-from limbeck.model_parts import (
+from limbeck.encoder.parts import (
     ATTENTION,
     EMBEDDING,
     FEED_FORWARD,
@@ -16,9 +12,13 @@ from limbeck.model_parts import (
     ModelBytes,
     PartBytes,
 )
+from limbeck.evaluate import Doubt, Twin
+from limbeck.evaluate.gain import Outcomes
+from limbeck.evaluate.stages import StageSide, stage_costs
+from limbeck.records.verdict import ARTIFACT_EXPORTED, STUDENT_EXPORTED, Saturation, StageCosts
 from limbeck.tasks import TASKS
 from limbeck.tasks.task import AnyLogits
-from limbeck.verdict_record import ARTIFACT_EXPORTED, STUDENT_EXPORTED, Saturation, StageCosts
+from limbeck.text.examples import Examples
 
 DOUBT = Doubt(0.95, 200, 0)
 TASK = TASKS["classification"]

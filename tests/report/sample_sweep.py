@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from sample_record import CHECKS, N_HELD_OUT, TIMINGS, passed_record, ratio, share
 
-from limbeck.speed_record import Latency
-from limbeck.sweep_record import SweepRecord, SweptPair
-from limbeck.verdict_record import Check, ModelScores, Timing
+from limbeck.records.speed import Latency
+from limbeck.records.sweep import SweepRecord, SweptPair
+from limbeck.records.verdict import Check, ModelScores, Timing
 
 # layers, scheme, right answers, retention, answers as the teacher's, bytes, p50 in ms, on the front
 _FIGURES = (

@@ -7,8 +7,8 @@ import pytest
 from page_reading import read_page
 from sample_record import passed_record
 
-from limbeck.bits import BitAssignment, LayerSensitivity
-from limbeck.records import RunRecord
+from limbeck.records.bits import BitAssignment, LayerSensitivity
+from limbeck.records.run import RunRecord
 from limbeck.report import render
 from limbeck.report.bearing import bearing_panel, power_of_ten, short_name
 from limbeck.report.figures import HeatCell, HeatRow, heat_table

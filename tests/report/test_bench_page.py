@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from limbeck.bench_record import BenchCell, BenchRecord
+from limbeck.records.bench import BenchCell, BenchRecord
 from limbeck.report import render_bench
 from limbeck.report.bench_page import noise_of
 

@@ -8,8 +8,8 @@ import pytest
 from page_reading import read_page
 from sample_comparison import labels_alone, of_numbers, sample_comparison
 
-from limbeck import wording
-from limbeck.comparison_record import ComparisonRecord
+from limbeck.ground import wording
+from limbeck.records.comparison import ComparisonRecord
 from limbeck.report import render_comparison
 
 RECORDS = (sample_comparison, labels_alone, of_numbers)

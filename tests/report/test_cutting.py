@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from sample_record import passed_record
 
-from limbeck.cuts import Cut, LayerCost, Removal
+from limbeck.records.cuts import Cut, LayerCost, Removal
 from limbeck.report import render
 from limbeck.report.cutting import removal_rows
 

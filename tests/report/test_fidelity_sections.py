@@ -10,11 +10,11 @@ from sample_fidelity import sample_fidelity
 from sample_record import passed_record, unlabelled_record
 
 from limbeck.evaluate import lasting, unquoted
-from limbeck.fidelity_record import Fidelity
-from limbeck.records import RunRecord, from_json, to_json
+from limbeck.records.fidelity import Fidelity
+from limbeck.records.run import RunRecord, from_json, to_json
+from limbeck.records.verdict import Verdict
 from limbeck.report import render
 from limbeck.report.fidelity import sentences
-from limbeck.verdict_record import Verdict
 
 ANCHORS = ("flips", "probabilities", "slices", "spellings")
 

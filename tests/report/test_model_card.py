@@ -17,11 +17,11 @@ from sample_record import (
     unlabelled_record,
 )
 
-from limbeck.cuts import Cut, LayerCost, Removal, WidthShare
-from limbeck.records import RunRecord
+from limbeck.records.cuts import Cut, LayerCost, Removal, WidthShare
+from limbeck.records.run import RunRecord
+from limbeck.records.speed import Latency
+from limbeck.records.verdict import ChangedAnswer, Timing
 from limbeck.report import model_card
-from limbeck.speed_record import Latency
-from limbeck.verdict_record import ChangedAnswer, Timing
 from tiny import write_teacher
 
 RECORDS = (passed_record, refused_record, unlabelled_record, bare_record, many_labels_record)
@@ -169,11 +169,11 @@ def test_the_example_for_onnxruntime_runs(
     """The example is all that a user without limbeck has to go by."""
     from transformers import AutoModelForSequenceClassification
 
-    from limbeck.artifact import QUANTIZED_MODEL_FILE
+    from limbeck.artifact.sealed import QUANTIZED_MODEL_FILE
     from limbeck.export import write_artifact
     from limbeck.quantization import quantize_student
     from limbeck.runtime.engine import Engine
-    from limbeck.tokens import TextEncoder
+    from limbeck.text.tokens import TextEncoder
 
     labels = ("negative", "positive")
     teacher = write_teacher(tmp_path / "teacher", labels=labels)

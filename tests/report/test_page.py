@@ -20,12 +20,12 @@ from sample_record import (
     unlabelled_record,
 )
 
-from limbeck import wording
-from limbeck.recipe import Recipe
-from limbeck.records import RunRecord, TrainingRecord
+from limbeck.ground import wording
+from limbeck.recipe.knobs import Recipe
+from limbeck.records.run import RunRecord, TrainingRecord
+from limbeck.records.verdict import ChangedAnswer, Verdict
 from limbeck.report import render
 from limbeck.report.html import recipe_toml
-from limbeck.verdict_record import ChangedAnswer, Verdict
 
 RECORDS = (passed_record, refused_record, unlabelled_record, bare_record, many_labels_record)
 MOST_BYTES = 2_000_000

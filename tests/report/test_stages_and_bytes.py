@@ -8,11 +8,11 @@ import pytest
 from page_reading import read_page
 from sample_record import layer_bits, passed_record, unlabelled_record
 
-from limbeck import wording
-from limbeck.records import RunRecord
+from limbeck.ground import wording
+from limbeck.records.run import RunRecord
+from limbeck.records.verdict import StageCosts
 from limbeck.report import render
 from limbeck.report.part_bytes import layer_rows, part_rows
-from limbeck.verdict_record import StageCosts
 
 
 def words_of(record: RunRecord) -> str:

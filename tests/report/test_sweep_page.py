@@ -8,9 +8,9 @@ import pytest
 from page_reading import read_page
 from sample_sweep import one_pair_sweep, sample_sweep, unlabelled_sweep
 
-from limbeck import wording
+from limbeck.ground import wording
+from limbeck.records.sweep import SweepRecord
 from limbeck.report import render_sweep
-from limbeck.sweep_record import SweepRecord
 
 RECORDS = (sample_sweep, one_pair_sweep, unlabelled_sweep)
 

@@ -103,7 +103,7 @@ def test_what_cannot_be_loaded_is_told(folder: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(RecipeError) as caught:
         load(folder, engine="tensorrt")
     assert str(caught.value) == "engine is 'tensorrt'.\nHint: Give one of: onnxruntime, openvino, auto."
-    monkeypatch.setattr("limbeck.extras.importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr("limbeck.ground.extras.importlib.util.find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match="Answering with OpenVINO needs packages") as missing:
         load(folder, engine="openvino")
     assert missing.value.hint == "pip install 'limbeck[openvino]'"
@@ -119,7 +119,7 @@ def test_the_fastest_is_measured_once_and_remembered(
     """A failure would measure at every start, change engines for noise, or keep a choice of another machine."""
     calls = []
     monkeypatch.setenv("LIMBECK_HOME", str(tmp_path))
-    monkeypatch.setattr("limbeck.machine.physical_cores", lambda: 2)
+    monkeypatch.setattr("limbeck.ground.machine.physical_cores", lambda: 2)
     monkeypatch.setattr(
         engines, "measured", lambda *_, **__: calls.append(1) or dict(zip((USUAL, ONE, OTHER), seconds, strict=True))
     )
@@ -132,7 +132,7 @@ def test_the_fastest_is_measured_once_and_remembered(
     kept.write_text("no JSON")
     load(folder, engine="auto")
     load(folder, engine="auto", at_once=2)  # other settings of OpenVINO
-    monkeypatch.setattr("limbeck.machine.physical_cores", lambda: 4)
+    monkeypatch.setattr("limbeck.ground.machine.physical_cores", lambda: 4)
     load(folder, engine="auto")
     assert len(calls) == 4
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from limbeck.artifact import read_manifest, seal
+from limbeck.artifact.sealed import read_manifest, seal
 from limbeck.errors import ArtifactError, DataError
 from limbeck.runtime.inspection import Inspection, describe_path
-from limbeck.signals import Signals, SignalsKey, SignalStore
+from limbeck.teacher.signals import Signals, SignalsKey, SignalStore
 from small_artifact import write_artifact
 from tiny import write_teacher
 

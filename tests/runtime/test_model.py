@@ -101,7 +101,7 @@ def test_what_a_model_tells_of_itself(model: Model, folder: Path) -> None:
 
 def test_zero_threads_are_the_physical_cores(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A failure would make the default slow or a container throttled."""
-    monkeypatch.setattr("limbeck.machine.physical_cores", lambda: 3)
+    monkeypatch.setattr("limbeck.ground.machine.physical_cores", lambda: 3)
     assert load(folder).threads == 3
 
 

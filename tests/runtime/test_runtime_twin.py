@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from limbeck.artifact import read_manifest, seal
+from limbeck.artifact.manifest import Manifest
+from limbeck.artifact.sealed import read_manifest, seal
 from limbeck.export.folder import write_artifact
-from limbeck.manifest import Manifest
 from limbeck.quantization import quantize_student
 from limbeck.runtime import load
 from tiny import WORDS, write_teacher

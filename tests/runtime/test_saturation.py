@@ -8,9 +8,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from limbeck.errors import ArtifactError
+from limbeck.records.verdict import Saturation
 from limbeck.runtime.graph_file import read_graph
 from limbeck.runtime.saturation import saturation
-from limbeck.verdict_record import Saturation
 
 
 def written(path: Path, weights: np.ndarray) -> Path:

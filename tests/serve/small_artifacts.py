@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from limbeck.kept_tokens import COLUMNS
+from limbeck.text.kept_tokens import COLUMNS
 from small_artifact import write_artifact
 
 TAGS = ("O", "B-person", "I-person", "B-place")

@@ -11,7 +11,7 @@ import pytest
 from limbeck.runtime.asked import Asked
 from limbeck.serve.batcher import Batcher, Bounds, Values, Work
 from limbeck.serve.refusals import RefusedError
-from limbeck.tokens import EncodedTexts
+from limbeck.text.tokens import EncodedTexts
 
 BOUNDS = Bounds(batch_tokens=64, batch_texts=4, queue_tokens=200)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from running_server import running
 
+from limbeck.artifact.manifest import read_manifest, write_manifest
 from limbeck.errors import ArtifactError, RecipeError
-from limbeck.manifest import read_manifest, write_manifest
 from limbeck.runtime import load
 from limbeck.serve.shelf import places_of
 from small_artifact import write_artifact

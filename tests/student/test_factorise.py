@@ -10,9 +10,9 @@ import torch
 
 from limbeck.errors import RecipeError
 from limbeck.export import write_onnx
+from limbeck.recipe.student import StudentTable
 from limbeck.student import initialise, unmeasured
 from limbeck.student.factorise import OTHERWISE_ALBERT, WIDENING, factorised
-from limbeck.student_table import StudentTable
 from limbeck.teacher.load import load_model
 from padded import IDS
 from tiny import write_teacher

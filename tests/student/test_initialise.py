@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from limbeck.families import FAMILIES as KNOWN
+from limbeck.encoder.families import FAMILIES as KNOWN
+from limbeck.recipe.student import StudentTable
 from limbeck.student import initialise, save_model, shape_of
-from limbeck.student_table import StudentTable
 from limbeck.teacher.load import load_model
 from padded import IDS, MASK
 from tiny import FAMILIES, write_teacher

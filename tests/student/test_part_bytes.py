@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForMaskedLM, AutoModelForSequenceClassification
 
-from limbeck.model_parts import EMBEDDING, FEED_FORWARD, GRAPH, HEAD, MODEL_PARTS, TOKENIZER
+from limbeck.encoder.parts import EMBEDDING, FEED_FORWARD, GRAPH, HEAD, MODEL_PARTS, TOKENIZER
 from limbeck.quantization import quantize_student
 from limbeck.student import bytes_by_part
 from limbeck.student.static import NGRAMS, NUMBERS, TOKENS, StaticConfig, untrained

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from limbeck.encoder.families import FAMILIES as KNOWN
 from limbeck.errors import RecipeError
-from limbeck.families import FAMILIES as KNOWN
+from limbeck.recipe.student import StudentTable
 from limbeck.student import choose_layers, initialise, remove_layers
-from limbeck.student_table import StudentTable
 from limbeck.teacher.load import load_model
 from tiny import FAMILIES, write_teacher
 from watching import Events, Interrupted

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from limbeck.errors import RecipeError
+from limbeck.recipe.student import StudentTable
 from limbeck.student import count_layers, initialise, shape_of, unmeasured
-from limbeck.student_table import StudentTable
 from limbeck.teacher.load import load_model
 from tiny import write_teacher
 

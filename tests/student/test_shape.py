@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from limbeck.errors import RecipeError
+from limbeck.recipe.student import Choice, StudentTable
 from limbeck.student import choose_layers, count_layers, shape_of
-from limbeck.student_table import Choice, StudentTable
 from tiny import FAMILIES, write_teacher
 
 if TYPE_CHECKING:

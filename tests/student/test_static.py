@@ -7,11 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from limbeck import heads, student
+from limbeck import student
+from limbeck.encoder import heads
+from limbeck.encoder.families import STATIC
+from limbeck.encoder.pooling import Pooling
 from limbeck.errors import RecipeError
-from limbeck.families import STATIC
-from limbeck.pooling import Pooling
-from limbeck.recipe import Recipe
+from limbeck.recipe.knobs import Recipe
+from limbeck.recipe.student import StudentTable
 from limbeck.student.ngrams import known_runs
 from limbeck.student.static import (
     NGRAMS,
@@ -22,7 +24,6 @@ from limbeck.student.static import (
     weighted_average,
 )
 from limbeck.student.static_start import principal
-from limbeck.student_table import StudentTable
 from limbeck.teacher.load import load_model
 from tiny import write_teacher
 

@@ -9,16 +9,16 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForMaskedLM
 
+from limbeck.encoder.origin import Origin
 from limbeck.errors import TeacherError
-from limbeck.examples import Examples
-from limbeck.origin import Origin
-from limbeck.recipe import Recipe, TeacherTable
+from limbeck.recipe.knobs import Recipe, TeacherTable
+from limbeck.recipe.student import StudentTable
 from limbeck.student import initialise, trimmed, vocabulary_of
 from limbeck.student.likeness import by_likeness
 from limbeck.student.trimmed import with_rows
-from limbeck.student_table import StudentTable
 from limbeck.teacher import EncoderTeacher, load_teacher, origin_of
 from limbeck.teacher.load import float32_logits
+from limbeck.text.examples import Examples
 from tiny import FAMILIES, SHAPE, WORDS, write_teacher
 from trained_tokenizers import KINDS, texts_of, write_trained_teacher
 

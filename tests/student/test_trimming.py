@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from limbeck.errors import DataError, TeacherError
 from limbeck.student.coverage import compared
 from limbeck.student.trimming import Trimmed, ids_of, trim, untouched
-from limbeck.tokens import TextEncoder
+from limbeck.text.tokens import TextEncoder
 from trained_tokenizers import KINDS, ODD, texts_of, write_trained_tokenizer
 
 UNSEEN = texts_of("held_out")

@@ -10,6 +10,7 @@ import torch
 
 from limbeck.errors import RecipeError
 from limbeck.export import write_onnx
+from limbeck.recipe.student import StudentTable
 from limbeck.student import (
     Importance,
     Pattern,
@@ -22,7 +23,6 @@ from limbeck.student import (
     wanted_sizes,
 )
 from limbeck.student.width import PLACES, Sizes, Widths
-from limbeck.student_table import StudentTable
 from limbeck.teacher.load import load_model
 from padded import BATCH, IDS, INPUTS
 from tiny import FAMILIES, write_teacher

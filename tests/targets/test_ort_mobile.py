@@ -9,11 +9,11 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from limbeck import fingerprint
 from limbeck.errors import MissingExtraError, OutputError, RecipeError
+from limbeck.ground import fingerprint
 from limbeck.targets import TARGETS, export_artifact, exporting, registry
 from limbeck.targets.record import EXPORT_FILE
-from limbeck.tokens import TextEncoder
+from limbeck.text.tokens import TextEncoder
 from small_artifact import expected_logits, write_artifact
 
 FILES = {"config.json", "export.json", "model.ort", "required_operators.config", "tokenizer.json"}
@@ -111,7 +111,7 @@ def test_a_target_without_its_extra_names_the_line_that_installs_it(
 
 def test_few_bits_are_said_to_have_eight(artifact: Path, tmp_path: Path) -> None:
     """A reader would think the file small because the scheme is."""
-    from limbeck.artifact import open_artifact, seal
+    from limbeck.artifact.sealed import open_artifact, seal
 
     few = shutil.copytree(artifact, tmp_path / "few")
     seal(few, replace(open_artifact(few).manifest, scheme="w4a8e8"))
@@ -122,8 +122,8 @@ def test_few_bits_are_said_to_have_eight(artifact: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize("task", ["reranking", "question-answering", "classification"])
 def test_texts_that_come_with_limbeck_fit_the_task(task: str, artifact: Path) -> None:
     """Without --data a task of pairs would be asked about single texts, and refuse them."""
-    from limbeck.artifact import open_artifact
-    from limbeck.progress import SILENT
+    from limbeck.artifact.sealed import open_artifact
+    from limbeck.ground.progress import SILENT
     from limbeck.targets.texts import check_texts
 
     manifest = replace(open_artifact(artifact).manifest, task=task)

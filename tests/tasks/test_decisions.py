@@ -5,14 +5,14 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 
 from limbeck.evaluate.divergence import bits
-from limbeck.kept_tokens import IMPOSSIBLE, KEPT, kept_rows, side_by_side
 from limbeck.tasks import TASKS
 from limbeck.tasks.classification import probabilities
 from limbeck.tasks.decisions import log_softmax
 from limbeck.tasks.embeddings import LOWEST, RANKS
 from limbeck.tasks.multi_label import NO_LABEL
 from limbeck.tasks.token_classification import NO_SPAN
-from limbeck.units import NOWHERE, Ragged, UnitLogits, Units
+from limbeck.text.kept_tokens import IMPOSSIBLE, KEPT, kept_rows, side_by_side
+from limbeck.text.units import NOWHERE, Ragged, UnitLogits, Units
 
 TAGS = ("O", "B-place", "I-place")
 TEXTS = ("in New York", "Rome today")

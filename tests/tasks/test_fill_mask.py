@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from limbeck.errors import ShapeError
-from limbeck.kept_tokens import KEPT, UNKNOWN, kept_rows
 from limbeck.tasks import TASKS
 from limbeck.tasks.fill_mask import AMONG_FIVE, TRUE_PROBABILITY
-from limbeck.units import Ragged, UnitLogits, Units
+from limbeck.text.kept_tokens import KEPT, UNKNOWN, kept_rows
+from limbeck.text.units import Ragged, UnitLogits, Units
 
 TASK = TASKS["fill-mask"]
 SPANS = [[(0, 3), (4, 7)], [], [(0, 2)], [(0, 6)]]

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from limbeck.errors import ShapeError
-from limbeck.examples import UNLABELLED
 from limbeck.tasks.answer_text import is_exact, normalised, overlap
 from limbeck.tasks.question_answering import MAX_ANSWER_TOKENS, NO_ANSWER, QuestionAnswering, ends_by_window
 from limbeck.tasks.task import Change
-from limbeck.units import NOWHERE, Ragged, UnitLogits, Units
+from limbeck.text.examples import UNLABELLED
+from limbeck.text.units import NOWHERE, Ragged, UnitLogits, Units
 
 TASK = QuestionAnswering()
 NAMES = ("start", "end")

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from limbeck.errors import ShapeError
-from limbeck.examples import UNLABELLED
 from limbeck.tasks.spans import spans_of
 from limbeck.tasks.task import Change
 from limbeck.tasks.token_classification import NO_SPAN, TokenClassification
-from limbeck.units import Ragged, UnitLogits, Units
+from limbeck.text.examples import UNLABELLED
+from limbeck.text.units import Ragged, UnitLogits, Units
 
 TASK = TokenClassification()
 NAMES = ("O", "B-place", "I-place", "B-person", "I-person")

@@ -5,12 +5,12 @@ from typing import Any
 
 from chat_server import ChatServer
 
-from limbeck.examples import Examples
-from limbeck.recipe import Recipe, TeacherTable
+from limbeck.recipe.knobs import Recipe, TeacherTable
 from limbeck.tasks.classification import probabilities
 from limbeck.teacher.answering import Labelled
 from limbeck.teacher.chat import ChatTeacher
 from limbeck.teacher.opening import open_teacher
+from limbeck.text.examples import Examples
 from other_teachers import chances
 from small_run import LABELS, labelled_rows
 

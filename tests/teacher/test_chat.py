@@ -10,10 +10,10 @@ from chat_asking import EXAMPLES, TEXTS, WANTED, label, shares, teacher
 from chat_server import ChatServer, Failure
 
 from limbeck.errors import LabelError, RecipeError, TeacherError
-from limbeck.examples import Examples
-from limbeck.recipe import Recipe
+from limbeck.recipe.knobs import Recipe
 from limbeck.teacher import http_calls, journal
 from limbeck.teacher.opening import open_teacher
+from limbeck.text.examples import Examples
 from small_run import LABELS
 from watching import Events
 

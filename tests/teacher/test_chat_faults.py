@@ -11,9 +11,9 @@ from chat_asking import EXAMPLES, TEXTS, WANTED, label, shares, teacher
 from chat_server import ChatServer, Failure, serving
 
 from limbeck.errors import OutputError, TeacherError
-from limbeck.signals import SignalStore
 from limbeck.teacher import http_calls, journal
 from limbeck.teacher.answering import key_of_answers
+from limbeck.teacher.signals import SignalStore
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from chat_server import ChatServer
 
-from limbeck import estimating
 from limbeck.errors import RecipeError
 from limbeck.planning import plan
+from limbeck.walk import estimating
 from other_teachers import data, recipe
 
 

@@ -11,16 +11,16 @@ from chat_server import ChatServer, Failure
 
 import limbeck
 from limbeck.errors import LabelError, RecipeError, TeacherError
-from limbeck.examples import Examples
 from limbeck.pipeline import compress
-from limbeck.recipe import Recipe
-from limbeck.signals import SignalStore
+from limbeck.recipe.knobs import Recipe
 from limbeck.tasks import multi_label
 from limbeck.teacher import journal
 from limbeck.teacher.answering import key_of_answers
 from limbeck.teacher.chat import ChatTeacher
 from limbeck.teacher.ensemble import ensemble_of
 from limbeck.teacher.opening import open_teacher
+from limbeck.teacher.signals import SignalStore
+from limbeck.text.examples import Examples
 from other_teachers import chances, recipe
 from small_run import LABELS, labelled_rows, write_rows
 from watching import Events

@@ -9,13 +9,13 @@ from chat_server import ChatServer, serving
 
 import limbeck
 from limbeck.errors import LabelError, RecipeError
-from limbeck.examples import Examples
 from limbeck.pipeline import compress
-from limbeck.recipe import Recipe, TeacherTable
+from limbeck.recipe.knobs import Recipe, TeacherTable
 from limbeck.tasks.classification import probabilities
 from limbeck.teacher import open_teacher
 from limbeck.teacher.answering import Teacher
 from limbeck.teacher.ensemble import Ensemble
+from limbeck.text.examples import Examples
 from limbeck.verification import verify
 from other_teachers import Words, chances, data, recipe
 from small_run import LABELS, labelled_rows, write_rows

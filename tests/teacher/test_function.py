@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from limbeck.errors import LabelError, TeacherError, UnsafeTeacherError
-from limbeck.examples import Examples
 from limbeck.pipeline import compress
-from limbeck.recipe import Recipe, TeacherTable
+from limbeck.recipe.knobs import Recipe, TeacherTable
 from limbeck.tasks.classification import probabilities
 from limbeck.teacher.function import FunctionTeacher, function_teacher
 from limbeck.teacher.opening import open_teacher
+from limbeck.text.examples import Examples
 from other_teachers import Words, chances, data, recipe
 from small_run import LABELS, labelled_rows
 from watching import Events

@@ -10,11 +10,11 @@ from scipy.special import expit
 
 import limbeck
 from limbeck.errors import DataError, LabelError, LimbeckError, TeacherError
-from limbeck.examples import Examples
 from limbeck.pipeline import compress
-from limbeck.recipe import Recipe, TeacherTable
+from limbeck.recipe.knobs import Recipe, TeacherTable
 from limbeck.teacher.answering import Teacher
 from limbeck.teacher.opening import open_teacher
+from limbeck.text.examples import Examples
 from other_teachers import Gives, encoder
 from small_run import SETTINGS, write_rows
 

@@ -9,13 +9,13 @@ import pytest
 
 import limbeck
 from limbeck.errors import DataError, LabelError, LimbeckError, SignalsError, TeacherError
-from limbeck.examples import Examples
 from limbeck.pipeline import compress
-from limbeck.recipe import Recipe, TeacherTable
+from limbeck.recipe.knobs import Recipe, TeacherTable
 from limbeck.tasks.classification import probabilities
 from limbeck.teacher.answering import Teacher
 from limbeck.teacher.opening import open_teacher
-from limbeck.units import Ragged, UnitLogits, Units, starts_of
+from limbeck.text.examples import Examples
+from limbeck.text.units import Ragged, UnitLogits, Units, starts_of
 from other_teachers import Gives, encoder
 from small_run import SETTINGS, write_rows
 from tagged_words import TAGS, tagged_rows, tags_of
@@ -202,9 +202,9 @@ def test_a_student_learns_tags_from_whoever_knows_them(source: Callable[[Path], 
 def test_words_behind_the_teachers_cut_are_told(tmp_path: Path) -> None:
     """A student that reads more of a text than its teacher answered for would learn from other words' answers."""
     from limbeck.distill.lessons import targets_of
-    from limbeck.signals import Signals
-    from limbeck.tokens import EncodedTexts
-    from limbeck.windows import Reading
+    from limbeck.teacher.signals import Signals
+    from limbeck.text.tokens import EncodedTexts
+    from limbeck.text.windows import Reading
 
     units = _units([(0, 3), (4, 7)])
     reading = Reading(Ragged(np.array([1, 2]), starts_of([2])), np.zeros(1, np.int64), units)

@@ -10,12 +10,12 @@ import pytest
 
 import limbeck
 from limbeck.errors import ArtifactError, LabelError, TeacherError
-from limbeck.examples import Examples
 from limbeck.export import write_onnx
 from limbeck.pipeline import compress
-from limbeck.recipe import Recipe, TeacherTable
+from limbeck.recipe.knobs import Recipe, TeacherTable
 from limbeck.teacher import EncoderTeacher, load_teacher, open_teacher
 from limbeck.teacher.graph import GraphTeacher
+from limbeck.text.examples import Examples
 from limbeck.verification import verify
 from other_teachers import recipe
 from small_run import LABELS, SmallRun, labelled_rows

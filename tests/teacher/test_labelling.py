@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from limbeck import machine
-from limbeck.examples import Examples
-from limbeck.recipe import TeacherTable
-from limbeck.signals import SignalStore
+from limbeck.ground import machine
+from limbeck.recipe.knobs import TeacherTable
 from limbeck.teacher import Teacher, chosen_precision, label, load_teacher, signals_key
+from limbeck.teacher.signals import SignalStore
+from limbeck.text.examples import Examples
 from small_run import LABELS, labelled_rows
 from tiny import write_teacher
 from watching import Events, Interrupted

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from limbeck.recipe import TeacherTable
+from limbeck.recipe.knobs import TeacherTable
 from limbeck.teacher import Teacher, computing_with, load_teacher
 from tiny import FAMILIES, write_teacher
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from limbeck.errors import TeacherError
-from limbeck.examples import Examples
 from limbeck.pipeline import compress
-from limbeck.recipe import Recipe, TeacherTable
+from limbeck.recipe.knobs import Recipe, TeacherTable
 from limbeck.teacher.masked import Masker, load_masker, masked_texts
+from limbeck.text.examples import Examples
 from small_run import SETTINGS, SmallRun
 from tiny import FAMILIES, write_teacher
 from trained_tokenizers import KINDS, texts_of, write_trained_teacher

@@ -10,8 +10,8 @@ import pytest
 from limbeck.distill.objective import settled_weights
 from limbeck.errors import RecipeError, TeacherError
 from limbeck.pipeline import compress
-from limbeck.recipe import Recipe, TeacherTable
-from limbeck.student_table import LossWeights
+from limbeck.recipe.knobs import Recipe, TeacherTable
+from limbeck.recipe.student import LossWeights
 from limbeck.teacher import load_teacher, origin_of
 from limbeck.teacher.encoder import load_encoder
 from other_teachers import data, recipe

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from limbeck.families import FAMILIES as KNOWN
+from limbeck.encoder.families import FAMILIES as KNOWN
 from limbeck.teacher.load import load_model
 from limbeck.teacher.quick import first_token_at_last
 from padded import IDS, INPUTS

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from limbeck.encoder.families import FAMILIES, REFUSED, STATIC
 from limbeck.errors import TeacherError, UnsafeTeacherError
-from limbeck.families import FAMILIES, REFUSED, STATIC
-from limbeck.recipe import TeacherTable
+from limbeck.recipe.knobs import TeacherTable
 from limbeck.teacher import load_teacher
 from tiny import write_teacher
 

@@ -11,13 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from limbeck.errors import DataError, LabelError, LimbeckError, RecipeError, TeacherError
-from limbeck.examples import Examples
 from limbeck.pipeline import compress
-from limbeck.recipe import Recipe, TeacherTable
+from limbeck.recipe.knobs import Recipe, TeacherTable
 from limbeck.runtime import predict_lines
 from limbeck.tasks.classification import probabilities
 from limbeck.teacher.opening import open_teacher
 from limbeck.teacher.saved import SavedAnswers
+from limbeck.text.examples import Examples
 from other_teachers import chances, data, recipe
 from small_run import LABELS, SmallRun, labelled_rows, write_rows
 from watching import Events

@@ -9,16 +9,16 @@ import pytest
 import torch
 from transformers import AutoModelForQuestionAnswering, AutoModelForTokenClassification
 
-from limbeck import machine
 from limbeck.distill import Objective, live_teacher, targets_of
-from limbeck.examples import Examples
 from limbeck.export import write_onnx
-from limbeck.recipe import DataTable, TeacherTable
-from limbeck.signals import SignalStore
+from limbeck.ground import machine
+from limbeck.recipe.knobs import DataTable, TeacherTable
 from limbeck.teacher import Teacher, label, load_teacher, signals_key
 from limbeck.teacher.graph import graph_teacher
 from limbeck.teacher.load import EncoderTeacher, load_model, model_inputs, quiet
-from limbeck.units import UnitLogits
+from limbeck.teacher.signals import SignalStore
+from limbeck.text.examples import Examples
+from limbeck.text.units import UnitLogits
 from tiny import WORDS, write_teacher
 from watching import Events, Interrupted
 

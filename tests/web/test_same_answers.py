@@ -13,10 +13,10 @@ import pytest
 from browsing import Served
 
 import limbeck
-from limbeck.artifact import open_artifact
-from limbeck.progress import SILENT
+from limbeck.artifact.sealed import open_artifact
+from limbeck.ground.progress import SILENT
 from limbeck.runtime.engine import Engine
-from limbeck.tokens import TextEncoder, TokenBatch
+from limbeck.text.tokens import TextEncoder, TokenBatch
 from limbeck.web import write_page
 from limbeck.web.runtime_files import runtime_files
 from random_artifact import write_random_artifact

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from limbeck import places
-from limbeck.artifact import open_artifact
+from limbeck.artifact.sealed import open_artifact
 from limbeck.errors import RecipeError, RuntimeFilesError
-from limbeck.progress import SILENT
+from limbeck.ground import places
+from limbeck.ground.progress import SILENT
 from limbeck.targets import export_artifact
 from limbeck.tasks import TASKS
 from limbeck.web import icons, runtime_files, write_page

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 from browsing import Served
 
-from limbeck.artifact import open_artifact
-from limbeck.progress import SILENT
+from limbeck.artifact.sealed import open_artifact
+from limbeck.ground.progress import SILENT
 from limbeck.web import write_page
 from random_artifact import write_random_artifact
 

@@ -38,7 +38,7 @@ def _version(
     version: bool = typer.Option(False, "--version", help="Print the version and stop."),
 ) -> None:
     if version:
-        from limbeck.machine import installed_version
+        from limbeck.ground.machine import installed_version
 
         typer.echo(f"limbeck {installed_version('limbeck')}")
         raise typer.Exit

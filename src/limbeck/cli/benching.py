@@ -9,7 +9,7 @@ from limbeck.cli.machine_words import print_json
 from limbeck.cli.options import AsJson
 
 if TYPE_CHECKING:
-    from limbeck.bench_record import BenchRecord
+    from limbeck.records.bench import BenchRecord
 
 
 def bench(
@@ -62,8 +62,8 @@ def print_bench(record: "BenchRecord") -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from limbeck import wording
     from limbeck.cli.console import stderr
+    from limbeck.ground import wording
     from limbeck.report.bench_page import COLUMNS, figures, noise_of
 
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0, header_style="bold")

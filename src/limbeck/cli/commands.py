@@ -71,7 +71,7 @@ def teach(
     settings = recipe_from(recipe, context.args, options=("--encoder", "--data", "--out", "--recipe", "--json"))
     progress = console.ConsoleProgress()
     progress.say("Loading")
-    from limbeck import wording
+    from limbeck.ground import wording
     from limbeck.teaching import teach as teach_it
 
     taught = teach_it(encoder, data, out=out, recipe=settings, progress=progress)
@@ -260,7 +260,7 @@ def verify(
     from limbeck.cli import console
     from limbeck.cli.flags import apart, changes_from, margin_flag, recipe_from
     from limbeck.cli.tables import print_verdict
-    from limbeck.records import to_json
+    from limbeck.records.run import to_json
     from limbeck.verification import verify as verify_it
 
     console.silence_libraries()
@@ -310,7 +310,7 @@ def inspect(
     ...
     """
     from limbeck.cli.tables import print_inspection
-    from limbeck.records import to_json
+    from limbeck.records.run import to_json
     from limbeck.runtime.inspection import describe_path
 
     found = describe_path(path)

@@ -9,7 +9,7 @@ from limbeck.cli.machine_words import print_json
 from limbeck.cli.options import AsJson, Signals
 
 if TYPE_CHECKING:
-    from limbeck.comparison_record import ComparisonRecord
+    from limbeck.records.comparison import ComparisonRecord
 
 
 def compare(

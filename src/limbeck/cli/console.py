@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from limbeck import wording
+from limbeck.ground import wording
 
 _LINE_SECONDS = 10.0
 
@@ -18,7 +18,7 @@ stdout = Console(highlight=False, soft_wrap=True)
 
 
 class ConsoleProgress:
-    """`limbeck.progress.Progress` on stderr."""
+    """`limbeck.ground.progress.Progress` on stderr."""
 
     def __init__(self) -> None:
         self._start = time.monotonic()

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limbeck import extras
 from limbeck.cli.flags import recipe_from
-from limbeck.progress import Progress
+from limbeck.ground import extras
+from limbeck.ground.progress import Progress
 
 if TYPE_CHECKING:
     from limbeck.pipeline import Run
@@ -30,8 +30,8 @@ def run_demo(out: Path, *, flags: Sequence[str], progress: Progress) -> "Run":
     """
     extras.need("demo", what="The demo")
     recipe = recipe_from(RECIPE_FILE, flags, options=("--out", "--json"))
-    from limbeck import fingerprint, machine, places
     from limbeck.data import pocket
+    from limbeck.ground import fingerprint, machine, places
     from limbeck.pipeline import compress
     from limbeck.teaching import teach
 

@@ -39,7 +39,7 @@ def export(
     ...
     """
     from limbeck.cli import console
-    from limbeck.records import to_json
+    from limbeck.records.run import to_json
     from limbeck.targets import export_artifact
 
     console.silence_libraries()
@@ -60,8 +60,8 @@ def export(
 
 def print_export(found: "Export") -> None:
     """How answers compare, sizes, what is done otherwise, and where it lies or why it does not; on stderr."""
-    from limbeck import wording
     from limbeck.cli.console import stderr
+    from limbeck.ground import wording
 
     record = found.record
     told = record.agreement

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from limbeck.errors import RecipeError
-from limbeck.recipe import Recipe, known_keys, list_keys, with_overrides
+from limbeck.recipe.knobs import Recipe, known_keys, list_keys, with_overrides
 
 COMMAND_LINE = "the command line"
 _SIZE_UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}

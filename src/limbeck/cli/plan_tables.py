@@ -4,9 +4,9 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from limbeck import wording
 from limbeck.cli.console import stderr
-from limbeck.plan_record import STUDENT_SHAPE, Estimate, Plan, PlannedShape, in_bytes
+from limbeck.ground import wording
+from limbeck.records.plan import STUDENT_SHAPE, Estimate, Plan, PlannedShape, in_bytes
 
 
 def print_plan(plan: Plan) -> None:

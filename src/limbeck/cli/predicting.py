@@ -15,7 +15,7 @@ import typer
 from limbeck.cli.options import Engine
 
 if TYPE_CHECKING:
-    from limbeck.progress import Progress
+    from limbeck.ground.progress import Progress
     from limbeck.runtime import Model
 
 
@@ -45,7 +45,7 @@ def predict(
     {"text": "lovely film", "label": "positive", "probability": 0.998436470449821}
     """
     from limbeck.cli import console
-    from limbeck.progress import SILENT
+    from limbeck.ground.progress import SILENT
     from limbeck.runtime import load
 
     model = load(artifact, threads=threads, engine=engine, progress=console.ConsoleProgress())

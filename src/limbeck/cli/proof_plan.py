@@ -7,16 +7,16 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from limbeck import wording
-from limbeck.artifact import ARTIFACT_FOLDER, FolderKind, folder_kind, open_artifact
+from limbeck.artifact.sealed import ARTIFACT_FOLDER, FolderKind, folder_kind, open_artifact
 from limbeck.cli.console import stderr
 from limbeck.evaluate.needed import POWER
 from limbeck.evaluate.proof import rounded_up
 from limbeck.evaluate.sample_plan import SamplePlan, Wanted, plan_of_manifest, plan_of_nothing, plan_of_proof
-from limbeck.proof_record import NonInferiority
-from limbeck.recipe import Recipe, with_overrides
-from limbeck.records import from_json
-from limbeck.verdict_record import Verdict
+from limbeck.ground import wording
+from limbeck.recipe.knobs import Recipe, with_overrides
+from limbeck.records.proof import NonInferiority
+from limbeck.records.run import from_json
+from limbeck.records.verdict import Verdict
 
 
 def plan_proof(

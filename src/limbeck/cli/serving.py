@@ -58,7 +58,7 @@ def serve(
     """
     from limbeck.cli import alone, console
     from limbeck.cli.flags import megabytes
-    from limbeck.extras import need
+    from limbeck.ground.extras import need
 
     need("serve", what="Serving an artifact")
     from limbeck.serve.settings import Limits, Settings

@@ -7,13 +7,13 @@ from rich.table import Table
 from rich.text import Text
 
 from limbeck.cli.console import stderr, stdout
+from limbeck.records.sweep import SweepRecord
+from limbeck.records.verdict import Verdict
 from limbeck.report.fidelity import sentences
 from limbeck.report.measures import Cell, measures
 from limbeck.report.roles import sides
 from limbeck.report.sweep_page import cells, columns, fidelity_name
 from limbeck.runtime.inspection import Inspection
-from limbeck.sweep_record import SweepRecord
-from limbeck.verdict_record import Verdict
 
 
 def print_verdict(verdict: Verdict) -> None:

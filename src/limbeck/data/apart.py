@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from limbeck import fingerprint
-from limbeck.examples import UNLABELLED, Examples, LeakReport, Parts
-from limbeck.units import Ragged
-from limbeck.wording import counted
+from limbeck.ground import fingerprint
+from limbeck.ground.wording import counted
+from limbeck.text.examples import UNLABELLED, Examples, LeakReport, Parts
+from limbeck.text.units import Ragged
 
 
 def apart(parts: Parts) -> Parts:

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from limbeck.data.splice import Corpus
-from limbeck.examples import Examples
+from limbeck.text.examples import Examples
 
 _SPLICED_SHARE = 0.5
 _JOIN_SHARE = 0.6

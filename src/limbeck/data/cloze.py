@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from limbeck.data.augment import edited
-from limbeck.examples import Examples
+from limbeck.text.examples import Examples
 
 _CLOZE_SHARE = 0.6
 _OTHERS_SHARE = 0.15

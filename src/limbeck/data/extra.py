@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from limbeck import fingerprint
 from limbeck.data.apart import singles_of
 from limbeck.data.queries import without_contexts, without_queries
 from limbeck.data.reading import read_table
 from limbeck.errors import DataError
-from limbeck.examples import Examples, Parts
-from limbeck.progress import SILENT, Progress
-from limbeck.recipe import DataTable
+from limbeck.ground import fingerprint
+from limbeck.ground.progress import SILENT, Progress
+from limbeck.ground.wording import counted
+from limbeck.recipe.knobs import DataTable
 from limbeck.tasks import TASKS
-from limbeck.windows import Reads
-from limbeck.wording import counted
+from limbeck.text.examples import Examples, Parts
+from limbeck.text.windows import Reads
 
 
 def read_extra(

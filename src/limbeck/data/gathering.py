@@ -13,7 +13,7 @@ from limbeck.data.tables import Piece, Row, Table
 from limbeck.errors import DataError
 from limbeck.tasks import Task
 from limbeck.tasks.columns import Columns, KnownNames, looks_like_label
-from limbeck.windows import WORD_BREAK, Reads, joined_words, words_within
+from limbeck.text.windows import WORD_BREAK, Reads, joined_words, words_within
 
 MAX_CHARACTERS = 100_000
 NO_VALUE = "(empty)"

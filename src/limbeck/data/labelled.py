@@ -9,11 +9,11 @@ from limbeck.data.labels import match, names_in_data
 from limbeck.data.queries import refuse_single_texts
 from limbeck.data.tables import RawLabel, Table, Tables
 from limbeck.errors import LabelError
-from limbeck.examples import Examples, Labels
-from limbeck.progress import SILENT, Progress
+from limbeck.ground.progress import SILENT, Progress
 from limbeck.tasks import LabelKind, Task, output_names
-from limbeck.units import Ragged
-from limbeck.windows import Reads
+from limbeck.text.examples import Examples, Labels
+from limbeck.text.units import Ragged
+from limbeck.text.windows import Reads
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from limbeck.data.tables import RawLabel, Table, Tables
 from limbeck.errors import LabelError
-from limbeck.progress import SILENT, Progress
-from limbeck.wording import count, counted
+from limbeck.ground.progress import SILENT, Progress
+from limbeck.ground.wording import count, counted
 
 _PLACEHOLDER = re.compile(r"LABEL_(\d+)", re.IGNORECASE | re.ASCII)
 _DIGITS = re.compile(r"(\d+)", re.ASCII)

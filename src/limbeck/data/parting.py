@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from limbeck import fingerprint
 from limbeck.data.labelled import GivenExamples
 from limbeck.data.labels import only_one_label
 from limbeck.data.queries import notes_on
 from limbeck.data.tables import HELD_OUT, TRAIN, VALIDATION, WHOLE
 from limbeck.errors import DataError, LabelError, RecipeError
-from limbeck.examples import Examples, LeakReport, Parts
-from limbeck.recipe import DataTable
-from limbeck.units import Ragged
-from limbeck.wording import counted
+from limbeck.ground import fingerprint
+from limbeck.ground.wording import counted
+from limbeck.recipe.knobs import DataTable
+from limbeck.text.examples import Examples, LeakReport, Parts
+from limbeck.text.units import Ragged
 
 _SHOWN_LABELS = 10
 _ENDS = (2,)

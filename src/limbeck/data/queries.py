@@ -5,9 +5,9 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from limbeck.errors import DataError
-from limbeck.examples import UNLABELLED, Examples
+from limbeck.ground.wording import counted
 from limbeck.tasks import Task
-from limbeck.wording import counted
+from limbeck.text.examples import UNLABELLED, Examples
 
 
 def refuse_single_texts(text_pairs: object, task: Task, *, source: str) -> None:

@@ -10,7 +10,7 @@ from limbeck.data.answer_cells import AnswerSpans, read_answers
 from limbeck.data.tables import RawLabel
 from limbeck.errors import DataError
 from limbeck.tasks import LabelKind
-from limbeck.windows import WORD_BREAK
+from limbeck.text.windows import WORD_BREAK
 
 GivenLabel = RawLabel | float | tuple[RawLabel, ...] | AnswerSpans
 """As a table keeps it: by the kind of the task a class, a number, the classes of a text, a tag a word, or answers."""

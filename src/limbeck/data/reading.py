@@ -14,11 +14,11 @@ from limbeck.data.json_rows import read_json, read_json_lines
 from limbeck.data.parquet_rows import ParquetRows
 from limbeck.data.tables import TRAIN, Row, Table, Tables
 from limbeck.errors import DataError
-from limbeck.progress import SILENT, Progress
-from limbeck.recipe import DataTable
+from limbeck.ground.progress import SILENT, Progress
+from limbeck.ground.wording import counted
+from limbeck.recipe.knobs import DataTable
 from limbeck.tasks import TASKS, Task
 from limbeck.tasks.columns import Columns, KnownNames, find_columns, refuse_missing
-from limbeck.wording import counted
 
 _READERS: Mapping[str, Callable[[BinaryIO, str], Iterator[Row]]] = {
     ".jsonl": read_json_lines,

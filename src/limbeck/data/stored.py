@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from limbeck import files
 from limbeck.errors import DataError
-from limbeck.examples import Examples
-from limbeck.units import Ragged
+from limbeck.ground import files
+from limbeck.text.examples import Examples
+from limbeck.text.units import Ragged
 
 _ABOUT = b"limbeck examples"
 _FURTHER = "further column {}"

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from limbeck import wording
 from limbeck.distill.inner import refuse_without_relations
 from limbeck.distill.objective import Objective, settled_weights
+from limbeck.encoder.families import layer_count
 from limbeck.errors import RecipeError
-from limbeck.families import layer_count
-from limbeck.kept_tokens import KEPT
-from limbeck.recipe import Recipe
+from limbeck.ground import wording
+from limbeck.recipe.knobs import Recipe
 from limbeck.tasks import TASKS
-from limbeck.tokens import EncodedTexts
-from limbeck.windows import Reads
+from limbeck.text.kept_tokens import KEPT
+from limbeck.text.tokens import EncodedTexts
+from limbeck.text.windows import Reads
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig

@@ -14,8 +14,8 @@ from safetensors import safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
-from limbeck import files
-from limbeck.records import CurvePoint, from_json
+from limbeck.ground import files
+from limbeck.records.run import CurvePoint, from_json
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")

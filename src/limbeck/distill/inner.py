@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from limbeck.encoder.families import FAMILIES
 from limbeck.errors import RecipeError
-from limbeck.families import FAMILIES
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

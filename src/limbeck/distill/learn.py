@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limbeck import files
 from limbeck.distill.lessons import Lessons
 from limbeck.distill.loop import TrainingPlan, forget, train
 from limbeck.distill.objective import EMBEDDINGS, QUESTIONS, Objective
-from limbeck.progress import SILENT, Progress
-from limbeck.recipe import Recipe
-from limbeck.records import TrainingRecord, from_json, to_json
+from limbeck.ground import files
+from limbeck.ground.progress import SILENT, Progress
+from limbeck.recipe.knobs import Recipe
+from limbeck.records.run import TrainingRecord, from_json, to_json
 from limbeck.student import load_static, save_model
 from limbeck.teacher.load import load_model
 

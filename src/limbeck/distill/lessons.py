@@ -11,12 +11,12 @@ from torch import Tensor
 from limbeck.distill.inner import Inner
 from limbeck.distill.live_teacher import LiveTeacher
 from limbeck.errors import SignalsError
-from limbeck.examples import Examples, Labels
-from limbeck.signals import Signals
 from limbeck.tasks import TASKS, Task
-from limbeck.tokens import EncodedTexts, Ids, TextEncoder, TokenBatch
-from limbeck.units import UnitLogits, Units, values_of
-from limbeck.windows import Reads
+from limbeck.teacher.signals import Signals
+from limbeck.text.examples import Examples, Labels
+from limbeck.text.tokens import EncodedTexts, Ids, TextEncoder, TokenBatch
+from limbeck.text.units import UnitLogits, Units, values_of
+from limbeck.text.windows import Reads
 
 _HIDING = 0x4D41
 """Parts this chance from that of a training's order, which comes from the same seed."""

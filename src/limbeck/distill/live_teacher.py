@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from limbeck import machine
 from limbeck.distill.inner import Inner, queries_keys_values
-from limbeck.families import FAMILIES, layer_count
-from limbeck.heads import answers_in, asked_about
+from limbeck.encoder.families import FAMILIES, layer_count
+from limbeck.encoder.heads import answers_in, asked_about
+from limbeck.ground import machine
+from limbeck.recipe.student import StudentTable
 from limbeck.student import initialise
-from limbeck.student_table import StudentTable
 from limbeck.teacher.quick import bfloat16_copy
-from limbeck.tokens import TokenBatch
+from limbeck.text.tokens import TokenBatch
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

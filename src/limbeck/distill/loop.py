@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
-from limbeck import batching, freed_memory, heads, machine
 from limbeck.distill import checkpoint
 from limbeck.distill.attention import AttentionChoice
 from limbeck.distill.checkpoint import TrainingState, Weights
@@ -20,15 +19,18 @@ from limbeck.distill.inner import queries_keys_values
 from limbeck.distill.lessons import Lessons
 from limbeck.distill.objective import Objective
 from limbeck.distill.projections import PREFIX, fitted_projections
-from limbeck.families import FAMILIES, layer_count
-from limbeck.heads import answers_in, asked_about, rows_of, told_in
-from limbeck.kept_tokens import hidden_log_probabilities
-from limbeck.progress import SILENT, Bar, Progress
-from limbeck.records import CurvePoint, TrainingRecord
+from limbeck.encoder import heads
+from limbeck.encoder.families import FAMILIES, layer_count
+from limbeck.encoder.heads import answers_in, asked_about, rows_of, told_in
+from limbeck.ground import freed_memory, machine
+from limbeck.ground.progress import SILENT, Bar, Progress
+from limbeck.records.run import CurvePoint, TrainingRecord
 from limbeck.tasks import TASKS
 from limbeck.teacher.load import model_inputs
 from limbeck.teacher.quick import first_token_at_last
-from limbeck.tokens import EncodedTexts
+from limbeck.text import batching
+from limbeck.text.kept_tokens import hidden_log_probabilities
+from limbeck.text.tokens import EncodedTexts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -27,9 +27,9 @@ from limbeck.distill.losses import (
 from limbeck.distill.losses.spans import soft_span_loss, true_span_loss
 from limbeck.distill.projections import projected
 from limbeck.errors import RecipeError
-from limbeck.student_table import LossWeights
+from limbeck.recipe.student import LossWeights
 from limbeck.tasks import TASKS
-from limbeck.windows import Reads
+from limbeck.text.windows import Reads
 
 if TYPE_CHECKING:
     from transformers.modeling_outputs import SequenceClassifierOutput

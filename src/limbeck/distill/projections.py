@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from limbeck import batching
 from limbeck.distill.lessons import Lessons
 from limbeck.teacher.load import model_inputs
+from limbeck.text import batching
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from limbeck.evaluate import intervals
 from limbeck.evaluate.scores import Doubt
-from limbeck.fidelity_record import Calibration, CalibrationBin, Calibrations
-from limbeck.score_record import Interval, Score
+from limbeck.records.fidelity import Calibration, CalibrationBin, Calibrations
+from limbeck.records.score import Interval, Score
 from limbeck.tasks.decisions import Decisions, Rows, Values
 
 MOST_BINS = 15

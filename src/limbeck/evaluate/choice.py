@@ -3,8 +3,8 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from limbeck import wording
 from limbeck.evaluate.front import Standing
+from limbeck.ground import wording
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 
-from limbeck.examples import Examples
+from limbeck.records.verdict import ChangedAnswer, Confusion
 from limbeck.tasks import Task
 from limbeck.tasks.task import AnyLogits
-from limbeck.verdict_record import ChangedAnswer, Confusion
+from limbeck.text.examples import Examples
 
 EXAMPLES_SHOWN = 3
 

@@ -8,14 +8,14 @@ from scipy.optimize import linear_sum_assignment
 from scipy.special import gammaln
 from scipy.stats import binom
 
-from limbeck import wording
 from limbeck.evaluate.several import holm
 from limbeck.evaluate.slices import worse_by_chance
 from limbeck.evaluate.traits import Trait
-from limbeck.examples import Examples
-from limbeck.reason_record import Reason
+from limbeck.ground import wording
+from limbeck.records.reason import Reason
 from limbeck.tasks import Task
 from limbeck.tasks.task import AnyLogits
+from limbeck.text.examples import Examples
 
 _SHOWN = 3
 _CHANCE = 0.001

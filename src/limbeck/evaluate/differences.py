@@ -7,8 +7,8 @@ from limbeck.evaluate import scores
 from limbeck.evaluate.pairs import mcnemar_p
 from limbeck.evaluate.scores import Doubt
 from limbeck.evaluate.several import holm
+from limbeck.records.verdict import PairedDifference
 from limbeck.tasks.measures import Measure
-from limbeck.verdict_record import PairedDifference
 
 
 def differences(pairs: Sequence[tuple[Measure, Measure]], doubt: Doubt, *, name: str) -> tuple[PairedDifference, ...]:

@@ -7,10 +7,10 @@ import numpy as np
 
 from limbeck.evaluate import scores
 from limbeck.evaluate.scores import Doubt
-from limbeck.examples import Examples
-from limbeck.fidelity_record import Distance, Divergence, FarText
+from limbeck.records.fidelity import Distance, Divergence, FarText
 from limbeck.tasks.decisions import Distributions, Values
 from limbeck.tasks.measures import PooledMean
+from limbeck.text.examples import Examples
 
 TAIL_SHARE = 0.99
 TEXTS_SHOWN = 10

@@ -6,17 +6,17 @@ from typing import TypeAlias
 
 import numpy as np
 
-from limbeck import wording
 from limbeck.errors import DataError, LabelError
 from limbeck.evaluate.differences import differences
 from limbeck.evaluate.kept import KnownBefore, at, known_before
 from limbeck.evaluate.kept_forms import FORMS, VECTORS, Answered, as_kept
 from limbeck.evaluate.scores import Doubt
-from limbeck.examples import Examples
+from limbeck.ground import wording
+from limbeck.records.verdict import Drift, KeptAnswers, PairedDifference
 from limbeck.tasks import TASKS
 from limbeck.tasks.embeddings import cosines
 from limbeck.tasks.measures import Mean, Measure, RankCorrelation
-from limbeck.verdict_record import Drift, KeptAnswers, PairedDifference
+from limbeck.text.examples import Examples
 
 _Pair: TypeAlias = tuple[Measure, Measure]
 _Both: TypeAlias = tuple[_Pair | None, _Pair | None]

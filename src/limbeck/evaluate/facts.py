@@ -1,6 +1,6 @@
 """What files say about an artifact before any answer is looked at: its tokenizer, its weights, its teacher."""
 
-from limbeck.reason_record import Reason, WeightFidelity
+from limbeck.records.reason import Reason, WeightFidelity
 from limbeck.runtime import Model
 from limbeck.teacher.folder import read_config, token_limit
 

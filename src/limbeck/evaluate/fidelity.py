@@ -5,10 +5,10 @@ from limbeck.evaluate.divergence import divergence_of
 from limbeck.evaluate.flips import flips_of
 from limbeck.evaluate.scores import Doubt
 from limbeck.evaluate.slices import slices_of
-from limbeck.examples import Examples
-from limbeck.fidelity_record import Calibrations, Divergence, Fidelity, Flips, Robustness
+from limbeck.records.fidelity import Calibrations, Divergence, Fidelity, Flips, Robustness
 from limbeck.tasks import Task
 from limbeck.tasks.task import AnyLogits
+from limbeck.text.examples import Examples
 
 Named = tuple[str, AnyLogits]
 """A model's name and its logits."""

@@ -11,8 +11,8 @@ import numpy as np
 from limbeck.errors import ShapeError
 from limbeck.evaluate import scores
 from limbeck.evaluate.scores import Doubt
-from limbeck.fidelity_record import Flip, Flips
-from limbeck.score_record import Score
+from limbeck.records.fidelity import Flip, Flips
+from limbeck.records.score import Score
 from limbeck.tasks.decisions import Decisions, Rows
 from limbeck.tasks.measures import Hits, Ratio, Share
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from limbeck.examples import Examples
-from limbeck.progress import SILENT, Progress
-from limbeck.speed_record import FreshStart
+from limbeck.ground.progress import SILENT, Progress
+from limbeck.records.speed import FreshStart
+from limbeck.text.examples import Examples
 
 _SCRIPT = Path(__file__).with_name("fresh_artifact.py")
 _LONGEST_SECONDS = 300

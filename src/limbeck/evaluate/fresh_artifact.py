@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from limbeck import load
-from limbeck.machine import peak_bytes
+from limbeck.ground.machine import peak_bytes
 
 
 def main() -> None:

@@ -7,13 +7,13 @@ the merit of the teacher's signals, and only a difference that these texts can s
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from limbeck import wording
 from limbeck.evaluate import pairs, scores
 from limbeck.evaluate.scores import Doubt
-from limbeck.score_record import Score
+from limbeck.ground import wording
+from limbeck.records.score import Score
+from limbeck.records.verdict import DistillationGain
 from limbeck.tasks import MeasureWords, Task
 from limbeck.tasks.measures import Measure
-from limbeck.verdict_record import DistillationGain
 
 
 @dataclass(frozen=True)

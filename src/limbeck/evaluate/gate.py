@@ -4,16 +4,16 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from limbeck import wording
+from limbeck.artifact.packing import LARGEST_PAIR
 from limbeck.errors import RecipeError
-from limbeck.packing import LARGEST_PAIR
-from limbeck.proof_record import NonInferiority
-from limbeck.reason_record import WeightFidelity
+from limbeck.ground import wording
+from limbeck.recipe.verify import Tolerances
+from limbeck.records.proof import NonInferiority
+from limbeck.records.reason import WeightFidelity
+from limbeck.records.score import Score
+from limbeck.records.verdict import Check, ModelScores, Saturation
 from limbeck.runtime.weights_check import LARGEST_DIFFERENCE
-from limbeck.score_record import Score
 from limbeck.tasks import Task
-from limbeck.verdict_record import Check, ModelScores, Saturation
-from limbeck.verify_table import Tolerances
 
 _LABELS, _TEACHER, _TIMINGS = "labels", "the teacher's answers", "timings of the artifact"
 PAIR_OF_WEIGHTS = "max_pair_of_weights"

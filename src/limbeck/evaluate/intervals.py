@@ -12,7 +12,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from limbeck.evaluate import pairs, resampling
-from limbeck.score_record import Interval
+from limbeck.records.score import Interval
 from limbeck.tasks.measures import (
     GeometricMean,
     Hits,

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from limbeck.errors import DataError, ShapeError
 from limbeck.evaluate.kept_forms import FORMS, VECTORS, Answered, rows_of
 from limbeck.evaluate.some import holds_pairs
-from limbeck.examples import Examples
+from limbeck.records.verdict import KeptAnswers
 from limbeck.tasks import TASKS
 from limbeck.tasks.task import AnyLogits
-from limbeck.units import Ragged, UnitLogits, with_columns
-from limbeck.verdict_record import KeptAnswers
+from limbeck.text.examples import Examples
+from limbeck.text.units import Ragged, UnitLogits, with_columns
 
 _DIGITS = 16
 """Hexadecimal digits that are kept of a fingerprint: among a million texts, two share them once in 40 million times."""

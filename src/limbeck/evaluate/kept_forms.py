@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck.kept_tokens import hidden_of, tokens_of
 from limbeck.tasks import TASKS
 from limbeck.tasks.embeddings import cosines
 from limbeck.tasks.measures import Hits, Values
@@ -20,8 +19,9 @@ from limbeck.tasks.multi_label import decisions
 from limbeck.tasks.reranking import scores_of
 from limbeck.tasks.task import AnyLogits
 from limbeck.tasks.token_classification import words_of
-from limbeck.units import NOWHERE, Ragged, UnitLogits, Units, starts_of
-from limbeck.windows import WORD_BREAK
+from limbeck.text.kept_tokens import hidden_of, tokens_of
+from limbeck.text.units import NOWHERE, Ragged, UnitLogits, Units, starts_of
+from limbeck.text.windows import WORD_BREAK
 
 VECTORS = "embeddings"
 """The task of whose answers cosines alone are kept."""

@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 from scipy.special import ndtri
 
-from limbeck import wording
 from limbeck.evaluate import pairs, scores
 from limbeck.evaluate.needed import paired_texts_needed, texts_needed
 from limbeck.evaluate.scores import Doubt
-from limbeck.proof_record import McNemar, NonInferiority, ProofAnswer
+from limbeck.ground import wording
+from limbeck.records.proof import McNemar, NonInferiority, ProofAnswer
 from limbeck.tasks import MeasureWords
 from limbeck.tasks.measures import Measure
 

@@ -13,11 +13,11 @@ from limbeck.errors import RecipeError
 from limbeck.evaluate import scores, spellings
 from limbeck.evaluate.scores import Doubt
 from limbeck.evaluate.some import logits_of, some_rows
-from limbeck.examples import Examples
-from limbeck.fidelity_record import Perturbed, Robustness
+from limbeck.recipe.verify import VerifyTable
+from limbeck.records.fidelity import Perturbed, Robustness
 from limbeck.tasks import TASKS
 from limbeck.tasks.task import AnyLogits, Respelled
-from limbeck.verify_table import VerifyTable
+from limbeck.text.examples import Examples
 
 Ask = Callable[[Sequence[str], Sequence[str] | None], AnyLogits | None]
 """Texts and their second texts -> logits; None where they are not known to whoever is asked."""

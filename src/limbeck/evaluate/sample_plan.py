@@ -8,10 +8,10 @@ from scipy.stats import binomtest
 
 from limbeck.errors import DataError, RecipeError
 from limbeck.evaluate.needed import POWER, paired_texts_needed, texts_needed
-from limbeck.proof_record import NonInferiority
+from limbeck.records.proof import NonInferiority
+from limbeck.records.verdict import ARTIFACT
 from limbeck.tasks import TASKS
 from limbeck.tasks.classification import Classification
-from limbeck.verdict_record import ARTIFACT
 
 _SUPPOSED = (0.01, 0.02, 0.05, 0.1, 0.2)
 _PARTS_OF_MARGIN = (0.5, 0.0, -0.2, -0.5, -2.0, -3.0)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from limbeck.evaluate import intervals
-from limbeck.recipe import Recipe
-from limbeck.score_record import Score
+from limbeck.recipe.knobs import Recipe
+from limbeck.records.score import Score
 from limbeck.tasks.measures import Measure, Share, Values
 
 

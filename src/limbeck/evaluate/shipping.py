@@ -5,11 +5,11 @@ Times differ from run to run and from machine to machine; the report and run.jso
 
 from dataclasses import replace
 
-from limbeck import wording
 from limbeck.evaluate.slices import sentence_of
 from limbeck.evaluate.summary import verdict_sentence
+from limbeck.ground import wording
+from limbeck.records.verdict import ARTIFACT, TEACHER, Check, ModelScores, Verdict
 from limbeck.tasks import TASKS
-from limbeck.verdict_record import ARTIFACT, TEACHER, Check, ModelScores, Verdict
 
 _TIMED = "max_latency_ms"
 

@@ -13,16 +13,16 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck import wording
 from limbeck.evaluate import scores
 from limbeck.evaluate.scores import Doubt
 from limbeck.evaluate.several import holm
-from limbeck.examples import Examples
-from limbeck.fidelity_record import LABEL, LENGTH, Slice, Slices
-from limbeck.score_record import Score
+from limbeck.ground import wording
+from limbeck.records.fidelity import LABEL, LENGTH, Slice, Slices
+from limbeck.records.score import Score
 from limbeck.tasks import Task
 from limbeck.tasks.measures import Hits, Measure, Share
 from limbeck.tasks.task import AnyLogits
+from limbeck.text.examples import Examples
 
 LEAST_TEXTS = 20
 _LENGTHS = 5

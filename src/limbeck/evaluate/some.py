@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck.examples import Examples
 from limbeck.tasks import Task
 from limbeck.tasks.task import AnyLogits
-from limbeck.units import UnitLogits
+from limbeck.text.examples import Examples
+from limbeck.text.units import UnitLogits
 
 
 def some_rows(examples: Examples, task: Task, n_texts: int, *, seed: int) -> NDArray[np.int64]:

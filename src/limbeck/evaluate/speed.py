@@ -7,18 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
-from limbeck import machine, runtime
+from limbeck import runtime
 from limbeck.evaluate import fresh
 from limbeck.evaluate.time_budget import spread_rows
 from limbeck.evaluate.timing import LengthText, Side, time_sides
-from limbeck.examples import Examples
-from limbeck.progress import SILENT, Progress
-from limbeck.speed_record import TextLengths
+from limbeck.ground import machine
+from limbeck.ground.progress import SILENT, Progress
+from limbeck.recipe.verify import VerifyTable
+from limbeck.records.speed import TextLengths
+from limbeck.records.verdict import TEACHER, Timing
 from limbeck.teacher.answering import Teacher, TimedAnswers
-from limbeck.tokens import TextEncoder
-from limbeck.verdict_record import TEACHER, Timing
-from limbeck.verify_table import VerifyTable
-from limbeck.windows import Reads
+from limbeck.text.examples import Examples
+from limbeck.text.tokens import TextEncoder
+from limbeck.text.windows import Reads
 
 CALL_SIZES = (8, 32, 128)
 LENGTHS = (16, 32, 128)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from limbeck import fingerprint
+from limbeck.ground import fingerprint
 
 Respell = Callable[[str], str]
 

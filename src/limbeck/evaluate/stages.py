@@ -10,19 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck import wording
+from limbeck.artifact.packing import LARGEST_PAIR
 from limbeck.evaluate import scores
 from limbeck.evaluate.differences import differences
 from limbeck.evaluate.gain import Outcomes
 from limbeck.evaluate.scores import Doubt
 from limbeck.evaluate.some import logits_of
-from limbeck.examples import Examples
-from limbeck.packing import LARGEST_PAIR
-from limbeck.score_record import Score
-from limbeck.tasks import MeasureWords, Task
-from limbeck.tasks.measures import Measure
-from limbeck.tasks.task import AnyLogits
-from limbeck.verdict_record import (
+from limbeck.ground import wording
+from limbeck.records.score import Score
+from limbeck.records.verdict import (
     ARTIFACT_EXPORTED,
     DISTILLED,
     ELSEWHERE,
@@ -34,6 +30,10 @@ from limbeck.verdict_record import (
     StageCost,
     StageCosts,
 )
+from limbeck.tasks import MeasureWords, Task
+from limbeck.tasks.measures import Measure
+from limbeck.tasks.task import AnyLogits
+from limbeck.text.examples import Examples
 
 _NOT_RUN = "Not computed: onnxruntime takes its kernels by the processor it finds, and no setting makes it take others."
 _EXPORTED = (STUDENT_EXPORTED, ARTIFACT_EXPORTED)

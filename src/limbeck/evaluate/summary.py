@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from limbeck import wording
-from limbeck.reason_record import Reason
+from limbeck.ground import wording
+from limbeck.records.reason import Reason
+from limbeck.records.verdict import ARTIFACT, TEACHER, Check, ModelScores, Timing
 from limbeck.tasks import Task
-from limbeck.verdict_record import ARTIFACT, TEACHER, Check, ModelScores, Timing
 
 _TOO_BUSY = 0.5  # spread between rounds from which on a ratio of speeds would be chance
 _MUCH_LOST = 0.98  # retention below which the sentence says what was lost

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from limbeck.errors import DataError, RecipeError
 from limbeck.evaluate.time_budget import Cost, Extent, affordable, spread_rows, usual
-from limbeck.progress import SILENT, Progress
-from limbeck.speed_record import Latency, LatencyAt, Throughput
-from limbeck.verdict_record import Timing
+from limbeck.ground.progress import SILENT, Progress
+from limbeck.records.speed import Latency, LatencyAt, Throughput
+from limbeck.records.verdict import Timing
 
 BATCH_SIZE = 32
 LENGTH_CALLS = 20

@@ -8,8 +8,8 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck.examples import Examples
-from limbeck.tokens import TextEncoder
+from limbeck.text.examples import Examples
+from limbeck.text.tokens import TextEncoder
 
 
 @dataclass(frozen=True)

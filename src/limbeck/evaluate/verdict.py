@@ -26,14 +26,11 @@ from limbeck.evaluate.scores import Doubt
 from limbeck.evaluate.stages import StageSide, Twin, stage_costs
 from limbeck.evaluate.summary import side, verdict_sentence
 from limbeck.evaluate.traits import Trait
-from limbeck.examples import Examples
-from limbeck.fidelity_record import Robustness
-from limbeck.proof_record import NonInferiority
-from limbeck.reason_record import Reason, WeightFidelity
-from limbeck.tasks import TASKS, LabelKind, Task
-from limbeck.tasks.task import AnyLogits
-from limbeck.units import Ragged, values_of
-from limbeck.verdict_record import (
+from limbeck.recipe.verify import Tolerances
+from limbeck.records.fidelity import Robustness
+from limbeck.records.proof import NonInferiority
+from limbeck.records.reason import Reason, WeightFidelity
+from limbeck.records.verdict import (
     ARTIFACT,
     BASELINE,
     STUDENT,
@@ -45,7 +42,10 @@ from limbeck.verdict_record import (
     Timing,
     Verdict,
 )
-from limbeck.verify_table import Tolerances
+from limbeck.tasks import TASKS, LabelKind, Task
+from limbeck.tasks.task import AnyLogits
+from limbeck.text.examples import Examples
+from limbeck.text.units import Ragged, values_of
 
 
 @dataclass(frozen=True)

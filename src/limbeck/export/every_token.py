@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from onnx import TensorProto
 
+from limbeck.encoder.pooling import Pooling
 from limbeck.export.attention import NEVER
 from limbeck.export.graph import Graph, Outputs, Value
 from limbeck.export.linear import Part, linear
 from limbeck.export.weights import Weights
-from limbeck.pooling import Pooling
 
 _SHORTEST = 1e-12
 

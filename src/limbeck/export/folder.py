@@ -6,12 +6,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limbeck import files, heads
-from limbeck.artifact import FLOAT_MODEL_FILE, QUANTIZED_MODEL_FILE, SMALL_RUNNING_FILES
+from limbeck.artifact.packing import PackedWeights
+from limbeck.artifact.sealed import FLOAT_MODEL_FILE, QUANTIZED_MODEL_FILE, SMALL_RUNNING_FILES
+from limbeck.encoder import heads
+from limbeck.encoder.families import STATIC
+from limbeck.encoder.pooling import write_pooling
 from limbeck.export.writer import onnx_size, write_onnx
-from limbeck.families import STATIC
-from limbeck.packing import PackedWeights
-from limbeck.pooling import write_pooling
+from limbeck.ground import files
 from limbeck.student import save_model, write_config
 
 if TYPE_CHECKING:

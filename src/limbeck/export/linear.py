@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from onnx import TensorProto
 
+from limbeck.artifact.packing import Floats, PackedTensor, is_saturation_safe, to_bytes
 from limbeck.errors import SchemeError
 from limbeck.export.graph import ENGINES_OWN, Graph, Value
 from limbeck.export.stored import by_row, constant_codes, constant_floats, constant_scale
 from limbeck.export.weights import Weights
-from limbeck.packing import Floats, PackedTensor, is_saturation_safe, to_bytes
 
 _INT8_PRODUCTS, _FLOAT_PRODUCTS = 4, 1
 """MatMulNBits' accuracy_level: what activations are rounded to before they are multiplied."""

@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import nn
 
-from limbeck import heads
+from limbeck.encoder import heads
+from limbeck.encoder.families import FAMILIES, STATIC, layer_count
 from limbeck.export.families.deberta_v2 import asks
-from limbeck.families import FAMILIES, STATIC, layer_count
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

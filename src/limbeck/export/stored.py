@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto
 
+from limbeck.artifact.packing import Codes, Floats, PackedTensor, code_range, stored_scale
 from limbeck.export.graph import Graph, Value
-from limbeck.packing import Codes, Floats, PackedTensor, code_range, stored_scale
 
 _PLANES = {2: (2,), 3: (2, 1), 4: (4,)}
 """Bits of a code -> bits of the planes that hold it, lowest first."""

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from limbeck.artifact.packing import Floats, pack
 from limbeck.export.graph import Graph, Value
 from limbeck.export.stored import by_row, constant_codes, constant_floats, constant_scale, gathered_codes
 from limbeck.export.weights import Weights
-from limbeck.packing import Floats, pack
 
 
 def look_up(graph: Graph, ids: Value, weights: Weights, name: str) -> Value:

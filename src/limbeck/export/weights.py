@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from limbeck.artifact.packing import Floats, PackedTensor, PackedWeights
+from limbeck.encoder.heads import answers_by_token, fills_masks, shared_table_of
 from limbeck.errors import SchemeError
-from limbeck.heads import answers_by_token, fills_masks, shared_table_of
-from limbeck.packing import Floats, PackedTensor, PackedWeights
 
 
 @dataclass(frozen=True)

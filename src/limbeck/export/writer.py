@@ -8,8 +8,9 @@ from typing import Any
 from onnx import ModelProto
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from limbeck import families as known_families
-from limbeck import files, heads
+from limbeck.artifact.packing import PackedWeights
+from limbeck.encoder import families as known_families
+from limbeck.encoder import heads
 from limbeck.errors import TeacherError
 from limbeck.export.every_token import sentence_output, token_outputs, vector_outputs
 from limbeck.export.families import albert, bert, deberta_v2, distilbert, electra, modernbert, mpnet, roberta, static
@@ -17,7 +18,7 @@ from limbeck.export.graph import Graph, Outputs, Value
 from limbeck.export.layers import ACTIVATIONS
 from limbeck.export.mask_head import mask_outputs
 from limbeck.export.weights import Weights
-from limbeck.packing import PackedWeights
+from limbeck.ground import files
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def write_onnx(model: PreTrainedModel, path: Path, *, packed: PackedWeights | No
     bytes.
 
     Args:
-        model: A student (or teacher) with a head; see `limbeck.heads`.
+        model: A student (or teacher) with a head; see `limbeck.encoder.heads`.
         path: The file; whole, or as it was before.
         packed: Its quantized weights; None writes a float32 graph.
 

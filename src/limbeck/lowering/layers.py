@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from limbeck.artifact.packing import code_range
 from limbeck.lowering.constants import Array, Coded, compact
-from limbeck.packing import code_range
 
 _OPS = torch.ops.quantized_decomposed
 _GROUPS_OF = 32

@@ -12,10 +12,10 @@ import onnx
 from onnx import helper
 from torch import nn
 
+from limbeck.artifact.packing import from_bytes
 from limbeck.lowering.constants import Array, Coded, Constant, floats_of, fold, worth_coding
 from limbeck.lowering.layers import FloatProduct, IntegerProduct, Sliced, Taken, Widened, takes_groups
 from limbeck.lowering.values import Later, Product, Read, Rounded, RoundedScale, Rows, Sums
-from limbeck.packing import from_bytes
 
 _INT8_PRODUCTS = 4
 """MatMulNBits' accuracy_level of 8-bit activations."""

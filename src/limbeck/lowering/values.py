@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from limbeck.artifact.packing import Span
 from limbeck.lowering.constants import Array, Coded, Constant
-from limbeck.packing import Span
 
 
 @dataclass(frozen=True)

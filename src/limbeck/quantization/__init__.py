@@ -1,6 +1,6 @@
 """Float weights become packed integers: a whole student for shipping, or any torch module."""
 
-from limbeck import extras
+from limbeck.ground import extras
 
 extras.need("train", what="Quantizing a module")
 

@@ -18,9 +18,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from limbeck.artifact.packing import LARGEST_CODE, Codes, Floats, PackedTensor, code_range, pack, pair_sums
 from limbeck.errors import SchemeError
-from limbeck.packing import LARGEST_CODE, Codes, Floats, PackedTensor, code_range, pack, pair_sums
-from limbeck.scheme import USUAL_GROUPS, Scheme
+from limbeck.recipe.scheme import USUAL_GROUPS, Scheme
 
 _CLIPPINGS = np.linspace(1.0, 0.2, 41, dtype=np.float32)
 _PIECE_VALUES = 1 << 16  # searched at once: they stay in a core's cache, and a table of any size takes no more memory

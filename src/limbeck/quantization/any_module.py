@@ -14,7 +14,7 @@ from limbeck.quantization.affine import quantize_linear, quantize_table, refuse_
 from limbeck.quantization.compensation import COMPENSATED_BITS, compensated
 from limbeck.quantization.modules import PackedConv1d, PackedEmbedding, PackedLayer, PackedLinear, rows_of
 from limbeck.quantization.ranges import ActivationRange
-from limbeck.scheme import Scheme, wanted_scheme
+from limbeck.recipe.scheme import Scheme, wanted_scheme
 
 Module = TypeVar("Module", bound=nn.Module)
 Which = Sequence[str | type[nn.Module]]
@@ -41,7 +41,7 @@ def quantize(
 
     Args:
         module: Any module; it is not changed. A single layer is welcome.
-        scheme: Such as "w8a8e8"; `limbeck.scheme` has the notation.
+        scheme: Such as "w8a8e8"; `limbeck.recipe.scheme` has the notation.
         only: Layers to quantize: one or several patterns of names (`fnmatch`: "encoder.*.up"), or types.
         skip: Layers to leave float, of the same kind; they win over `only`.
         ranges: For static activations: layer name -> the range that its inputs span (`limbeck.quantization.ranges`).

@@ -9,14 +9,14 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from limbeck import heads
-from limbeck.bits import LayerBits, QuantizationRecord
+from limbeck.artifact.packing import Floats, PackedTensor, PackedWeights
+from limbeck.encoder import heads
 from limbeck.errors import SchemeError
-from limbeck.packing import Floats, PackedTensor, PackedWeights
 from limbeck.quantization.affine import quantize_linear, quantize_table, refuse_group_size
 from limbeck.quantization.compensation import COMPENSATED_BITS, compensated
 from limbeck.quantization.preparation import NOTHING_KNOWN, Preparation
-from limbeck.scheme import FLOAT_BITS, Scheme, shippable
+from limbeck.recipe.scheme import FLOAT_BITS, Scheme, shippable
+from limbeck.records.bits import LayerBits, QuantizationRecord
 
 SMALLEST_TABLE_ROWS = 65
 """Tables of fewer rows (segments, distance buckets) stay float: they weigh nothing."""

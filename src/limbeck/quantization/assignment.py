@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck.bits import LayerSensitivity
+from limbeck.records.bits import LayerSensitivity
 
 
 @dataclass(frozen=True)

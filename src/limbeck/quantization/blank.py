@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from limbeck.packing import Codes, PackedTensor, PackedWeights
+from limbeck.artifact.packing import Codes, PackedTensor, PackedWeights
 from limbeck.quantization.apply import Kind, weights_of
 from limbeck.quantization.preparation import NOTHING_KNOWN, Preparation
-from limbeck.scheme import Scheme
+from limbeck.recipe.scheme import Scheme
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from limbeck import batching, fingerprint
+from limbeck.encoder.heads import asked_about
 from limbeck.errors import CalibrationError
-from limbeck.examples import Examples
-from limbeck.heads import asked_about
-from limbeck.progress import SILENT, Progress
+from limbeck.ground import fingerprint
+from limbeck.ground.progress import SILENT, Progress
 from limbeck.quantization.observing import LayerObserver, watching
 from limbeck.teacher.load import model_inputs
-from limbeck.tokens import TextEncoder
+from limbeck.text import batching
+from limbeck.text.examples import Examples
+from limbeck.text.tokens import TextEncoder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from limbeck.artifact.packing import Codes, Floats, PackedTensor
 from limbeck.errors import CalibrationError, SchemeError, ShapeError
-from limbeck.packing import Codes, Floats, PackedTensor
 
 COMPENSATED_BITS = (2, 3, 4)
 DAMPING = 0.01

@@ -3,7 +3,7 @@
 from torch import Tensor
 from torch.nn import functional
 
-from limbeck.heads import log_softmax_by_row
+from limbeck.encoder.heads import log_softmax_by_row
 
 
 def summed_divergence(

@@ -20,9 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from limbeck import heads
-from limbeck.families import FAMILIES, layer_count
-from limbeck.packing import (
+from limbeck.artifact.packing import (
     LARGEST_CODE,
     STORED_SCALE_BITS,
     Floats,
@@ -32,10 +30,12 @@ from limbeck.packing import (
     code_range,
     pack,
 )
+from limbeck.encoder import heads
+from limbeck.encoder.families import FAMILIES, layer_count
 from limbeck.quantization.activation_codes import as_codes_tell, own_scale_and_zero_point
 from limbeck.quantization.apply import QuantizedStudent, quantize_student, record_of
 from limbeck.quantization.preparation import NOTHING_KNOWN, Preparation
-from limbeck.scheme import Scheme
+from limbeck.recipe.scheme import Scheme
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

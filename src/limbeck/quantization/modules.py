@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers.pytorch_utils import Conv1D
 
-from limbeck.packing import PackedTensor, from_bytes, to_bytes
+from limbeck.artifact.packing import PackedTensor, from_bytes, to_bytes
 from limbeck.quantization.activation_codes import as_codes_tell, own_scale_and_zero_point
 from limbeck.quantization.ranges import ActivationRange
 

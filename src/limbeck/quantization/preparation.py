@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import torch
 
-from limbeck import heads
-from limbeck.examples import Examples
-from limbeck.packing import Floats, Span
-from limbeck.progress import SILENT, Progress
+from limbeck.artifact.packing import Floats, Span
+from limbeck.encoder import heads
+from limbeck.ground.progress import SILENT, Progress
 from limbeck.quantization.calibration import observe_texts
 from limbeck.quantization.compensation import COMPENSATED_BITS
 from limbeck.quantization.hessian import HessianObserver
 from limbeck.quantization.observing import ActivationObserver, LayerObserver, layers_to_watch
 from limbeck.quantization.ranges import RangeMethod, range_of
 from limbeck.quantization.smoothing import outlier_factors
-from limbeck.scheme import Scheme
-from limbeck.tokens import TextEncoder
+from limbeck.recipe.scheme import Scheme
+from limbeck.text.examples import Examples
+from limbeck.text.tokens import TextEncoder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -13,18 +13,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from limbeck import batching, heads
-from limbeck.examples import Examples
-from limbeck.heads import answers_in, answers_with_ends, asked_about, rows_of
-from limbeck.kept_tokens import KEPT
-from limbeck.packing import Floats
+from limbeck.artifact.packing import Floats
+from limbeck.encoder import heads
+from limbeck.encoder.heads import answers_in, answers_with_ends, asked_about, rows_of
 from limbeck.quantization.calibration import check_calibration_texts
 from limbeck.quantization.divergence import summed_divergence
 from limbeck.quantization.observing import LayerObserver, leaving_out_padding, watching
 from limbeck.tasks.regression import spread_of
 from limbeck.teacher.load import model_inputs
 from limbeck.teacher.quick import first_token_at_last
-from limbeck.tokens import TextEncoder
+from limbeck.text import batching
+from limbeck.text.examples import Examples
+from limbeck.text.kept_tokens import KEPT
+from limbeck.text.tokens import TextEncoder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

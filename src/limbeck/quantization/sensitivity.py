@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from limbeck.bits import LayerSensitivity
-from limbeck.examples import Examples
-from limbeck.packing import Floats
-from limbeck.progress import SILENT, Progress
+from limbeck.artifact.packing import Floats
+from limbeck.ground.progress import SILENT, Progress
 from limbeck.quantization.apply import Kind, stored_weight, weights_of
 from limbeck.quantization.preparation import NOTHING_KNOWN, Preparation
 from limbeck.quantization.probing import Probe
-from limbeck.scheme import FLOAT_BITS, TABLE_BITS, WEIGHT_BITS, Scheme
-from limbeck.tokens import TextEncoder
+from limbeck.recipe.scheme import FLOAT_BITS, TABLE_BITS, WEIGHT_BITS, Scheme
+from limbeck.records.bits import LayerSensitivity
+from limbeck.text.examples import Examples
+from limbeck.text.tokens import TextEncoder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

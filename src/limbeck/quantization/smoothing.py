@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from limbeck.artifact.packing import Floats
 from limbeck.errors import SchemeError, ShapeError
-from limbeck.packing import Floats
 
 OUTLIER_SHARE = 0.98
 

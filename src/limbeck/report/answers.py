@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from markupsafe import escape
 
-from limbeck import wording
+from limbeck.ground import wording
+from limbeck.records.verdict import ChangedAnswer, Confusion, Verdict
 from limbeck.report.texts import ShownText, common_length, printable, shown_text
-from limbeck.verdict_record import ChangedAnswer, Confusion, Verdict
 
 MAX_ANSWERS = 2_000
 MAX_GROUPS = 200

@@ -3,8 +3,8 @@
 import math
 import re
 
-from limbeck import wording
-from limbeck.bits import BitAssignment, LayerSensitivity, QuantizationRecord
+from limbeck.ground import wording
+from limbeck.records.bits import BitAssignment, LayerSensitivity, QuantizationRecord
 from limbeck.report.figures import HeatCell, HeatRow, heat_table
 from limbeck.report.panels import Panel
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from limbeck import wording
-from limbeck.bench_record import BenchCell, BenchRecord
+from limbeck.ground import wording
+from limbeck.records.bench import BenchCell, BenchRecord
 from limbeck.report.html import NOISY_SPREAD, environment
 from limbeck.report.measures import texts_a_second
 from limbeck.report.panels import Panel

@@ -10,9 +10,12 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from limbeck import wording
-from limbeck.manifest import quantized_model_file, transformers_js_options
-from limbeck.records import RunRecord
+from limbeck.artifact.manifest import quantized_model_file, transformers_js_options
+from limbeck.ground import wording
+from limbeck.recipe.scheme import Scheme
+from limbeck.records.run import RunRecord
+from limbeck.records.score import Score
+from limbeck.records.verdict import STUDENT, PairedDifference, Verdict
 from limbeck.report.citations import citations
 from limbeck.report.measures import tolerances
 from limbeck.report.names import last_name
@@ -21,10 +24,7 @@ from limbeck.report.part_bytes import part_rows
 from limbeck.report.roles import Side, first_of, sides
 from limbeck.report.texts import printable
 from limbeck.report.uses import USES
-from limbeck.scheme import Scheme
-from limbeck.score_record import Score
 from limbeck.tasks import TASKS, Task
-from limbeck.verdict_record import STUDENT, PairedDifference, Verdict
 
 # What a model hub takes for a repository: "owner/name" or, for a few old ones, a bare name.
 _HUB_ID = re.compile(r"(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}")

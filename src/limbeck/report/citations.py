@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from limbeck.bits import COMPENSATED, DIVIDED, MIXED, TRAINED
-from limbeck.records import RunRecord
+from limbeck.records.bits import COMPENSATED, DIVIDED, MIXED, TRAINED
+from limbeck.records.run import RunRecord
 
 _CITATIONS = {
     "soft_labels": (

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from limbeck import wording
-from limbeck.comparison_record import ComparedModel, ComparedPair, ComparisonRecord
+from limbeck.ground import wording
+from limbeck.records.comparison import ComparedModel, ComparedPair, ComparisonRecord
+from limbeck.records.verdict import PairedDifference
 from limbeck.report.html import confidence_of, environment, part_rows
 from limbeck.report.measures import Cell
 from limbeck.report.weighed import (
@@ -18,7 +19,6 @@ from limbeck.report.weighed import (
     weighed_cells,
 )
 from limbeck.tasks import TASKS
-from limbeck.verdict_record import PairedDifference
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What was cut from the teacher: the rounds in which layers were taken out, as rows of a table."""
 
-from limbeck import wording
-from limbeck.cuts import Cut
+from limbeck.ground import wording
+from limbeck.records.cuts import Cut
 
 
 def removal_rows(cut: Cut | None) -> list[tuple[int, list[str]]]:

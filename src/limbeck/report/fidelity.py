@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from limbeck import wording
-from limbeck.fidelity_record import Calibrations, Divergence, Fidelity, Flip, Flips, Robustness, Slice, Slices
+from limbeck.ground import wording
+from limbeck.records.fidelity import Calibrations, Divergence, Fidelity, Flip, Flips, Robustness, Slice, Slices
+from limbeck.records.score import Score
 from limbeck.report.measures import share_figure
 from limbeck.report.panels import Panel
 from limbeck.report.reliability import interval_bar, lowest_of, reliability_diagram
 from limbeck.report.roles import role_of
 from limbeck.report.texts import ShownText, printable, shown_text
-from limbeck.score_record import Score
 
 _OPEN_SLICES = 12
 """Slices that the page shows at once; the others are folded away."""

@@ -9,10 +9,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from limbeck import wording
-from limbeck.bits import LayerBits
-from limbeck.model_parts import part_of
-from limbeck.records import RunRecord
+from limbeck.encoder.parts import part_of
+from limbeck.ground import wording
+from limbeck.records.bits import LayerBits
+from limbeck.records.run import RunRecord
+from limbeck.records.verdict import ModelScores, Verdict
 from limbeck.report import bearing, fidelity, panels, part_bytes, proofs, stages
 from limbeck.report.answers import changed_answers
 from limbeck.report.cutting import removal_rows
@@ -23,7 +24,6 @@ from limbeck.report.scatter import key_mark
 from limbeck.report.texts import printable
 from limbeck.report.vocabulary_words import vocabulary_sentence
 from limbeck.tasks import TASKS
-from limbeck.verdict_record import ModelScores, Verdict
 
 _FINGERPRINT = " fingerprint"
 NOISY_SPREAD = 0.25

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from limbeck import wording
+from limbeck.ground import wording
+from limbeck.records.score import Score
+from limbeck.records.verdict import Check, Verdict
 from limbeck.report.roles import Role, Side, first_of, sides
-from limbeck.score_record import Score
 from limbeck.tasks import TASKS
-from limbeck.verdict_record import Check, Verdict
 
 
 @dataclass(frozen=True)

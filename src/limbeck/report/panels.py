@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from limbeck import wording
-from limbeck.records import CurvePoint, TrainingRecord
+from limbeck.ground import wording
+from limbeck.records.run import CurvePoint, TrainingRecord
+from limbeck.records.score import Score
+from limbeck.records.verdict import Check, DistillationGain, Verdict
 from limbeck.report.figures import (
     Bar,
     Curve,
@@ -19,9 +21,7 @@ from limbeck.report.figures import (
 from limbeck.report.measures import texts_a_second
 from limbeck.report.roles import Role, role_of, sides, timings_in_order
 from limbeck.report.svg import WIDTH
-from limbeck.score_record import Score
 from limbeck.tasks import TASKS, Task
-from limbeck.verdict_record import Check, DistillationGain, Verdict
 
 MAX_POINTS = 240
 _LATENCY_NOTE = "Bar: p50. Thin line: up to p99 (an arrow: beyond the edge). Shorter is faster."

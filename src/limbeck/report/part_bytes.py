@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from limbeck import wording
-from limbeck.bits import LayerBits
-from limbeck.model_parts import ATTENTION, FEED_FORWARD, MODEL_PARTS, ModelBytes, part_of
+from limbeck.encoder.parts import ATTENTION, FEED_FORWARD, MODEL_PARTS, ModelBytes, part_of
+from limbeck.ground import wording
+from limbeck.records.bits import LayerBits
 from limbeck.report.figures import Stack, stacked_bars
 from limbeck.report.panels import Panel
 

@@ -1,7 +1,7 @@
 """The proof drawn: the difference to the teacher with its one-sided bounds, and the margin that decides."""
 
-from limbeck import wording
-from limbeck.proof_record import NonInferiority
+from limbeck.ground import wording
+from limbeck.records.proof import NonInferiority
 from limbeck.report.figures import Whisker, interval_chart
 from limbeck.report.panels import Panel
 from limbeck.report.svg import WIDTH

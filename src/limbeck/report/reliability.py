@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from limbeck import wording
-from limbeck.fidelity_record import Calibration
+from limbeck.ground import wording
+from limbeck.records.fidelity import Calibration
+from limbeck.records.score import Score
 from limbeck.report import svg
 from limbeck.report.axes import Scale, round_ticks, tick_decimals
 from limbeck.report.roles import Role
 from limbeck.report.svg import LETTER, NARROW_WIDTH
-from limbeck.score_record import Score
 
 _HEIGHT, _TOP, _FOOT, _EDGE = 246, 10, 46, 14
 _BAR_WIDTH, _BAR_HEIGHT = 120, 14

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from limbeck.verdict_record import ARTIFACT, BASELINE, STUDENT, TEACHER, ModelScores, Timing, Verdict
+from limbeck.records.verdict import ARTIFACT, BASELINE, STUDENT, TEACHER, ModelScores, Timing, Verdict
 
 Role = Literal["teacher", "baseline", "student", "artifact", "other"]
 

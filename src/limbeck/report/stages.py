@@ -2,14 +2,8 @@
 
 from dataclasses import dataclass
 
-from limbeck import wording
-from limbeck.report.figures import Whisker, interval_chart
-from limbeck.report.measures import share_figure
-from limbeck.report.panels import Panel, points_range
-from limbeck.report.roles import Role, first_of, role_of, sides
-from limbeck.report.svg import WIDTH
-from limbeck.tasks import Task
-from limbeck.verdict_record import (
+from limbeck.ground import wording
+from limbeck.records.verdict import (
     ARTIFACT_EXPORTED,
     DISTILLED,
     ELSEWHERE,
@@ -21,6 +15,12 @@ from limbeck.verdict_record import (
     StageCosts,
     Verdict,
 )
+from limbeck.report.figures import Whisker, interval_chart
+from limbeck.report.measures import share_figure
+from limbeck.report.panels import Panel, points_range
+from limbeck.report.roles import Role, first_of, role_of, sides
+from limbeck.report.svg import WIDTH
+from limbeck.tasks import Task
 
 MEANINGS = {
     DISTILLED: "The student, in float32, where the teacher stood.",

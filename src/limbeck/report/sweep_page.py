@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from limbeck import wording
+from limbeck.ground import wording
+from limbeck.records.sweep import SweepRecord, SweptPair
+from limbeck.records.verdict import Check, ModelScores, Timing
 from limbeck.report.html import confidence_of, environment, part_rows, recipe_toml
 from limbeck.report.measures import Cell, Tolerance, tolerances
 from limbeck.report.names import last_name
 from limbeck.report.panels import Panel
 from limbeck.report.texts import printable
 from limbeck.report.weighed import LATENCY, SIZE, Placed, front_panels, noise_of, weighed_cells
-from limbeck.sweep_record import SweepRecord, SweptPair
 from limbeck.tasks import TASKS
-from limbeck.verdict_record import Check, ModelScores, Timing
 
 
 @dataclass(frozen=True)

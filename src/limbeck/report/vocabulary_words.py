@@ -1,7 +1,7 @@
 """What a trimmed vocabulary means for texts that it was not trimmed for, in words."""
 
-from limbeck import wording
-from limbeck.vocabulary import VocabularyRecord
+from limbeck.ground import wording
+from limbeck.text.vocabulary import VocabularyRecord
 
 
 def vocabulary_sentence(told: VocabularyRecord) -> str:

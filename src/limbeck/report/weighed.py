@@ -3,15 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from limbeck import wording
+from limbeck.ground import wording
+from limbeck.records.score import Score
+from limbeck.records.verdict import ModelScores, Timing
 from limbeck.report.html import NOISY_SPREAD
 from limbeck.report.measures import Cell, compared, share_figure, texts_a_second
 from limbeck.report.panels import Panel
 from limbeck.report.roles import Role
 from limbeck.report.scatter import Mark, scatter_chart
-from limbeck.score_record import Score
 from limbeck.tasks import Task
-from limbeck.verdict_record import ModelScores, Timing
 
 SIZE, LATENCY, THROUGHPUT = "Size", "Latency, p50", "Texts a second"
 

@@ -20,9 +20,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from limbeck import files
 from limbeck.errors import DataError, OutputError
-from limbeck.progress import SILENT, Progress
+from limbeck.ground import files
+from limbeck.ground.progress import SILENT, Progress
 from limbeck.runtime.lines import BEGINNING, LINES_AT_ONCE, LinesBar, Place, predict_together
 from limbeck.runtime.model import Model
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck.checked_texts import check_texts, check_words
 from limbeck.tasks.task import AnyLogits
 from limbeck.tasks.token_classification import SpansAnswer
-from limbeck.tokens import EncodedTexts, TextEncoder, TokenBatch
-from limbeck.windows import joined_words, words_within
+from limbeck.text.checked import check_texts, check_words
+from limbeck.text.tokens import EncodedTexts, TextEncoder, TokenBatch
+from limbeck.text.windows import joined_words, words_within
 
 Row = tuple[EncodedTexts, int]
 """A row that a model reads, and what it is one of."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from limbeck.errors import ArtifactError
 from limbeck.runtime.graph_engine import EngineSettings, Feeds, GraphEngine
-from limbeck.tokens import TokenBatch
+from limbeck.text.tokens import TokenBatch
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor

@@ -17,13 +17,13 @@ from typing import Final, get_args
 
 import numpy as np
 
-from limbeck import files, fingerprint, machine, places
 from limbeck.errors import OutputError, RecipeError
-from limbeck.progress import SILENT, Progress
+from limbeck.ground import files, fingerprint, machine, places
+from limbeck.ground.progress import SILENT, Progress
 from limbeck.runtime.engine import Engine
 from limbeck.runtime.graph_engine import EngineName, EngineSettings, GraphEngine
 from limbeck.runtime.turns import SPIN_SECONDS, in_turns
-from limbeck.tokens import TokenBatch
+from limbeck.text.tokens import TokenBatch
 
 AUTO: Final = "auto"
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)

@@ -11,10 +11,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck.batching import served_by_length
 from limbeck.errors import ArtifactError, LimbeckError
-from limbeck.kept_tokens import kept_rows
-from limbeck.tokens import EncodedTexts, TextEncoder, TokenBatch
+from limbeck.text.batching import served_by_length
+from limbeck.text.kept_tokens import kept_rows
+from limbeck.text.tokens import EncodedTexts, TextEncoder, TokenBatch
 
 OUTPUTS = ("logits", "sentence_embedding")
 """What graphs answer with; the first that is there."""
@@ -88,7 +88,7 @@ class GraphEngine(ABC):
     def run(self, batch: TokenBatch) -> NDArray[np.float32]:
         """The logits of one batch that count: (answers, classes) float32; see `TokenBatch.read`.
 
-        Of hidden tokens it is what `limbeck.kept_tokens` keeps, so that no more than one batch's logits are held.
+        Of hidden tokens it is what `limbeck.text.kept_tokens` keeps, so that no more than one batch's logits are held.
 
         Raises:
             LimbeckError: The process was forked after the graph was loaded.

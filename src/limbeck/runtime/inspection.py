@@ -13,11 +13,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from limbeck import families, files, wording
-from limbeck.artifact import ARTIFACT_FOLDER, Artifact, FolderKind, folder_kind, open_artifact
+from limbeck.artifact.manifest import Manifest
+from limbeck.artifact.sealed import ARTIFACT_FOLDER, Artifact, FolderKind, folder_kind, open_artifact
+from limbeck.encoder import families
 from limbeck.errors import DataError
-from limbeck.manifest import Manifest
-from limbeck.run_folder import MARKER_FILE, SWEEP_KIND
+from limbeck.ground import files, wording
+from limbeck.records.run_folder import MARKER_FILE, SWEEP_KIND
 from limbeck.tasks import TASKS
 
 _SHOWN_LABELS = 8

@@ -8,11 +8,11 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from limbeck.errors import DataError
-from limbeck.progress import Progress
+from limbeck.ground.progress import Progress
 from limbeck.runtime.model import Model
 from limbeck.tasks import Answer, Task
 from limbeck.tasks.columns import WORDS_NAMES
-from limbeck.windows import Reads
+from limbeck.text.windows import Reads
 
 LINES_AT_ONCE = 1024
 """Enough to put texts of like length together; no more than these are ever held."""

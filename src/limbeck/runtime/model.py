@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck import fingerprint, machine
-from limbeck.artifact import SMALL_RUNNING_FILES, Artifact, Manifest, open_artifact
-from limbeck.checked_texts import check_texts
+from limbeck.artifact.sealed import SMALL_RUNNING_FILES, Artifact, Manifest, open_artifact
 from limbeck.errors import ArtifactError, DataError, RecipeError
-from limbeck.progress import SILENT, Progress
+from limbeck.ground import fingerprint, machine
+from limbeck.ground.progress import SILENT, Progress
 from limbeck.runtime.answers import Answers, Logits, Ranked
 from limbeck.runtime.asked import Asked, Row, Words, batch_of
 from limbeck.runtime.engines import open_engine, settings_of
@@ -22,15 +21,16 @@ from limbeck.tasks import TASKS, Answer, Task
 from limbeck.tasks.reranking import scores_of
 from limbeck.tasks.rules import reading_rules
 from limbeck.tasks.task import AnyLogits
-from limbeck.tokens import TextEncoder
-from limbeck.units import together
-from limbeck.windows import Reads
+from limbeck.text.checked import check_texts
+from limbeck.text.tokens import TextEncoder
+from limbeck.text.units import together
+from limbeck.text.windows import Reads
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
-    from limbeck.reason_record import WeightFidelity
-    from limbeck.verdict_record import Saturation
+    from limbeck.records.reason import WeightFidelity
+    from limbeck.records.verdict import Saturation
 
 Texts = str | Sequence[str] | Sequence[Sequence[str]]
 Variant = Literal["quantized", "float"]

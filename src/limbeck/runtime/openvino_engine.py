@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck import extras
 from limbeck.errors import ArtifactError
+from limbeck.ground import extras
 from limbeck.runtime.graph_engine import Feeds, GraphEngine
 from limbeck.runtime.graph_file import GraphFile, Node, read_graph
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from limbeck.artifact.packing import pair_sums
 from limbeck.errors import ArtifactError
-from limbeck.packing import pair_sums
+from limbeck.records.verdict import Saturation
 from limbeck.runtime.graph_file import GraphFile, Node, read_graph
-from limbeck.verdict_record import Saturation
 
 _INTEGERS, _BLOCKS = "MatMulInteger", "MatMulNBits"
 _PLANE = re.compile(r".*\.codes_(\d)_bits")

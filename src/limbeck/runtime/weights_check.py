@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck import wording
-from limbeck.reason_record import WeightFidelity
+from limbeck.ground import wording
+from limbeck.records.reason import WeightFidelity
 from limbeck.runtime.graph_file import GraphFile, Node, read_graph
 
 LARGEST_DIFFERENCE = 0.005

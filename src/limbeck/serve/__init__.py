@@ -1,6 +1,6 @@
 """HTTP around artifacts that answer: batches of whoever asks at once, and never more waiting than was allowed."""
 
-from limbeck.faces import lazy
+from limbeck.ground.faces import lazy
 
 __all__ = ["Limits", "Settings", "serve"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from starlette.routing import Route, Router
 
-from limbeck import machine
+from limbeck.ground import machine
 from limbeck.serve import hub, openai_routes, own, tei
 from limbeck.serve.call import Call
 from limbeck.serve.docs_page import docs_page

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from limbeck import machine
+from limbeck.ground import machine
 from limbeck.serve.settings import Limits
 
 Schema = dict[str, Any]

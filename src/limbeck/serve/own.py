@@ -6,7 +6,7 @@ from limbeck.serve.call import Call, Question
 from limbeck.serve.refusals import RefusedError, malformed
 from limbeck.serve.shelf import Served
 from limbeck.tasks.columns import WORDS_NAMES
-from limbeck.windows import Reads
+from limbeck.text.windows import Reads
 
 Json = Any
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 
-from limbeck import machine
 from limbeck.errors import RecipeError
+from limbeck.ground import machine
 
 _LARGEST_PORT = 65535
 

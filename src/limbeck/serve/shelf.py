@@ -14,18 +14,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limbeck import freed_memory
-from limbeck.artifact import ARTIFACT_FOLDER
-from limbeck.batching import served_bounds
+from limbeck.artifact.manifest import MANIFEST_FILE
+from limbeck.artifact.sealed import ARTIFACT_FOLDER
 from limbeck.errors import ArtifactError, LimbeckError, RecipeError
-from limbeck.manifest import MANIFEST_FILE
+from limbeck.ground import freed_memory
 from limbeck.runtime import Model, load
 from limbeck.serve.batcher import Batcher, Bounds
 from limbeck.serve.log import Log
 from limbeck.serve.metrics import Metrics
 from limbeck.serve.refusals import RefusedError, malformed, other_task
 from limbeck.serve.settings import Settings
-from limbeck.windows import Reads
+from limbeck.text.batching import served_bounds
+from limbeck.text.windows import Reads
 
 if TYPE_CHECKING:
     from limbeck.runtime.asked import Asked

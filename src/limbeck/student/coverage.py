@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from limbeck.student.trimming import ids_of, untouched
-from limbeck.tokens import TOKENIZER_FILE
-from limbeck.unknown_token import unknown_id
-from limbeck.vocabulary import Coverage, VocabularyRecord
+from limbeck.text.tokens import TOKENIZER_FILE
+from limbeck.text.unknown_token import unknown_id
+from limbeck.text.vocabulary import Coverage, VocabularyRecord
 
 
 def compared(

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from limbeck.errors import RecipeError
-from limbeck.student_table import StudentTable
+from limbeck.recipe.student import StudentTable
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig

@@ -21,12 +21,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from limbeck.cuts import WidthShare
-from limbeck.families import FAMILIES, layer_count
-from limbeck.heads import answers_in, answers_with_ends, asked_about, log_softmax_by_row, rows_of
-from limbeck.progress import SILENT, Progress
+from limbeck.encoder.families import FAMILIES, layer_count
+from limbeck.encoder.heads import answers_in, answers_with_ends, asked_about, log_softmax_by_row, rows_of
+from limbeck.ground.progress import SILENT, Progress
+from limbeck.records.cuts import WidthShare
 from limbeck.student.width import PLACES, Sizes, Widths, sizes_of
-from limbeck.tokens import TokenBatch
+from limbeck.text.tokens import TokenBatch
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from limbeck import heads
-from limbeck.families import FAMILIES
+from limbeck.encoder import heads
+from limbeck.encoder.families import FAMILIES
+from limbeck.recipe.student import StudentTable
 from limbeck.student import width
 from limbeck.student.factorise import OTHERWISE_ALBERT, as_albert, factorised
 from limbeck.student.pattern import Pattern, planned_config, unmeasured
-from limbeck.student_table import StudentTable
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

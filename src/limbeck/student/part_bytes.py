@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from limbeck.model_parts import GRAPH, MODEL_PARTS, TOKENIZER, ModelBytes, PartBytes, part_of
-from limbeck.packing import PackedWeights
+from limbeck.artifact.packing import PackedWeights
+from limbeck.encoder.parts import GRAPH, MODEL_PARTS, TOKENIZER, ModelBytes, PartBytes, part_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

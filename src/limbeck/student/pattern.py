@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck import heads
-from limbeck.families import FAMILIES, layer_count
+from limbeck.encoder import heads
+from limbeck.encoder.families import FAMILIES, layer_count
+from limbeck.recipe.student import StudentTable
 from limbeck.student.factorise import OTHERWISE_ALBERT, albert_config, refuse_unfactorisable
 from limbeck.student.scratch import checked_config, read_config
 from limbeck.student.shape import choose_layers
 from limbeck.student.width import PLACES, Widths, is_narrower, wanted_sizes
-from limbeck.student_table import StudentTable
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig

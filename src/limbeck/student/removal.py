@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
-from limbeck import files
-from limbeck.cuts import LayerCost, Removal
+from limbeck.encoder.families import FAMILIES, layer_count
 from limbeck.errors import RecipeError
-from limbeck.families import FAMILIES, layer_count
-from limbeck.progress import SILENT, Progress
+from limbeck.ground import files
+from limbeck.ground.progress import SILENT, Progress
+from limbeck.recipe.student import StudentTable
+from limbeck.records.cuts import LayerCost, Removal
 from limbeck.student.initialise import initialise
-from limbeck.student_table import StudentTable
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from limbeck import families
+from limbeck.encoder import families
 from limbeck.errors import RecipeError
 
 if TYPE_CHECKING:

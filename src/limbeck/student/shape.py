@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from limbeck.encoder.families import FAMILIES, layer_count
 from limbeck.errors import RecipeError
-from limbeck.families import FAMILIES, layer_count
+from limbeck.recipe.student import StudentTable
 from limbeck.student.scratch import checked_config, read_config
-from limbeck.student_table import StudentTable
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel

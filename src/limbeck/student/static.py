@@ -21,8 +21,8 @@ from torch.nn import functional
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from limbeck import heads
-from limbeck.families import STATIC
+from limbeck.encoder import heads
+from limbeck.encoder.families import STATIC
 from limbeck.student.ngrams import NOBODY, numbers_of, shifted
 
 TOKENS, NGRAMS, NUMBERS = "tokens", "ngrams", "ngram_numbers"

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from safetensors.torch import load, save
 
-from limbeck import files, heads
-from limbeck.families import STATIC
+from limbeck.encoder import heads
+from limbeck.encoder.families import STATIC
+from limbeck.ground import files
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from limbeck import files, fingerprint, wording
+from limbeck.encoder.families import POSITIONS_BEHIND_PADDING
+from limbeck.encoder.origin import Origin
 from limbeck.errors import TeacherError
-from limbeck.examples import Examples
-from limbeck.families import POSITIONS_BEHIND_PADDING
-from limbeck.origin import Origin
-from limbeck.progress import SILENT, Progress
+from limbeck.ground import files, fingerprint, wording
+from limbeck.ground.progress import SILENT, Progress
+from limbeck.recipe.student import StudentTable
 from limbeck.student.coverage import compared
 from limbeck.student.likeness import by_likeness
 from limbeck.student.trimming import trim
-from limbeck.student_table import StudentTable
-from limbeck.tokens import TextEncoder
-from limbeck.vocabulary import VocabularyRecord
+from limbeck.text.examples import Examples
+from limbeck.text.tokens import TextEncoder
+from limbeck.text.vocabulary import VocabularyRecord
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

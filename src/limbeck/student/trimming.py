@@ -12,10 +12,10 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from limbeck import files
 from limbeck.errors import DataError, TeacherError
+from limbeck.ground import files
 from limbeck.student.pieces import Pieces, longest_matches, pieces_of
-from limbeck.tokens import TOKENIZER_CONFIG_FILE, TOKENIZER_FILE
+from limbeck.text.tokens import TOKENIZER_CONFIG_FILE, TOKENIZER_FILE
 
 _CHUNK = 4096
 _COPIED = ("special_tokens_map.json",)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor
 
+from limbeck.encoder.families import FAMILIES
 from limbeck.errors import RecipeError
-from limbeck.families import FAMILIES
-from limbeck.student_table import StudentTable
+from limbeck.recipe.student import StudentTable
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig

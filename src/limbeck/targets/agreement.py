@@ -16,16 +16,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck import wording
-from limbeck.kept_tokens import hidden_log_probabilities, log_probabilities_of
-from limbeck.progress import Progress
+from limbeck.ground import wording
+from limbeck.ground.progress import Progress
 from limbeck.targets.record import AgreementRecord, ChangedAnswer
 from limbeck.targets.registry import Answering
 from limbeck.tasks import Task
 from limbeck.tasks.task import AnyLogits, Change
-from limbeck.tokens import TextEncoder
-from limbeck.units import UnitLogits, values_of
-from limbeck.windows import Reads
+from limbeck.text.kept_tokens import hidden_log_probabilities, log_probabilities_of
+from limbeck.text.tokens import TextEncoder
+from limbeck.text.units import UnitLogits, values_of
+from limbeck.text.windows import Reads
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck import wording
-from limbeck.artifact import Artifact
-from limbeck.kept_tokens import kept_rows
-from limbeck.machine import installed_version
-from limbeck.manifest import Manifest
-from limbeck.progress import Progress
-from limbeck.scheme import Scheme
+from limbeck.artifact.manifest import Manifest
+from limbeck.artifact.sealed import Artifact
+from limbeck.ground import wording
+from limbeck.ground.machine import installed_version
+from limbeck.ground.progress import Progress
+from limbeck.recipe.scheme import Scheme
 from limbeck.targets.registry import Conversion
-from limbeck.tokens import TokenBatch
+from limbeck.text.kept_tokens import kept_rows
+from limbeck.text.tokens import TokenBatch
 
 if TYPE_CHECKING:
     from limbeck.lowering import Lowered

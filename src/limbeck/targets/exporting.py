@@ -6,12 +6,13 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from limbeck import files, fingerprint, runtime, wording
-from limbeck.artifact import MANIFEST_FILE, SMALL_RUNNING_FILES, Artifact, open_artifact
+from limbeck import runtime
+from limbeck.artifact.sealed import MANIFEST_FILE, SMALL_RUNNING_FILES, Artifact, open_artifact
 from limbeck.errors import OutputError, RecipeError
-from limbeck.machine import installed_version
-from limbeck.progress import SILENT, Progress
-from limbeck.records import to_json
+from limbeck.ground import files, fingerprint, wording
+from limbeck.ground.machine import installed_version
+from limbeck.ground.progress import SILENT, Progress
+from limbeck.records.run import to_json
 from limbeck.runtime.engine import Engine
 from limbeck.targets.agreement import agreement, one_by_one
 from limbeck.targets.record import EXPORT_FILE, KIND, AgreementRecord, ExportRecord

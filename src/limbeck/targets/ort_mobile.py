@@ -15,10 +15,10 @@ from pathlib import Path
 
 import onnxruntime
 
-from limbeck.artifact import Artifact
-from limbeck.progress import Progress
+from limbeck.artifact.sealed import Artifact
+from limbeck.ground.progress import Progress
+from limbeck.recipe.scheme import INT8_BITS, Scheme
 from limbeck.runtime.engine import Engine
-from limbeck.scheme import INT8_BITS, Scheme
 from limbeck.targets.registry import Conversion
 
 MODEL_FILE = "model.ort"

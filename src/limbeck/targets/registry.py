@@ -9,11 +9,11 @@ from typing import Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck import extras
-from limbeck.artifact import Artifact
+from limbeck.artifact.sealed import Artifact
 from limbeck.errors import RecipeError
-from limbeck.progress import Progress
-from limbeck.tokens import TokenBatch
+from limbeck.ground import extras
+from limbeck.ground.progress import Progress
+from limbeck.text.tokens import TokenBatch
 
 
 class Answering(Protocol):

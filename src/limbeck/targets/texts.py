@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 
-from limbeck.consulting import read_held_out, recipe_of
+from limbeck.artifact.manifest import Manifest
 from limbeck.data import pocket
-from limbeck.manifest import Manifest
-from limbeck.progress import Progress
+from limbeck.ground.progress import Progress
 from limbeck.targets.agreement import CheckTexts
 from limbeck.tasks import TASKS
-from limbeck.windows import Reads
+from limbeck.text.windows import Reads
+from limbeck.walk.consulting import read_held_out, recipe_of
 
 _PASSAGES = 10
 """Texts that stand for the passages of a query, or for the context of a question."""

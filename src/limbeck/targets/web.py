@@ -11,9 +11,9 @@ from pathlib import Path
 
 import onnxruntime
 
-from limbeck import wording
-from limbeck.artifact import Artifact
-from limbeck.progress import Progress
+from limbeck.artifact.sealed import Artifact
+from limbeck.ground import wording
+from limbeck.ground.progress import Progress
 from limbeck.runtime.engine import Engine
 from limbeck.targets.registry import Conversion
 from limbeck.web import MODEL_FILE, write_page

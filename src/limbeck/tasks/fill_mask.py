@@ -1,7 +1,8 @@
 """Fill-mask: which token stands in the place of a mask; what makes a general encoder, to be fine-tuned later.
 
 Texts need no labels, as each holds what is right. What judges a model is the same for everybody: a hash of the text
-hides some of its tokens (see `limbeck.masking`). What a model says of them is kept as `limbeck.kept_tokens` tells.
+hides some of its tokens (see `limbeck.text.masking`). What a model says of them is kept as `limbeck.text.kept_tokens`
+tells.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,15 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck import kept_tokens
 from limbeck.errors import ShapeError
-from limbeck.kept_tokens import UNKNOWN, hidden_of, tokens_of
 from limbeck.tasks.columns import TEXT_NAMES, KnownNames
 from limbeck.tasks.decisions import Decisions, Distributions
 from limbeck.tasks.measures import GeometricMean, Measure, Ratio
 from limbeck.tasks.task import Answer, Change, LabelKind, MeasureWords, Respelled, Task, surest_first
-from limbeck.units import Ragged, UnitLogits, owners_of
-from limbeck.windows import Reads
+from limbeck.text import kept_tokens
+from limbeck.text.kept_tokens import UNKNOWN, hidden_of, tokens_of
+from limbeck.text.units import Ragged, UnitLogits, owners_of
+from limbeck.text.windows import Reads
 
 _SHOWN, _NEAR, _CHANGES_SHOWN = 5, 5, 8
 _HIDDEN = ("hidden token", "hidden tokens")
@@ -119,7 +120,7 @@ class FillMask(Task):
         """One answer a text; tokens whose names nobody knows are told by number.
 
         Raises:
-            ShapeError: The rows are not those of `limbeck.kept_tokens`.
+            ShapeError: The rows are not those of `limbeck.text.kept_tokens`.
         """
         _check(logits)
         name_of = logits.name_of or str
@@ -272,5 +273,5 @@ def _check(logits: UnitLogits) -> None:
         raise ShapeError(
             f"Expected rows of {len(kept_tokens.COLUMNS)} numbers that tell the likeliest tokens, got "
             f"{logits.n_classes}.",
-            hint="Give what limbeck.kept_tokens.kept_rows makes of a masked language model's logits.",
+            hint="Give what limbeck.text.kept_tokens.kept_rows makes of a masked language model's logits.",
         )

@@ -1,9 +1,9 @@
 """What stands for the label names of a model whose outputs are no labels: numbers, ends, kept tokens."""
 
-from limbeck.kept_tokens import COLUMNS
 from limbeck.tasks.embeddings import dimensions
 from limbeck.tasks.question_answering import ENDS
 from limbeck.tasks.regression import NUMBER
+from limbeck.text.kept_tokens import COLUMNS
 
 _NAMES = {
     "regression": (NUMBER,),

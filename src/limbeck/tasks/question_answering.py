@@ -21,8 +21,8 @@ from limbeck.tasks.columns import ANSWER_NAMES, QUESTION_NAMES, KnownNames
 from limbeck.tasks.decisions import Decisions, Distributions, log_softmax
 from limbeck.tasks.measures import MeanShare, Measure, Share
 from limbeck.tasks.task import Answer, Change, LabelKind, Labels, MeasureWords, Respelled, Task, surest_first
-from limbeck.units import NOWHERE, Ragged, UnitLogits, Units
-from limbeck.windows import Reads
+from limbeck.text.units import NOWHERE, Ragged, UnitLogits, Units
+from limbeck.text.windows import Reads
 
 NO_ANSWER = "(no answer)"
 ENDS = ("start", "end")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from limbeck.tasks import TASKS
-from limbeck.windows import USUAL_OVERLAP, ReadingRules
+from limbeck.text.windows import USUAL_OVERLAP, ReadingRules
 
 
 def reading_rules(task: str, data: Mapping[str, Any]) -> ReadingRules:

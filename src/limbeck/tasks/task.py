@@ -13,8 +13,8 @@ from limbeck.errors import ShapeError
 from limbeck.tasks.columns import KnownNames
 from limbeck.tasks.decisions import Decisions, Distributions
 from limbeck.tasks.measures import Hits, Measure
-from limbeck.units import Units
-from limbeck.windows import Reads
+from limbeck.text.units import Units
+from limbeck.text.windows import Reads
 
 Logits = NDArray[np.floating]
 Labels = NDArray[np.generic]

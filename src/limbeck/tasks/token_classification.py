@@ -1,6 +1,6 @@
 """Token classification: a tag for each word of a text, and the spans that they make: names of people, places, products.
 
-A text is its words, with one blank between them (see `limbeck.windows.joined_words`). The first token of each word
+A text is its words, with one blank between them (see `limbeck.text.windows.joined_words`). The first token of each word
 answers for it. Scores are F1 of whole spans, type and both ends: nothing is earned for half of a name.
 """
 
@@ -18,8 +18,8 @@ from limbeck.tasks.decisions import Decisions, Distributions, log_softmax
 from limbeck.tasks.measures import FScore, Hits, Measure, Ratio
 from limbeck.tasks.spans import parsed, spans_of
 from limbeck.tasks.task import Answer, Change, LabelKind, Labels, MeasureWords, Respelled, Task, surest_first
-from limbeck.units import Ragged, UnitLogits, Units, owners_of
-from limbeck.windows import WORD_BREAK, Reads
+from limbeck.text.units import Ragged, UnitLogits, Units, owners_of
+from limbeck.text.windows import WORD_BREAK, Reads
 
 NO_SPAN = "(no span)"
 _WORDS = ("word", "words")

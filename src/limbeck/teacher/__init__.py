@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from limbeck.faces import lazy
+from limbeck.ground.faces import lazy
 
 if TYPE_CHECKING:
     from limbeck.teacher.answering import Teacher

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from limbeck.artifact import SIGNALS_FOLDER
-from limbeck.examples import Examples
-from limbeck.progress import SILENT, Progress
-from limbeck.recipe import TeacherTable
-from limbeck.records import LabellingRecord
-from limbeck.signals import Signals, SignalsKey, SignalStore
+from limbeck.artifact.sealed import SIGNALS_FOLDER
+from limbeck.ground.progress import SILENT, Progress
+from limbeck.recipe.knobs import TeacherTable
+from limbeck.records.run import LabellingRecord
 from limbeck.tasks.task import AnyLogits
-from limbeck.units import UnitLogits, values_of
+from limbeck.teacher.signals import Signals, SignalsKey, SignalStore
+from limbeck.text.examples import Examples
+from limbeck.text.units import UnitLogits, values_of
 
 MadeUpTexts = Literal["answered", "paid", "impossible"]
 """What asking about texts that nobody wrote is like: as cheap as any other, paid for one by one, or impossible."""

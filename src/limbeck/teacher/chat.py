@@ -12,19 +12,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from limbeck import fingerprint, wording
-from limbeck.chat_table import ChatTable
 from limbeck.errors import RecipeError, TeacherError
-from limbeck.examples import Examples
-from limbeck.progress import SILENT, Progress
-from limbeck.recipe import TeacherTable
-from limbeck.records import LabellingRecord
-from limbeck.signals import SignalStore
+from limbeck.ground import fingerprint, wording
+from limbeck.ground.progress import SILENT, Progress
+from limbeck.recipe.chat import ChatTable
+from limbeck.recipe.knobs import TeacherTable
+from limbeck.records.run import LabellingRecord
 from limbeck.teacher import chat_calls, journal
 from limbeck.teacher.answering import Labelled, MadeUpTexts, TimedAnswers, key_of_answers
 from limbeck.teacher.chat_prompt import FORMAT, Question
 from limbeck.teacher.chat_tasks import question_of
 from limbeck.teacher.http_calls import Caller
+from limbeck.teacher.signals import SignalStore
+from limbeck.text.examples import Examples
 
 _ENDPOINT = "/chat/completions"
 _BYTES_A_TOKEN = 4

@@ -8,14 +8,14 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from typing import Any
 
-from limbeck.chat_table import ChatTable
 from limbeck.errors import TeacherError
-from limbeck.examples import Examples
-from limbeck.progress import SILENT, Bar, Progress
-from limbeck.signals import SignalStore
+from limbeck.ground.progress import SILENT, Bar, Progress
+from limbeck.recipe.chat import ChatTable
 from limbeck.teacher.chat_prompt import Question, Way
 from limbeck.teacher.http_calls import Caller, Refused, Stopped
 from limbeck.teacher.journal import Journal
+from limbeck.teacher.signals import SignalStore
+from limbeck.text.examples import Examples
 
 ATTEMPTS = 3
 """How often a text is asked about before it counts as one without an answer."""

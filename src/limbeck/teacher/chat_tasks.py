@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from limbeck.chat_table import ChatTable
 from limbeck.errors import LabelError, RecipeError, TeacherError
+from limbeck.recipe.chat import ChatTable
 from limbeck.tasks import output_names
 from limbeck.teacher.chat_label_set import LabelSet
 from limbeck.teacher.chat_one_label import OneLabel

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from limbeck import families, fingerprint
+from limbeck.encoder import families
+from limbeck.encoder.heads import MASKS, PROBLEM_TYPES, VECTOR, as_reranker, builder
+from limbeck.encoder.pooling import Pooling, read_pooling
 from limbeck.errors import TeacherError
-from limbeck.heads import MASKS, PROBLEM_TYPES, VECTOR, as_reranker, builder
-from limbeck.pooling import Pooling, read_pooling
-from limbeck.recipe import DataTable, TeacherTable
+from limbeck.ground import fingerprint
+from limbeck.recipe.knobs import DataTable, TeacherTable
 from limbeck.tasks import TASKS
 from limbeck.teacher import folder as folders
 from limbeck.teacher.load import load_model, loading_faults_told, quiet, ready_tokenizer, text_encoder
-from limbeck.tokens import TextEncoder
+from limbeck.text.tokens import TextEncoder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -22,17 +22,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from limbeck import fingerprint
 from limbeck.errors import LabelError, RecipeError, TeacherError
-from limbeck.examples import Examples
-from limbeck.progress import SILENT, Progress
-from limbeck.recipe import Recipe, TeacherTable
-from limbeck.records import LabellingRecord
-from limbeck.signals import Signals, SignalStore
+from limbeck.ground import fingerprint
+from limbeck.ground.progress import SILENT, Progress
+from limbeck.recipe.knobs import Recipe, TeacherTable
+from limbeck.records.run import LabellingRecord
 from limbeck.tasks.task import AnyLogits
 from limbeck.teacher import distributions, given
 from limbeck.teacher.answering import Labelled, MadeUpTexts, Teacher, TimedAnswers, key_of_answers
-from limbeck.units import UnitLogits
+from limbeck.teacher.signals import Signals, SignalStore
+from limbeck.text.examples import Examples
+from limbeck.text.units import UnitLogits
 
 _WORST_LAST: tuple[MadeUpTexts, ...] = ("answered", "paid", "impossible")
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from limbeck import families
+from limbeck.encoder import families
 from limbeck.errors import TeacherError, UnsafeTeacherError
-from limbeck.recipe import AUTO
+from limbeck.recipe.knobs import AUTO
 from limbeck.tasks import TASKS
 
 FILL_MASK = "fill-mask"

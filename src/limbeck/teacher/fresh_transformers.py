@@ -7,7 +7,7 @@ import sys
 import torch
 import transformers
 
-from limbeck.machine import peak_bytes
+from limbeck.ground.machine import peak_bytes
 
 
 def main() -> None:

@@ -24,19 +24,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck import fingerprint
 from limbeck.errors import LabelError, TeacherError, UnsafeTeacherError
-from limbeck.examples import Examples
-from limbeck.progress import SILENT, Progress
-from limbeck.recipe import TeacherTable
-from limbeck.signals import SignalStore
+from limbeck.ground import fingerprint
+from limbeck.ground.progress import SILENT, Progress
+from limbeck.recipe.knobs import TeacherTable
 from limbeck.tasks import TASKS, LabelKind, output_names
 from limbeck.tasks.task import AnyLogits
 from limbeck.teacher import distributions, given, given_tags
 from limbeck.teacher.answering import Labelled, MadeUpTexts, TimedAnswers, key_of_answers
 from limbeck.teacher.pieces import ask_in_pieces
-from limbeck.units import UnitLogits
-from limbeck.windows import Reads
+from limbeck.teacher.signals import SignalStore
+from limbeck.text.examples import Examples
+from limbeck.text.units import UnitLogits
+from limbeck.text.windows import Reads
 
 Function = Callable[[list[str], list[str] | None], Any]
 

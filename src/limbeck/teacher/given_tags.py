@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from limbeck.errors import ShapeError, TeacherError
 from limbeck.tasks.token_classification import words_of
 from limbeck.teacher import distributions
-from limbeck.units import Ragged, UnitLogits, Units, starts_of
+from limbeck.text.units import Ragged, UnitLogits, Units, starts_of
 
 
 def logits_of_tags(answers: Sequence[Any], texts: Sequence[str], label_names: Sequence[str], source: str) -> UnitLogits:

@@ -7,25 +7,28 @@ from pathlib import Path
 
 import numpy as np
 
-from limbeck import artifact, batching, files, fingerprint, machine, runtime
-from limbeck.cross_encoder import activation_of
+from limbeck import runtime
+from limbeck.artifact.manifest import FLOAT_MODEL_FILE
+from limbeck.artifact.sealed import open_artifact
+from limbeck.encoder.cross_encoder import activation_of
 from limbeck.errors import ArtifactError, LabelError, TeacherError
-from limbeck.examples import Examples
-from limbeck.manifest import FLOAT_MODEL_FILE
-from limbeck.progress import SILENT, Progress
-from limbeck.recipe import AUTO, DataTable, TeacherTable
+from limbeck.ground import files, fingerprint, machine
+from limbeck.ground.progress import SILENT, Progress
+from limbeck.recipe.knobs import AUTO, DataTable, TeacherTable
 from limbeck.runtime.engine import Engine
 from limbeck.runtime.graph_engine import GraphEngine
 from limbeck.runtime.openvino_engine import OPENVINO_SUFFIX, OpenVinoEngine
-from limbeck.signals import SignalStore
 from limbeck.tasks import TASKS, output_names
 from limbeck.tasks.rules import reading_rules
 from limbeck.tasks.task import AnyLogits
 from limbeck.teacher import folder as folders
 from limbeck.teacher.answering import Labelled, MadeUpTexts, TimedAnswers, key_of_answers
 from limbeck.teacher.pieces import Answering, ask_in_pieces
-from limbeck.tokens import TOKENIZER_FILE, TextEncoder
-from limbeck.windows import Reads
+from limbeck.teacher.signals import SignalStore
+from limbeck.text import batching
+from limbeck.text.examples import Examples
+from limbeck.text.tokens import TOKENIZER_FILE, TextEncoder
+from limbeck.text.windows import Reads
 
 _USUAL_FILES = ("model.onnx", FLOAT_MODEL_FILE, "openvino_model.xml")
 _SUFFIXES = {".onnx", OPENVINO_SUFFIX}
@@ -191,7 +194,7 @@ def artifact_teacher(source: str | Path, *, task: str = AUTO) -> GraphTeacher:
         TeacherError: It was made for another task.
     """
     folder = Path(source).expanduser()
-    manifest = artifact.open_artifact(folder).manifest
+    manifest = open_artifact(folder).manifest
     if task not in {AUTO, manifest.task}:
         raise folders.made_for_another(str(source), made_for=manifest.task, asked=task)
     model = runtime.load(folder, threads=1, variant="float", check=False)

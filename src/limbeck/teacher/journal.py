@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck import files
 from limbeck.errors import OutputError
-from limbeck.signals import Signals, SignalStore
+from limbeck.ground import files
+from limbeck.teacher.signals import Signals, SignalStore
 
 JOURNAL_FILE = "journal.jsonl"
 _LOCK_FILE = ".lock"

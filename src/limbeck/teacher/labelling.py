@@ -8,18 +8,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from limbeck import batching, freed_memory, machine
-from limbeck.examples import Examples
-from limbeck.heads import asked_about, told_in
-from limbeck.progress import SILENT, Progress
-from limbeck.recipe import TeacherTable
-from limbeck.records import LabellingRecord
-from limbeck.signals import Signals, SignalsKey, SignalStore
+from limbeck.encoder.heads import asked_about, told_in
+from limbeck.ground import freed_memory, machine
+from limbeck.ground.progress import SILENT, Progress
+from limbeck.recipe.knobs import TeacherTable
+from limbeck.records.run import LabellingRecord
 from limbeck.teacher.load import EncoderTeacher, model_inputs
 from limbeck.teacher.quick import bfloat16_copy, first_token_at_last
-from limbeck.tokens import EncodedTexts
-from limbeck.units import Indices, UnitLogits
-from limbeck.windows import Reads
+from limbeck.teacher.signals import Signals, SignalsKey, SignalStore
+from limbeck.text import batching
+from limbeck.text.examples import Examples
+from limbeck.text.tokens import EncodedTexts
+from limbeck.text.units import Indices, UnitLogits
+from limbeck.text.windows import Reads
 
 Rows = NDArray[np.float32]
 

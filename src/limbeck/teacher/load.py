@@ -11,21 +11,23 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from limbeck import batching, files, fingerprint, heads
-from limbeck.cross_encoder import activation_of
+from limbeck.encoder import heads
+from limbeck.encoder.cross_encoder import activation_of
+from limbeck.encoder.heads import among, answers_in, asked_about, told_in
+from limbeck.encoder.pooling import MODULES_FILE, Pooling, read_pooling, sequence_limit
 from limbeck.errors import TeacherError
-from limbeck.examples import Examples
-from limbeck.heads import among, answers_in, asked_about, told_in
-from limbeck.pooling import MODULES_FILE, Pooling, read_pooling, sequence_limit
-from limbeck.progress import SILENT, Progress
-from limbeck.recipe import AUTO, DataTable, TeacherTable
-from limbeck.signals import SignalStore
+from limbeck.ground import files, fingerprint
+from limbeck.ground.progress import SILENT, Progress
+from limbeck.recipe.knobs import AUTO, DataTable, TeacherTable
 from limbeck.tasks import output_names
 from limbeck.tasks.rules import reading_rules
 from limbeck.tasks.task import AnyLogits
 from limbeck.teacher import folder as folders
 from limbeck.teacher.answering import Labelled, MadeUpTexts, TimedAnswers
-from limbeck.tokens import TOKENIZER_FILE, TextEncoder, TokenBatch
+from limbeck.teacher.signals import SignalStore
+from limbeck.text import batching
+from limbeck.text.examples import Examples
+from limbeck.text.tokens import TOKENIZER_FILE, TextEncoder, TokenBatch
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

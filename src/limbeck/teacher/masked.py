@@ -16,14 +16,15 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from limbeck import families, fingerprint
+from limbeck.encoder import families
 from limbeck.errors import TeacherError
-from limbeck.examples import Examples
-from limbeck.progress import SILENT, Progress
-from limbeck.recipe import TeacherTable
+from limbeck.ground import fingerprint
+from limbeck.ground.progress import SILENT, Progress
+from limbeck.recipe.knobs import TeacherTable
 from limbeck.teacher import folder as folders
 from limbeck.teacher.load import loading_faults_told, model_inputs, quiet, ready_tokenizer
-from limbeck.tokens import TOKENIZER_FILE, TextEncoder, mask_token_of
+from limbeck.text.examples import Examples
+from limbeck.text.tokens import TOKENIZER_FILE, TextEncoder, mask_token_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from limbeck import extras
-from limbeck.artifact import FolderKind, folder_kind, open_artifact
+from limbeck.artifact.sealed import FolderKind, folder_kind, open_artifact
 from limbeck.errors import TeacherError
-from limbeck.recipe import AUTO, Recipe
+from limbeck.ground import extras
+from limbeck.recipe.knobs import AUTO, Recipe
 from limbeck.tasks import TASKS, LabelKind
 from limbeck.teacher import chat, graph
 from limbeck.teacher import function as functions

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import torch
 
+from limbeck.encoder.origin import Origin
 from limbeck.errors import RecipeError
-from limbeck.origin import Origin
-from limbeck.recipe import Recipe
+from limbeck.recipe.knobs import Recipe
 from limbeck.tasks import TASKS
 from limbeck.teacher import folder as folders
 from limbeck.teacher.answering import Teacher

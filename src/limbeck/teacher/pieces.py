@@ -3,13 +3,13 @@
 import time
 from collections.abc import Callable, Sequence
 
-from limbeck.examples import Examples
-from limbeck.progress import SILENT, Progress
-from limbeck.records import LabellingRecord
-from limbeck.signals import Signals, SignalStore
+from limbeck.ground.progress import SILENT, Progress
+from limbeck.records.run import LabellingRecord
 from limbeck.tasks.task import AnyLogits
 from limbeck.teacher.answering import Labelled
-from limbeck.units import together
+from limbeck.teacher.signals import Signals, SignalStore
+from limbeck.text.examples import Examples
+from limbeck.text.units import together
 
 _PIECE_TEXTS = 256
 _PART_SECONDS = 5.0

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from limbeck import heads
-from limbeck.families import FAMILIES, layer_count
+from limbeck.encoder import heads
+from limbeck.encoder.families import FAMILIES, layer_count
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

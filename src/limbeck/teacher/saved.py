@@ -24,16 +24,16 @@ from pathlib import Path
 
 import numpy as np
 
-from limbeck import fingerprint, wording
 from limbeck.errors import DataError
-from limbeck.examples import Examples
-from limbeck.progress import SILENT, Progress
-from limbeck.recipe import TeacherTable
-from limbeck.records import LabellingRecord
-from limbeck.signals import Signals, SignalStore
+from limbeck.ground import fingerprint, wording
+from limbeck.ground.progress import SILENT, Progress
+from limbeck.recipe.knobs import TeacherTable
+from limbeck.records.run import LabellingRecord
 from limbeck.tasks.task import AnyLogits
 from limbeck.teacher.answering import Labelled, MadeUpTexts, TimedAnswers, key_of_answers
-from limbeck.units import UnitLogits, values_of
+from limbeck.teacher.signals import Signals, SignalStore
+from limbeck.text.examples import Examples
+from limbeck.text.units import UnitLogits, values_of
 
 
 @dataclass(frozen=True)

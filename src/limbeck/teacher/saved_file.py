@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck import fingerprint
 from limbeck.data import opening, sources
 from limbeck.data.gathering import words_of_row
 from limbeck.data.json_rows import read_json_lines
@@ -15,14 +14,15 @@ from limbeck.data.labels import natural_order
 from limbeck.data.parquet_rows import ParquetRows
 from limbeck.data.raw_labels import read_label
 from limbeck.errors import DataError, LabelError
-from limbeck.recipe import DataTable
+from limbeck.ground import fingerprint
+from limbeck.recipe.knobs import DataTable
 from limbeck.tasks import TASKS, LabelKind, output_names
 from limbeck.tasks.columns import Columns, find_columns
 from limbeck.tasks.task import AnyLogits
 from limbeck.teacher import distributions, given, given_tags
 from limbeck.teacher.saved import SavedAnswers, saved_answers
-from limbeck.units import UnitLogits
-from limbeck.windows import Reads
+from limbeck.text.units import UnitLogits
+from limbeck.text.windows import Reads
 
 ENDINGS = (".jsonl", ".ndjson", ".parquet")
 _WHOLE = ("logits", "probabilities")

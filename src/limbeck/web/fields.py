@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from limbeck.tasks import TASKS
-from limbeck.windows import Reads
+from limbeck.text.windows import Reads
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from limbeck import files, fingerprint, places
 from limbeck.errors import RuntimeFilesError
-from limbeck.progress import Progress
+from limbeck.ground import files, fingerprint, places
+from limbeck.ground.progress import Progress
 
 _NPM_SECONDS = 900
 _PACK_FOLDER = "package"

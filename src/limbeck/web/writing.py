@@ -15,12 +15,12 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from limbeck import places, wording
-from limbeck.artifact import Artifact
-from limbeck.files import written_whole
-from limbeck.progress import Progress
+from limbeck.artifact.sealed import Artifact
+from limbeck.ground import places, wording
+from limbeck.ground.files import written_whole
+from limbeck.ground.progress import Progress
 from limbeck.tasks.rules import reading_rules
-from limbeck.tokens import TOKENIZER_CONFIG_FILE, TOKENIZER_FILE, mask_token_of
+from limbeck.text.tokens import TOKENIZER_CONFIG_FILE, TOKENIZER_FILE, mask_token_of
 from limbeck.web import icons
 from limbeck.web.fields import fields_of, warm_up_of
 from limbeck.web.licences import licences

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from limbeck.errors import ShapeError
-from limbeck.examples import UNLABELLED
+from limbeck.text.examples import UNLABELLED
 
 
 def number_loss(student_numbers: Tensor, wanted: Tensor, *, spread: float) -> Tensor:

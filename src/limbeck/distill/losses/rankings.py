@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from limbeck.errors import ShapeError
-from limbeck.examples import UNLABELLED
+from limbeck.text.examples import UNLABELLED
 
 
 def margin_loss(

@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
+from limbeck.encoder.heads import log_softmax_by_row
 from limbeck.errors import ShapeError
-from limbeck.examples import UNLABELLED
-from limbeck.heads import log_softmax_by_row
+from limbeck.text.examples import UNLABELLED
 
 
 def soft_span_loss(student_logits: Tensor, teacher_logits: Tensor, *, rows: Tensor, temperature: float) -> Tensor:

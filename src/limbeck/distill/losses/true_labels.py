@@ -4,7 +4,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from limbeck.errors import ShapeError
-from limbeck.examples import UNLABELLED
+from limbeck.text.examples import UNLABELLED
 
 
 def true_label_loss(student_logits: Tensor, labels: Tensor) -> Tensor:

@@ -17,13 +17,13 @@ import numpy as np
 import torch
 from transformers.models.deberta_v2.modeling_deberta_v2 import make_log_bucket_position
 
+from limbeck.artifact.packing import Floats
 from limbeck.export.attention import Heads, Moved, Rescore, Tokens, places, read_tokens
 from limbeck.export.graph import Graph, Value
 from limbeck.export.linear import Part
 from limbeck.export.post_norm import Block, Embeddings, Head, PostNormEncoder, write_post_norm
 from limbeck.export.tables import packed_rows
 from limbeck.export.weights import Weights
-from limbeck.packing import Floats
 
 INPUTS = ("input_ids", "attention_mask")
 

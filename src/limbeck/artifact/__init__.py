@@ -1,0 +1,1 @@
+"""The folder that ships: its manifest, its packed tensors, opened only when whole."""

@@ -1,0 +1,1 @@
+"""What everything stands on: files written whole, fingerprints, the machine, progress, figures in words."""

@@ -1,0 +1,1 @@
+"""The steps of the walk between the stages, called by compress() and its neighbours."""
