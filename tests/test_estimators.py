@@ -95,6 +95,11 @@ def test_what_does_not_fit_is_told(folder: Path, vectors: Path) -> None:
     """A failure would end in a stack trace of numpy, or score against labels that the artifact never gives."""
     with pytest.raises(LabelError, match=r"does not know 2 labels: jazz, rock\."):
         LimbeckClassifier(folder).fit(["a", "b"], ["jazz", "rock"])
+    with pytest.raises(LabelError, match=r"Expected labels as texts, got 1 \(int\)") as told:
+        LimbeckClassifier(folder).fit(["a", "b"], np.array([1, 0]))
+    assert "y.astype(str)" in told.value.hint
+    with pytest.raises(LabelError, match=r"Expected a label for each text, got 2 texts and 1 label\."):
+        LimbeckClassifier(folder).fit(["a", "b"], ["music"])
     with pytest.raises(DataError, match="was made for embeddings, and LimbeckClassifier takes artifacts of the task"):
         LimbeckClassifier(vectors).predict(["a"])
     with pytest.raises(DataError, match="Expected texts, got a single str"):
@@ -106,3 +111,12 @@ def test_what_does_not_fit_is_told(folder: Path, vectors: Path) -> None:
     for way in (LimbeckEmbedder(vectors).fit, LimbeckEmbedder(vectors).transform):
         with pytest.raises(DataError, match="Expected a column of texts, got two"):
             way(np.array([["a", "b"]], dtype=object))
+
+
+def test_an_estimator_is_shown_before_its_artifact_is_there() -> None:
+    """A failure would end a notebook's cell in a stack trace, only as the estimator is its last line."""
+    absent = LimbeckClassifier("nowhere")
+    assert not hasattr(absent, "classes_")
+    assert "nowhere" in absent._repr_html_()
+    with pytest.raises(AttributeError, match=r"nowhere does not exist\."):
+        _ = absent.classes_

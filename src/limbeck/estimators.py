@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limbeck.artifact.sealed import MANIFEST_FILE
-from limbeck.errors import DataError, LabelError
+from limbeck.errors import ArtifactError, DataError, LabelError
 from limbeck.ground import extras, wording
 from limbeck.runtime import Model, load
 
@@ -95,8 +95,16 @@ class LimbeckClassifier(ClassifierMixin, _ArtifactEstimator):  # type: ignore[mi
 
     @property
     def classes_(self) -> NDArray[np.str_]:
-        """(classes,) the labels, sorted as scikit-learn sorts them; the columns of `predict_proba`."""
-        return np.sort(np.array(self._model().label_names))
+        """(classes,) the labels, sorted as scikit-learn sorts them; the columns of `predict_proba`.
+
+        Raises:
+            AttributeError: The artifact cannot be opened: to scikit-learn, which asks before it shows an estimator, one
+                without classes.
+        """
+        try:
+            return np.sort(np.array(self._model().label_names))
+        except ArtifactError as error:
+            raise AttributeError(f"{error.message} {error.hint}") from error
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ANN401, N803  (scikit-learn's names and kinds)
         """Learn nothing; refuse labels that the artifact does not know.
@@ -106,10 +114,23 @@ class LimbeckClassifier(ClassifierMixin, _ArtifactEstimator):  # type: ignore[mi
             y: (n,) labels, or None.
 
         Raises:
-            LabelError: Labels that are not the artifact's.
+            LabelError: Labels that are not the artifact's, that are no texts, or more or fewer than texts.
         """
-        _texts(X)
-        unknown = [] if y is None else sorted(set(np.asarray(y).astype(str).tolist()) - set(self._model().label_names))
+        texts, _ = _texts(X)
+        labels = [] if y is None else np.asarray(y, dtype=object).ravel().tolist()
+        if y is not None and len(labels) != len(texts):
+            raise LabelError(
+                f"Expected a label for each text, got {wording.counted(len(texts), 'text')} and "
+                f"{wording.counted(len(labels), 'label')}.",
+                hint="Give y with as many rows as X.",
+            )
+        odd = next((label for label in labels if not isinstance(label, str)), None)
+        if odd is not None:
+            raise LabelError(
+                f"Expected labels as texts, got {odd!r} ({type(odd).__name__}): an artifact answers with names.",
+                hint=f"Give y.astype(str), where that gives its labels: {', '.join(self._model().label_names)}.",
+            )
+        unknown = sorted(set(labels) - set(self._model().label_names))
         if unknown:
             raise LabelError(
                 f"{self.artifact} does not know {wording.counted(len(unknown), 'label')}: "

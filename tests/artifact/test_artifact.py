@@ -110,6 +110,34 @@ def test_any_changed_byte_of_the_manifest_is_refused(folder: Path) -> None:
     open_artifact(folder)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"recipe": {"data": []}},
+        {"recipe": {"data": {"no_answer_threshold": "x"}}},
+        {"scheme": "w5"},
+        {"label_names": ["a", "a"]},
+        {"label_names": []},
+        {"max_tokens": True},
+    ],
+)
+def test_a_field_that_holds_something_else_is_named(folder: Path, changes: dict[str, object]) -> None:
+    """A failure would end in a stack trace where the field is used, or answer under the name of another class."""
+    _rewrite_manifest(folder, **changes)
+    (name,) = changes
+    assert _refusal(folder).message.startswith(f"{folder / 'limbeck.json'}: {name} is ")
+
+
+def test_what_is_no_json_to_read_is_told(folder: Path) -> None:
+    """A failure would show the stack of the JSON library."""
+    path = folder / "limbeck.json"
+    path.write_text("[" * 100_000)
+    assert _refusal(folder).message.startswith(f"{path} is damaged (")
+    path.unlink()
+    path.mkdir()
+    assert _refusal(folder).message.startswith(f"{path} is damaged (")
+
+
 def test_changed_line_ends_are_told_as_such(folder: Path) -> None:
     """A failure would send someone whose version control rewrote line ends looking for an attacker."""
     path = folder / "limbeck.json"

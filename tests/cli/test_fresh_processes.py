@@ -1,5 +1,6 @@
 """The console script in processes of its own: without torch, on a full disk, stopped by hand."""
 
+import json
 import os
 import shlex
 import subprocess
@@ -114,3 +115,11 @@ def test_a_closed_pipe_is_no_fault(walked: SmallRun) -> None:
     found = subprocess.run(["bash", "-c", command], input=texts, capture_output=True, text=True, check=False)
     assert (found.returncode, found.stderr) == (0, "")
     assert found.stdout.startswith('{"text": "good film", "label": ')
+
+
+def test_answers_are_utf8_wherever_they_go(walked: SmallRun) -> None:
+    """A failure would end in a stack trace where a pipe takes another encoding, as on Windows."""
+    home = os.environ | {"PYTHONIOENCODING": "cp1252"}
+    program = [sys.executable, "-c", RUN, "predict", str(walked.run.artifact), "日本 é"]
+    found = subprocess.run(program, capture_output=True, check=False, env=home)
+    assert (found.returncode, json.loads(found.stdout.decode("utf-8"))["text"]) == (0, "日本 é")

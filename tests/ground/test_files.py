@@ -121,3 +121,63 @@ def test_sizes_are_of_files_and_of_all_below_a_folder(tmp_path: Path) -> None:
     (tmp_path / "below/two").write_bytes(b"123")
     assert files.size_bytes(tmp_path / "one") == 5
     assert files.size_bytes(tmp_path) == 8
+
+
+def test_a_folder_that_cannot_be_replaced_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure would end hours of work with a stack, or leave a shell in a folder that is gone."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OutputError, match="is the folder that you work in"), files.folder_written_whole(Path()):
+        pytest.fail("the work began")
+    with pytest.raises(OutputError, match="is a mounted disk"), files.folder_written_whole(Path("/")):
+        pytest.fail("the work began")
+
+
+def test_a_link_stays_a_link_to_the_new_folder(tmp_path: Path) -> None:
+    """A failure would end with a stack after the work, as a link cannot be removed as a folder."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "old").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    with files.folder_written_whole(tmp_path / "link") as temporary:
+        (temporary / "new").touch()
+    assert (tmp_path / "link").is_symlink()
+    assert [found.name for found in (tmp_path / "folder").iterdir()] == ["new"]
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["folder", "link"]
+
+
+def test_the_old_folder_comes_back_where_the_new_one_cannot_be_put(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure would lose both."""
+    path = tmp_path / "folder"
+    path.mkdir()
+    (path / "old").touch()
+    replace = Path.replace
+
+    def refuse_the_new(one: Path, target: Path) -> Path:
+        if target == path and "old-" not in one.name:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return replace(one, target)
+
+    monkeypatch.setattr(Path, "replace", refuse_the_new)
+    with pytest.raises(OutputError, match="cannot be written"), files.folder_written_whole(path) as temporary:
+        (temporary / "new").touch()
+    assert [found.name for found in path.iterdir()] == ["old"]
+    assert [found.name for found in tmp_path.iterdir()] == ["folder"]
+
+
+def test_what_a_killed_writer_set_aside_is_put_back_and_the_rest_cleared_away(tmp_path: Path) -> None:
+    """A failure would lose the earlier folder to a kill between two renames, or fill the disk kill by kill."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    path = tmp_path / "folder"
+    aside, half = (tmp_path / f"folder.partial-{kind}{gone.pid}" for kind in ("old-", ""))
+    others = tmp_path / f"folder.partial-{os.getppid()}"
+    for folder in (aside, half, others):
+        folder.mkdir()
+    (aside / "old").touch()
+    with suppress(ZeroDivisionError), files.folder_written_whole(path):
+        raise ZeroDivisionError
+    assert [found.name for found in path.iterdir()] == ["old"]
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["folder", others.name]

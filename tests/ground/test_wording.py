@@ -29,6 +29,7 @@ from limbeck.ground import wording
         (wording.milliseconds(0.0412), "0.041 ms"),
         (wording.milliseconds(0.0001), "0.000100 ms"),
         (wording.three_figures(9.999), "10.0"),
+        (wording.three_figures(float("nan")), "–"),
         (wording.count(1_234_567), "1,234,567"),
         (wording.millions(17_400_000), "17.4 million"),
         (wording.millions(8_204), "8,204"),

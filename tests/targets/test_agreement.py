@@ -67,3 +67,21 @@ def test_a_logit_that_is_no_number_is_refused() -> None:
     broken = ARTIFACT.copy()
     broken[1, 1] = np.nan
     assert compared(broken).faults[0] == "1 logit of the export: NaN or infinite."
+
+
+def test_texts_without_anything_to_answer_prove_nothing() -> None:
+    """A failure would write an export that nobody has asked anything, and a figure that is no number."""
+    nothing = np.zeros((0, 2), np.float32)
+    found = agreement(
+        nothing,
+        nothing,
+        CheckTexts("two lines", ("\u200b", "\u00ad"), None),
+        task=TASKS["classification"],
+        label_names=LABELS,
+        largest_error=1.0,
+        largest_changed=4,
+    )
+    assert (found.passed, found.error, found.spread) == (False, 0.0, 1.0)
+    assert found.faults == (
+        "The texts hold nothing that the model answers for, so that nothing was compared: give others.",
+    )

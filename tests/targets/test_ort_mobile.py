@@ -91,6 +91,34 @@ def test_a_folder_with_something_else_is_not_touched(artifact: Path, tmp_path: P
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
 
 
+@pytest.mark.parametrize("name", ["CNAME", ".git/HEAD", "artifact/limbeck.json", "config.json", "empty/"])
+def test_what_somebody_put_beside_an_export_is_not_removed(artifact: Path, tmp_path: Path, name: str) -> None:
+    """A failure would remove a repository, an address or an edited file together with the earlier export."""
+    place = tmp_path / "page"
+    export_artifact(artifact, to="ort-mobile", out=place, n_texts=8)
+    export_artifact(artifact, to="ort-mobile", out=place, n_texts=8)
+    mine = place / name
+    if name.endswith("/"):
+        mine.mkdir()
+    else:
+        mine.parent.mkdir(parents=True, exist_ok=True)
+        mine.write_text("mine")
+    before = sorted(place.rglob("*"))
+    with pytest.raises(OutputError, match="holds what limbeck did not write, or not so: ") as told:
+        export_artifact(artifact, to="ort-mobile", out=place, n_texts=8)
+    assert name in told.value.message
+    assert sorted(place.rglob("*")) == before
+
+
+@pytest.mark.parametrize("place", [".", "onnx", "phone/one"])
+def test_nothing_is_exported_into_an_artifact(artifact: Path, place: str) -> None:
+    """A failure would ship a page within the artifact, or put the page in its place."""
+    before = sorted(artifact.rglob("*"))
+    with pytest.raises(OutputError, match="lies in an artifact, in which nothing else may lie"):
+        export_artifact(artifact, to="ort-mobile", out=artifact / place)
+    assert sorted(artifact.rglob("*")) == before
+
+
 def test_an_unknown_target_is_refused_with_those_there_are(artifact: Path, tmp_path: Path) -> None:
     """A slip in a name would end in a stack trace."""
     with pytest.raises(RecipeError, match="no target 'coreml'") as told:

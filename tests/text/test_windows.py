@@ -10,7 +10,7 @@ from transformers import AutoTokenizer
 from limbeck.errors import DataError
 from limbeck.text.tokens import TextEncoder
 from limbeck.text.units import NOWHERE
-from limbeck.text.windows import ReadingRules, Reads, joined_words, words_within
+from limbeck.text.windows import ReadingRules, Reads, joined_words, shared_tokens, words_within
 from tiny import write_tokenizer
 
 WORDS = [["play", "awfulness", ",", "my", "@mum's", "songs"], ["\u200b", "great", "Straße", "7:30"], ["the"] * 40]
@@ -157,3 +157,25 @@ def test_what_a_model_answers_for_is_part_of_the_fingerprint(folder: Path) -> No
 def test_plain_text_is_parted_into_words_that_stand_in_it(text: str, words: list[str]) -> None:
     """A failure would give names that end with a full stop, or a whole sentence of Chinese for a word."""
     assert [text[start:end] for start, end in words_within(text)] == words
+
+
+@pytest.mark.parametrize("kind", ["folder", "byte_level"])
+@pytest.mark.parametrize("max_tokens", range(8, 34))
+def test_few_tokens_are_enough_for_every_question(kind: str, max_tokens: int, request: pytest.FixtureRequest) -> None:
+    """A failure would end the run by a panic of the tokenizer, or give a window more tokens than the model takes."""
+    encoder = TextEncoder(request.getfixturevalue(kind), max_tokens=max_tokens, rules=ReadingRules(Reads.CONTEXT))
+    questions = [" ".join(["where", "is", "it", "ﷺ", "awfulness", "?"] * 4)[:length] for length in range(1, 60, 3)]
+    encoded = encoder.encode(questions, [CONTEXT] * len(questions))
+    assert max(encoded.lengths) <= max_tokens
+    assert encoded.reading is not None
+    spans = encoded.reading.units.spans
+    assert all({place for start, end in row for place in range(start, end)} >= {0, 4, 90} for row in spans)
+
+
+@pytest.mark.parametrize(
+    ("asked", "max_tokens", "shared"),
+    [(128, 384, 128), (128, 256, 128), (128, 64, 32), (128, 16, 6), (128, 8, 2), (3, 64, 3)],
+)
+def test_windows_share_what_leaves_room_to_go_on(asked: int, max_tokens: int, shared: int) -> None:
+    """A failure would take a window for every token, or change how artifacts read that were made before."""
+    assert shared_tokens(asked, max_tokens, n_special=3) == shared

@@ -6,12 +6,12 @@ file that was edited. They are no signature: who can change a file can also writ
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from limbeck.errors import ArtifactError
+from limbeck.errors import ArtifactError, SchemeError
 from limbeck.ground import files
 from limbeck.recipe.scheme import INT8_BITS, Scheme
 
@@ -22,6 +22,8 @@ FLOAT_MODEL_FILE: Final = "onnx/model.onnx"
 QUANTIZED_MODEL_FILE: Final = "onnx/model_quantized.onnx"
 _FEW_BITS_FILE: Final = "onnx/model_q{bits}.onnx"
 _BLANK_CHECKSUM: Final = b'"checksum": ""'
+_NUMBERS_OF_DATA: Final = ("window_overlap", "no_answer_threshold")
+"""Of the recipe's table `data`: what texts are read by."""
 
 
 @dataclass(frozen=True)
@@ -99,10 +101,10 @@ def read_manifest(folder: Path) -> Manifest:
         ArtifactError: It is damaged or of another format.
     """
     path = folder / MANIFEST_FILE
-    content = path.read_bytes()
     try:
+        content = path.read_bytes()
         value = json.loads(content.decode("utf-8"))
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ArtifactError(f"{path} is damaged ({error}).", hint="Copy the folder again.") from None
     if not isinstance(value, dict) or value.get("kind") != KIND:
         raise ArtifactError(
@@ -145,15 +147,60 @@ def _parse(value: dict[str, Any], path: Path) -> Manifest:
 
 
 def _fits(name: str, value: object) -> bool:
-    if name in ("label_names", "inputs"):
-        return isinstance(value, list) and len(value) > 0 and all(isinstance(item, str) for item in value)
-    if name in ("max_tokens", "n_parameters"):
-        return type(value) is int and value > 0
-    if name in ("files", "fingerprints", "versions", "shape"):
-        kind = int if name == "shape" else str
-        return isinstance(value, dict) and all(isinstance(item, kind) for item in value.values())
-    if name == "recipe":
-        return isinstance(value, dict)
-    if name == "verdict":
-        return value is None or isinstance(value, dict)
+    return _CHECKS.get(name, _is_text)(value)
+
+
+def _is_text(value: object) -> bool:
     return isinstance(value, str)
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value > 0
+
+
+def _are_names(value: object) -> bool:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        return False
+    return 0 < len(value) == len(set(value))
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
+
+
+def _are_sizes(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(item, int) for item in value.values())
+
+
+def _is_scheme(value: object) -> bool:
+    try:
+        Scheme.parse(str(value))
+    except SchemeError:
+        return False
+    return isinstance(value, str)
+
+
+def _is_recipe(value: object) -> bool:
+    """Whether texts can be read by it; the rest is told, and nothing depends on it."""
+    data = value.get("data", {}) if isinstance(value, dict) else None
+    return isinstance(data, dict) and all(isinstance(data.get(key) or 0, int | float) for key in _NUMBERS_OF_DATA)
+
+
+def _is_verdict(value: object) -> bool:
+    return value is None or isinstance(value, dict)
+
+
+_CHECKS: Final[Mapping[str, Callable[[object], bool]]] = {
+    "label_names": _are_names,
+    "inputs": _are_names,
+    "max_tokens": _is_count,
+    "n_parameters": _is_count,
+    "files": _are_texts,
+    "fingerprints": _are_texts,
+    "versions": _are_texts,
+    "shape": _are_sizes,
+    "scheme": _is_scheme,
+    "recipe": _is_recipe,
+    "verdict": _is_verdict,
+}
+"""What a field must hold; others hold a text."""

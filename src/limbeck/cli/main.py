@@ -1,6 +1,7 @@
 """`limbeck`: the way in, its errors and exit codes (0 fine, 1 the verdict is no, 2 bad input)."""
 
 import sys
+from io import TextIOWrapper
 from typing import NoReturn
 
 from limbeck.cli import alone
@@ -9,6 +10,8 @@ from limbeck.errors import LimbeckError
 
 def run() -> NoReturn:
     """Run the command line; every fault of the input becomes one message on stderr and exit code 2."""
+    if isinstance(sys.stdout, TextIOWrapper):  # elsewhere than on a terminal some systems take another encoding
+        sys.stdout.reconfigure(encoding="utf-8")
     try:
         code = _work()
     except LimbeckError as error:

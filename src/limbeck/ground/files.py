@@ -4,6 +4,7 @@ A full disk becomes an `OutputError` that says so; what was there before stays.
 """
 
 import errno
+import glob
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ from typing import IO, Any
 from limbeck.errors import OutputError
 
 _TEMPORARY = ".partial"
+_ASIDE = "old-"
 
 
 @contextmanager
@@ -62,20 +64,59 @@ def written_whole(path: Path) -> Iterator[Path]:
 def folder_written_whole(path: Path) -> Iterator[Path]:
     """Give an empty temporary folder; it takes the place of `path` only when the block ends well.
 
+    What stood there is set aside until the new folder stands in its place. Where `path` is a link, the folder that it
+    leads to is replaced.
+
     Raises:
-        OutputError: The disk is full or the place is forbidden; `path` is as it was.
+        OutputError: The disk is full or the place is forbidden, or `path` is the working folder or a mounted disk,
+            which no other folder can replace; `path` is as it was.
     """
-    temporary = path.with_name(f"{path.name}{_TEMPORARY}-{os.getpid()}")
+    path = path.resolve()
+    if path == Path.cwd() or path.is_mount():
+        what = "the folder that you work in" if path == Path.cwd() else "a mounted disk"
+        raise OutputError(
+            f"{path} is {what}: what is written takes the place of a whole folder, and cannot take that one's.",
+            hint="Give a folder within it.",
+        )
+    temporary, aside = (path.with_name(f"{path.name}{_TEMPORARY}-{kind}{os.getpid()}") for kind in ("", _ASIDE))
     with disk_faults_told(path):
-        shutil.rmtree(temporary, ignore_errors=True)
+        _clear_abandoned(path)
         temporary.mkdir(parents=True)
         try:
             yield temporary
             if path.exists():
-                shutil.rmtree(path)
+                path.replace(aside)
             temporary.replace(path)
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            if aside.exists() and not path.exists():
+                aside.replace(path)
+            for left in (temporary, aside):
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _clear_abandoned(path: Path) -> None:
+    """Remove what killed writers of this folder left beside it; what one of them had set aside is put back."""
+    for left in sorted(path.parent.glob(f"{glob.escape(path.name)}{_TEMPORARY}-*")):
+        kind, _, number = left.name.removeprefix(f"{path.name}{_TEMPORARY}-").rpartition("-")
+        if not number.isdecimal() or _runs(int(number)):
+            continue
+        if f"{kind}-" == _ASIDE and not path.exists():
+            left.replace(path)
+        else:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    """Whether another process of this number runs, as far as one can ask; this one is none, nor what it left behind."""
+    if os.name == "nt":  # where to ask a process is to end it
+        return process != os.getpid()
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return process != os.getpid()
 
 
 def lock(stream: IO[Any], *, busy: Path) -> None:

@@ -138,6 +138,8 @@ def sentence_case(sentence: str) -> str:
 
 def three_figures(value: float) -> str:
     """A number with three significant figures and thousands separators: "1,234", "45.6", "0.123"."""
+    if not math.isfinite(value):
+        return NOTHING
     if value == 0:
         return "0"
     rounded = float(f"{value:.3g}")  # first, so that 9.999 becomes 10.0 and not 10.00

@@ -85,12 +85,14 @@ def agreement(
         largest_changed: Answers that may change.
     """
     found, wanted = (_compared(side, task) for side in (logits, artifact_logits))
-    spread = float(wanted.std()) or 1.0
+    spread = (float(wanted.std()) if wanted.size else 0.0) or 1.0
     n_wild = int((~np.isfinite(found)).sum())
     difference = np.abs(np.where(np.isfinite(found), found, 0.0) - wanted)
     error = float(np.sqrt(np.mean(difference**2))) / spread if difference.size else 0.0
     changes = [] if n_wild else _within(task, texts).changes(logits, artifact_logits, label_names)
     faults = []
+    if not wanted.size:
+        faults.append("The texts hold nothing that the model answers for, so that nothing was compared: give others.")
     if n_wild:
         faults.append(f"{wording.counted(n_wild, 'logit')} of the export: NaN or infinite.")
     if len(changes) > largest_changed:

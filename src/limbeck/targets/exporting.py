@@ -23,6 +23,7 @@ CHECK_TEXTS = 200
 """Texts that an export is checked on unless more are asked for."""
 MOST_CHANGED = 0.01
 """Share of these whose answer may change."""
+_SHOWN_NAMES = 5
 
 
 @dataclass(frozen=True)
@@ -142,19 +143,34 @@ def _record(
 
 
 def _refuse_taken(place: Path) -> None:
-    """Refuse a folder that holds anything but an earlier export.
+    """Refuse a folder that holds anything but an earlier export as it was written: what is there will be replaced.
 
     Raises:
-        OutputError: It does, or is a file.
+        OutputError: It does, is a file, or lies in an artifact.
     """
+    hint = "Give another --out folder, new or empty."
+    if any((above / MANIFEST_FILE).exists() for above in (place, *place.absolute().parents)):
+        raise OutputError(f"{place} lies in an artifact, in which nothing else may lie.", hint=hint)
     if not place.exists() or (place.is_dir() and not any(place.iterdir())):
         return
-    told = place / EXPORT_FILE
     try:
-        is_export = json.loads(told.read_text(encoding="utf-8")).get("kind") == KIND
-    except (OSError, ValueError, AttributeError):
-        is_export = False
-    if not is_export:
+        told = json.loads((place / EXPORT_FILE).read_text(encoding="utf-8"))
+        written = dict(told["files"]) if told["kind"] == KIND else None
+    except (OSError, ValueError, TypeError, KeyError):
+        written = None
+    if written is None:
+        raise OutputError(f"{place} holds something that is no export of limbeck.", hint=hint)
+    found = {path.relative_to(place).as_posix(): path for path in place.rglob("*") if not path.is_dir()}
+    own = [
+        name
+        for name, path in sorted(found.items())
+        if name != EXPORT_FILE and (name not in written or fingerprint.sha256_of_file(path) != written[name])
+    ]
+    own += [f"{path.relative_to(place).as_posix()}/" for path in sorted(place.iterdir()) if path.is_dir()]
+    if own:
+        shown = ", ".join(own[:_SHOWN_NAMES])
         raise OutputError(
-            f"{place} holds something that is no export of limbeck.", hint="Give another --out folder, new or empty."
+            f"{place} holds what limbeck did not write, or not so: {shown}{', …' if len(own) > _SHOWN_NAMES else ''}. "
+            "A new export takes the place of the whole folder.",
+            hint="Export to a new folder and copy its files over, or move these away.",
         )

@@ -24,6 +24,7 @@ from limbeck.text.windows import (
     Reading,
     ReadingRules,
     Reads,
+    shared_tokens,
     windows_on_contexts,
     windows_on_words,
 )
@@ -166,7 +167,8 @@ class TextEncoder:
         self._has_segments = not isinstance(inputs, list) or "token_type_ids" in inputs
         self.max_tokens, self.rules, reads = max_tokens, rules, rules.reads
         self.pad_id = self._find_pad_id(settings.get("pad_token"))
-        overlap = min(rules.overlap, max_tokens // 2) if reads is Reads.CONTEXT else 0
+        n_special = self._tokenizer.num_special_tokens_to_add(is_pair=True)
+        overlap = shared_tokens(rules.overlap, max_tokens, n_special=n_special) if reads is Reads.CONTEXT else 0
         named = [fingerprint.of_file(path), str(max_tokens), cut_side, str(self._has_segments), str(self.pad_id)]
         self.fingerprint = fingerprint.of_many([*named, *([] if reads is Reads.TEXT else [reads, str(overlap)])])
         self._tokenizer.no_padding()

@@ -202,6 +202,34 @@ def windows_on_words(tokenizer: Tokenizer, texts: Sequence[str], *, segments: Se
     )
 
 
+def longest_question(max_tokens: int) -> int:
+    """Tokens that a question keeps of a window at most: a quarter."""
+    return max(1, max_tokens // 4)
+
+
+def shared_tokens(overlap: int, max_tokens: int, *, n_special: int) -> int:
+    """Tokens that two neighbouring windows on a context share.
+
+    Never more than half of a window, nor than three quarters of what the longest question leaves to the context, so
+    that each window goes on by a quarter of that at least.
+
+    Args:
+        overlap: What was asked for.
+        max_tokens: Of a window.
+        n_special: Tokens that the tokenizer puts around a question and a context.
+    """
+    room = max_tokens - n_special - longest_question(max_tokens)
+    return max(0, min(overlap, max_tokens // 2, room * 3 // 4))
+
+
+def _cut_question(question: str, encoding: Encoding, longest: int, *, uncut: Tokenizer) -> str:
+    """As much of a question as makes at most `longest` tokens: a shorter text may be cut into other pieces."""
+    while len(encoding) > longest:
+        question = question[: min(encoding.offsets[longest - 1][1], len(question) - 1)]
+        encoding = uncut.encode(question, add_special_tokens=False)
+    return question
+
+
 def windows_on_contexts(
     tokenizer: Tokenizer,
     questions: Sequence[str],
@@ -223,10 +251,10 @@ def windows_on_contexts(
         max_tokens: Of a window.
         segments: Segment ids of an encoding.
     """
-    longest = max(1, max_tokens // 4)
+    longest = longest_question(max_tokens)
     whole = uncut.encode_batch(list(questions), add_special_tokens=False)
     asked = [
-        question[: encoding.offsets[longest - 1][1]] if len(encoding) > longest else question
+        _cut_question(question, encoding, longest, uncut=uncut)
         for question, encoding in zip(questions, whole, strict=True)
     ]
     encodings = tokenizer.encode_batch(list(zip(asked, contexts, strict=True)))
