@@ -132,7 +132,8 @@ def _found(run: Path, source: str) -> Found:
 def _held_out(run: Path, source: str) -> Examples:
     settings = Recipe.from_toml(run / "recipe.toml").data
     names = runtime.load(run / "artifact", check=False).label_names
-    return data.held_out_of(data.to_examples(data.read_table(source, columns=settings), names), settings=settings)
+    given = data.to_examples(data.read_table(source, columns=settings), names)
+    return data.held_out_of(given, settings=settings)[0]
 
 
 def _percent(shares: list[float], *, unit: str = " %") -> str:

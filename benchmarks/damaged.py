@@ -80,7 +80,7 @@ def _row(options: argparse.Namespace, name: str, harm: Callable[[Path], None], *
 def _rare_tokens(artifact: Path, source: str) -> list[int]:
     """Those that at most three held-out texts have."""
     model, settings = runtime.load(artifact), DataTable()
-    held_out = data.held_out_of(
+    held_out, _ = data.held_out_of(
         data.to_examples(data.read_table(source, columns=settings), model.label_names), settings=settings
     )
     counts = Counter(token for ids in model.encoder.encode(held_out.texts).ids for token in set(ids))

@@ -161,7 +161,7 @@ def _held_out(path: str) -> list[str]:
     """Texts that tell how long texts are, and that NNCF calibrates on."""
     settings = DataTable()
     given = data.to_examples(data.read_table(path, columns=settings), None)
-    return list(data.held_out_of(given, settings=settings).texts)
+    return list(data.held_out_of(given, settings=settings)[0].texts)
 
 
 def _clocked(answer: Answer) -> Timed:

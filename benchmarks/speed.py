@@ -64,7 +64,7 @@ def _page(options: argparse.Namespace, work: Path) -> str:
         options.teacher, settings=TeacherTable(), max_tokens=model.manifest.max_tokens, work=work
     )
     given = data.to_examples(data.read_table(options.data, columns=settings), master.label_names)
-    examples = data.held_out_of(given, settings=settings)
+    examples, _ = data.held_out_of(given, settings=settings)
     some = examples.take(range(min(options.texts, len(examples))))
     write_onnx(master.model, work / "ours.onnx", packed=None)
     write_by_pytorch(load_model(master.folder, attention="eager").eval(), master.encoder, work / "pytorch.onnx")

@@ -32,7 +32,7 @@ def main() -> None:
     seconds: dict[str, Clock] = {}
     model = runtime.load(options.artifact, threads=1)
     settings = DataTable()
-    texts = data.held_out_of(
+    texts, _ = data.held_out_of(
         data.to_examples(data.read_table(options.data, columns=settings), model.label_names), settings=settings
     )
     _watched(seconds, "the artifact's own answers", model.logits)(texts.texts, texts.text_pairs)

@@ -137,7 +137,7 @@ def test_a_home_that_cannot_be_written_stops_nobody(
         ({"engines": ("tensorrt",)}, RecipeError, "There is no engine 'tensorrt'."),
         ({"rounds": 0}, RecipeError, "rounds are 0."),
         ({"call_sizes": ()}, RecipeError, "No call_sizes are given."),
-        ({"threads": (1, 0)}, RecipeError, "threads are 1, 0."),
+        ({"threads": (1, -1)}, RecipeError, "threads are 1, -1."),
         (
             {"lengths": (64,)},
             DataError,

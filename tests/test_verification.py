@@ -14,7 +14,7 @@ from limbeck import evaluate
 from limbeck.artifact.manifest import read_manifest
 from limbeck.artifact.sealed import seal
 from limbeck.data import read_table, to_examples
-from limbeck.errors import ArtifactError, LabelError, RecipeError
+from limbeck.errors import ArtifactError, LabelError, RecipeError, SignalsError
 from limbeck.recipe.knobs import Recipe, TeacherTable
 from limbeck.records.run import from_json, to_json
 from limbeck.records.verdict import Verdict
@@ -184,16 +184,31 @@ def test_another_teacher_is_refused(walked: SmallRun, tmp_path: Path) -> None:
     )
 
 
+def _answers_of_another(data: Path, place: Path) -> Path:
+    """The signals of a teacher that is not the artifact's."""
+    other = load_teacher(write_teacher(place / "other"), settings=TeacherTable(), max_tokens=32, work=place)
+    store = SignalStore(place / "signals", signals_key(other, precision="float32"))
+    label(other, to_examples(read_table(data), other.label_names).parts["all"], store, settings=TeacherTable())
+    return place / "signals"
+
+
 def test_signals_of_another_teacher_do_not_count(walked: SmallRun, tmp_path: Path) -> None:
     """A failure would judge by the answers of a model that the artifact never learned from."""
-    folder = write_teacher(tmp_path / "other")
-    other = load_teacher(folder, settings=TeacherTable(), max_tokens=32, work=tmp_path)
     data = write_rows(tmp_path / "new.jsonl", NEW)
-    examples = to_examples(read_table(data), other.label_names).parts["all"]
-    store = SignalStore(tmp_path / "signals", signals_key(other, precision="float32"))
-    label(other, examples, store, settings=TeacherTable())
-    verdict = _verify(walked, data, signals=tmp_path / "signals")
+    verdict = _verify(walked, data, signals=_answers_of_another(data, tmp_path))
     assert [model.name for model in verdict.models] == ["artifact (int8)"]
+
+
+def test_signals_that_are_none_are_refused(walked: SmallRun, tmp_path: Path) -> None:
+    """A failure would judge by less than was asked, and turn a no into a yes by a slip in a path."""
+    for place in (tmp_path / "nowhere", tmp_path):
+        with pytest.raises(SignalsError, match="holds no teacher's answers"):
+            _verify(walked, walked.data, signals=place)
+    (one,) = {part.parent for part in walked.signals.rglob("part-*.arrow")}
+    assert any(model.name == "teacher" for model in _verify(walked, walked.data, signals=one).models)
+    new = write_rows(tmp_path / "new.jsonl", NEW)
+    verdict = verify(walked.run.artifact.parent, signals=_answers_of_another(new, tmp_path))
+    assert any(model.name == "teacher" for model in verdict.models)
 
 
 def test_columns_are_found_anew(walked: SmallRun, tmp_path: Path) -> None:

@@ -70,8 +70,11 @@ def bench(
         RecipeError: An engine that does not exist, a number below 1, or no length or call size at all.
     """
     for name, numbers in (("threads", threads), ("lengths", lengths), ("call_sizes", call_sizes), ("rounds", [rounds])):
-        if any(number < 1 for number in numbers):
-            raise RecipeError(f"{name} are {', '.join(map(str, numbers))}.", hint="Give 1 or more.")
+        if any(number < (name != "threads") for number in numbers):
+            raise RecipeError(
+                f"{name} are {', '.join(map(str, numbers))}.",
+                hint="Give 1 or more; of threads 0 is the physical cores.",
+            )
     for name, numbers in (("lengths", lengths), ("call_sizes", call_sizes)):
         if not numbers:
             raise RecipeError(f"No {name} are given.", hint="Give one number or more, as in 1,8.")
@@ -115,7 +118,7 @@ def _sides(engines: Sequence[str], threads: Sequence[int]) -> list[EngineSetting
     if unknown:
         raise RecipeError(f"There is no engine {unknown[0]!r}.", hint=f"Give some of: {', '.join(ENGINES)}.")
     wanted: list[EngineName] = [name for name in ENGINES if name in engines] or list(present_engines())
-    counts = sorted(set(threads)) or sorted({1, machine.physical_cores()})
+    counts = sorted({count or machine.physical_cores() for count in threads} or {1, machine.physical_cores()})
     return [EngineSettings(engine, count) for engine in wanted for count in counts]
 
 

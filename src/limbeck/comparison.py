@@ -26,7 +26,7 @@ from limbeck.text.examples import Examples
 from limbeck.text.units import UnitLogits, with_columns
 from limbeck.text.windows import Reads
 from limbeck.walk.compared import told
-from limbeck.walk.consulting import TeacherSide, answers_on_disk, ask_teacher, read_held_out, recipe_of
+from limbeck.walk.consulting import TeacherSide, answers_on_disk, ask_teacher, read_held_out, recipe_of, signals_below
 from limbeck.walk.contenders import Contender, open_contenders
 
 RECORD_FILE, REPORT_FILE = "compare.json", "compare.html"
@@ -88,7 +88,8 @@ def compare(
         examples = read_held_out(
             data_source, task=first.task, label_names=first.label_names, recipe=table, progress=progress
         )
-        root = Path(signals) if signals is not None else places.signals_root()
+        is_written = teacher_source is not None
+        root = places.signals_root() if signals is None else signals_below(signals, is_written=is_written)
         notes: list[str] = []
         if teacher_source is None:
             known = _on_disk(contenders, columns, examples, root=root, notes=notes)

@@ -20,7 +20,7 @@ from limbeck.teacher.opening import TeacherSource
 from limbeck.text.examples import Examples
 from limbeck.text.tokens import TOKENIZER_FILE
 from limbeck.text.unknown_token import unknown_id
-from limbeck.walk.consulting import answers_on_disk, ask_teacher, read_held_out, recalled, recipe_of
+from limbeck.walk.consulting import answers_on_disk, ask_teacher, read_held_out, recalled, recipe_of, signals_below
 from limbeck.walk.earlier import earlier_answers
 from limbeck.walk.respelling import respelled
 
@@ -105,8 +105,10 @@ def _verified(
             data_source, task=model.manifest.task, label_names=model.label_names, recipe=table, progress=progress
         )
     nearest = places.signals_root() if data_source is not None else kept / SIGNALS_FOLDER
-    root = nearest if signals is None else Path(signals)
+    root = nearest if signals is None else signals_below(signals, is_written=teacher_source is not None)
     known = answers_on_disk(model, examples, root=root) if teacher_source is None else None
+    if known is None and teacher_source is None and data_source is None and root != nearest:
+        root, known = nearest, answers_on_disk(model, examples, root=nearest)  # a run's own answers are never lost
     evaluate.refuse_unmeasurable(
         table.verify.tolerances,
         evaluate.Evidence(

@@ -109,10 +109,12 @@ def test_a_refused_teacher_in_a_fresh_process(walked: SmallRun, tmp_path: Path) 
 
 
 def test_a_closed_pipe_is_no_fault(walked: SmallRun) -> None:
-    """A failure would end `limbeck predict ... | head -1` in a stack trace."""
+    """A failure would end `limbeck predict ... | head -1` in a stack trace, or with the code of a refused artifact."""
     texts = "good film\n" * 20_000
     command = shlex.join([sys.executable, "-c", RUN, "predict", str(walked.run.artifact)]) + " | head -1"
-    found = subprocess.run(["bash", "-c", command], input=texts, capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"], input=texts, capture_output=True, text=True, check=False
+    )
     assert (found.returncode, found.stderr) == (0, "")
     assert found.stdout.startswith('{"text": "good film", "label": ')
 
@@ -123,3 +125,42 @@ def test_answers_are_utf8_wherever_they_go(walked: SmallRun) -> None:
     program = [sys.executable, "-c", RUN, "predict", str(walked.run.artifact), "日本 é"]
     found = subprocess.run(program, capture_output=True, check=False, env=home)
     assert (found.returncode, json.loads(found.stdout.decode("utf-8"))["text"]) == (0, "日本 é")
+
+
+def test_an_output_that_takes_no_more_is_told(walked: SmallRun) -> None:
+    """A failure would end in a stack trace and exit code 1, which says that a verdict is no."""
+    command = shlex.join([sys.executable, "-c", RUN, "inspect", str(walked.run.artifact), "--json"]) + " > /dev/full"
+    found = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    told = refusal("standard output: No space left on device.", "Mend what is told here, or give another path.")
+    assert (found.returncode, found.stderr) == (2, told)
+
+
+def test_a_name_that_is_too_long_is_told() -> None:
+    """A failure would answer who forgot the artifact with a stack trace."""
+    found = _limbeck("predict", "a" * 300)
+    assert (found.returncode, found.stdout) == (2, "")
+    assert "File name too long" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_a_fault_of_limbeck_is_no_verdict() -> None:
+    """A failure would stop somebody's release by a bug, as if the artifact were refused."""
+    broken = "import limbeck.cli.main as m\ndef _work(): raise ValueError('deep within')\nm._work = _work\n"
+    found = _limbeck("verify", "x", before=broken)
+    assert found.returncode == 70
+    assert "ValueError: deep within" in found.stderr
+    assert found.stderr.endswith(
+        refusal("This is a fault of limbeck, not of what it was given.", "Tell its authors what stands above.")
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [("bench", "\nStopped. The same command goes on from here.\n"), ("inspect", "\nStopped.\n")],
+)
+def test_who_stops_a_command_is_told_whether_it_goes_on(walked: SmallRun, command: str, told: str) -> None:
+    """A failure would end without a word, or promise what the command does not keep."""
+    stop = "import os, signal, limbeck.artifact.sealed as sealed\n"
+    stop += "sealed.folder_kind = lambda path: os.kill(os.getpid(), signal.SIGINT)\n"
+    found = _limbeck(command, walked.run.artifact, before=stop)
+    assert (found.returncode, found.stderr[-len(told) :]) == (130, told)

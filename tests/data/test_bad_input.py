@@ -73,6 +73,12 @@ CASES: dict[str, tuple[str, bytes, str, str]] = {
         "a.jsonl, line 2, column 10: not JSON (Unterminated string starting at).",
         MEND,
     ),
+    "unclosed row": (
+        "a.jsonl",
+        b'{"text": "x"}\n{"text": "y"\n{"text": "z"}\n',
+        "a.jsonl, line 2, column 13: not JSON (Expecting ',' delimiter).",
+        MEND,
+    ),
     "two on a line": ("a.jsonl", b'{"text": "x"} {}', "a.jsonl, line 1, column 15: not JSON (Extra data).", MEND),
     "broken array": (
         "a.json",

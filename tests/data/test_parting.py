@@ -200,9 +200,20 @@ def test_labels_that_train_lacks_are_told() -> None:
 
 def test_what_an_artifact_is_judged_by() -> None:
     """A new file counts whole; of a folder, only what training did not see."""
-    assert held_out_of(whole(many(5))).texts == many(5).texts
+    assert held_out_of(whole(many(5)))[0].texts == many(5).texts
     folder = GivenExamples("x", {"train": many(50), "held_out": many(9, start=45)})
-    assert held_out_of(folder).texts == many(4, start=50).texts
+    assert held_out_of(folder)[0].texts == many(4, start=50).texts
+
+
+def test_a_text_judges_once_however_often_it_stands_there() -> None:
+    """A failure would prove a verdict by thirty texts a hundred times over."""
+    given = some(["one", "two", "one", "one"], [0, 1, 0, 1])
+    examples, leaks = held_out_of(whole(given))
+    assert (examples.texts, leaks.contradictions) == (("one", "two"), 1)
+    assert in_sentences(leaks) == (
+        "2 repeated rows were dropped from the texts.",
+        "1 row has another label than an earlier row of its text; the first one counts.",
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """The commands, and what becomes of faults in how they were called."""
 
+import sys
+
 import typer
 
 from limbeck.cli import benching, commands, comparing, exporting, predicting, serving
@@ -55,9 +57,15 @@ def command() -> int:
     Raises:
         LimbeckError: It was called wrongly, or its input is at fault.
         KeyboardInterrupt: It was stopped.
+        OSError: What it wrote or read could not be, such as a closed pipe.
     """
+    group = typer.main.get_command(app)
     try:
-        return app(standalone_mode=False) or 0
+        # Not `app()`, which makes exit codes of its own of stopped commands and closed pipes.
+        with group.make_context("limbeck", sys.argv[1:]) as context:
+            return group.invoke(context) or 0
+    except typer.Exit as end:
+        return end.exit_code
     except _UsageError as error:
         hint = "`limbeck --help` lists the commands, `limbeck COMMAND --help` their options."
         raise LimbeckError(error.format_message(), hint=hint) from None

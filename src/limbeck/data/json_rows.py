@@ -63,8 +63,9 @@ def read_json(stream: BinaryIO, name: str) -> Iterator[Row]:
 
 
 def _from_lines(lines: Iterable[tuple[int, str]], name: str) -> Iterator[Row]:
-    for number, line in lines:
-        if line.isspace():
+    for number, with_end in lines:
+        line = with_end.rstrip("\r\n")
+        if not line or line.isspace():
             continue
         value, end = _parsed(line, _after_blanks(line, 0), name, line=number)
         end = _after_blanks(line, end)

@@ -25,6 +25,7 @@ _SHOWN_LABELS = 10
 _ENDS = (2,)
 """Shape of an answer, which is two characters."""
 _ATTEMPTS = 8
+_ALL_TEXTS = "the texts"
 
 
 def split(given: GivenExamples, *, settings: DataTable | None = None) -> Parts:
@@ -115,13 +116,20 @@ def parts_from(
     return Parts(clean[TRAIN].examples, clean[VALIDATION].examples, clean[HELD_OUT].examples, leaks)
 
 
-def held_out_of(given: GivenExamples, *, settings: DataTable | None = None) -> Examples:
-    """What to judge an artifact by: all of a single file, else the held-out part that `split` gives.
+def held_out_of(given: GivenExamples, *, settings: DataTable | None = None) -> tuple[Examples, LeakReport]:
+    """What to judge an artifact by: each text of a single file once, else the held-out part that `split` gives.
+
+    Returns: The texts, and what was found in parting them: a text that counted a hundred times would prove anything.
 
     Raises:
         DataError: The held-out part would be empty, or what else `split` refuses.
     """
-    return given.parts[WHOLE] if WHOLE in given.parts else split(given, settings=settings).held_out
+    if WHOLE not in given.parts:
+        parts = split(given, settings=settings)
+        return parts.held_out, parts.leaks
+    cleaner = _Cleaner(by_query=given.by_query, shares_contexts=given.shares_contexts)
+    clean = cleaner.cleaned(_ALL_TEXTS, given.parts[WHOLE])
+    return clean.examples, LeakReport(cleaner.repeats, cleaner.leaks, cleaner.contradictions, tuple(cleaner.notes))
 
 
 def refuse_unanswerable(parts: Parts, settings: DataTable) -> None:

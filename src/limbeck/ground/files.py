@@ -17,6 +17,9 @@ from limbeck.errors import OutputError
 
 _TEMPORARY = ".partial"
 _ASIDE = "old-"
+_NOT_THERE = (
+    errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP,
+)  # fmt: skip
 
 
 @contextmanager
@@ -34,7 +37,7 @@ def disk_faults_told(path: Path) -> Iterator[None]:
                 f"The disk is full: {path} could not be written.",
                 hint="Free some space and run the same command again: finished stages are kept, it goes on from there.",
             ) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST):
+        if error.errno in _NOT_THERE:
             raise OutputError(
                 f"{path} cannot be written: {error.strerror}.", hint="Give another --out folder."
             ) from error

@@ -16,6 +16,7 @@ from pathlib import Path
 import onnxruntime
 
 from limbeck.artifact.sealed import Artifact
+from limbeck.errors import OutputError
 from limbeck.ground.progress import Progress
 from limbeck.recipe.scheme import INT8_BITS, Scheme
 from limbeck.runtime.engine import Engine
@@ -59,6 +60,13 @@ def _save(source: Path, target: Path) -> None:
     options.log_severity_level = _ERRORS_ONLY
     options.add_session_config_entry("session.save_model_format", "ORT")
     options.add_session_config_entry("session.qdqisint8allowed", "1")  # as for processors of phones
-    onnxruntime.InferenceSession(
-        os.fspath(source), options, providers=["CPUExecutionProvider"], disabled_optimizers=_NOT_FOR_PHONES
-    )
+    try:
+        onnxruntime.InferenceSession(
+            os.fspath(source), options, providers=["CPUExecutionProvider"], disabled_optimizers=_NOT_FOR_PHONES
+        )
+    except Exception as error:  # the binding's own classes have no common one
+        if "Failed to save" not in str(error):
+            raise
+        raise OutputError(
+            f"{target} could not be written ({error}).", hint="Free some space, or give another --out folder."
+        ) from None

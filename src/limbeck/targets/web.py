@@ -16,7 +16,7 @@ from limbeck.ground import wording
 from limbeck.ground.progress import Progress
 from limbeck.runtime.engine import Engine
 from limbeck.targets.registry import Conversion
-from limbeck.web import MODEL_FILE, write_page
+from limbeck.web import write_page
 
 _HOW = "Put the folder on any host of static files; to try it here: python -m http.server -d FOLDER"
 _HEADING = re.compile(r"^# (\S.*)$", re.MULTILINE)
@@ -31,16 +31,16 @@ def convert(artifact: Artifact, folder: Path, *, progress: Progress, runtime_fil
         progress: Told what goes on.
         runtime_files: See `limbeck.web.runtime_files`.
     """
-    write_page(artifact, folder, name=_name(artifact), runtime_folder=runtime_files, progress=progress)
+    packed = write_page(artifact, folder, name=_name(artifact), runtime_folder=runtime_files, progress=progress)
     with tempfile.TemporaryDirectory() as place:
         model = Path(place) / "model.onnx"
-        model.write_bytes(gzip.decompress((folder / MODEL_FILE).read_bytes()))
+        model.write_bytes(gzip.decompress((folder / packed).read_bytes()))
         answering = Engine(model, threads=1)
     n_bytes = sum(path.stat().st_size for path in folder.iterdir())
     return Conversion(
         answering,
         f"onnxruntime {onnxruntime.__version__}, outside of a browser",
-        MODEL_FILE,
+        packed,
         notes=(f"{wording.size(n_bytes)} to load once. {_HOW}",),
     )
 

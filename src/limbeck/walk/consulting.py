@@ -6,8 +6,8 @@ from pathlib import Path
 
 from limbeck import data, evaluate, runtime
 from limbeck.artifact.manifest import Manifest
-from limbeck.artifact.sealed import SIGNALS_FOLDER
-from limbeck.errors import ArtifactError, LabelError
+from limbeck.artifact.sealed import SIGNALS_FOLDER, FolderKind, folder_kind
+from limbeck.errors import ArtifactError, LabelError, SignalsError
 from limbeck.ground.progress import Progress
 from limbeck.recipe.knobs import Recipe
 from limbeck.records.verdict import TEACHER
@@ -69,13 +69,37 @@ def read_held_out(
         data_source, columns=recipe.data, task=task, slice_by=recipe.verify.slice_by, progress=progress
     )
     given = data.to_examples(tables, label_names, progress=progress)
-    examples = data.held_out_of(given, settings=recipe.data)
+    examples, leaks = data.held_out_of(given, settings=recipe.data)
+    for told in data.in_sentences(leaks):
+        progress.say(told)
     if not TASKS[task].takes_pairs:
         examples = data.one_by_one(examples)
     if TASKS[task].groups_rows:
         for note in data.notes_on({"held_out": examples}, source=str(data_source)):
             progress.say(note)
     return examples
+
+
+def signals_below(place: str | Path, *, is_written: bool) -> Path:
+    """The folder in which a teacher's answers are looked for: of a folder of one teacher's the one above.
+
+    Args:
+        place: What was given.
+        is_written: Whether a teacher is asked, whose answers are put there.
+
+    Raises:
+        SignalsError: There is nothing to read.
+    """
+    found = Path(place).expanduser()
+    kind = folder_kind(found)
+    if kind is FolderKind.SIGNALS:
+        return found.parent
+    if kind is not FolderKind.SIGNALS_ROOT and not is_written:
+        raise SignalsError(
+            f"{found} holds no teacher's answers: it is {kind.value}.",
+            hint="Give the folder that --signals named when the teacher was asked, or leave it out.",
+        )
+    return found
 
 
 def answers_on_disk(model: runtime.Model, examples: Examples, *, root: Path) -> TeacherSide | None:

@@ -1,5 +1,5 @@
 """An artifact as a web page: the browser runs it, and no server is asked. No torch."""
 
-from limbeck.web.writing import MODEL_FILE, write_page
+from limbeck.web.writing import write_page
 
-__all__ = ["MODEL_FILE", "write_page"]
+__all__ = ["write_page"]

@@ -26,7 +26,6 @@ from limbeck.web.fields import fields_of, warm_up_of
 from limbeck.web.licences import licences
 from limbeck.web.runtime_files import ONNXRUNTIME, TOKENIZERS, runtime_files
 
-MODEL_FILE = "model.onnx.gz"
 PAGE_FILE = "page.json"
 _TEMPLATES = ("index.html", "service-worker.js")
 _MODULES = {
@@ -35,12 +34,14 @@ _MODULES = {
 }
 """Under names that every server knows the type of."""
 _WASM = f"{ONNXRUNTIME.name}/dist/ort-wasm-simd-threaded.wasm"
-_RUNTIME_FILE = "ort-wasm-simd-threaded.wasm.gz"
+_RUNTIME_FILE = "ort-wasm-simd-threaded.wasm"
+_MODEL_FILE = "model.onnx"
 _ICON_SIZES = (192, 512)
 _GZIP_LEVEL = 9
+_VERSION_DIGITS = 12
 
 
-def write_page(artifact: Artifact, folder: Path, *, name: str, runtime_folder: Path | None, progress: Progress) -> None:
+def write_page(artifact: Artifact, folder: Path, *, name: str, runtime_folder: Path | None, progress: Progress) -> str:
     """Write a page that answers with an artifact's quantized graph.
 
     Args:
@@ -50,6 +51,8 @@ def write_page(artifact: Artifact, folder: Path, *, name: str, runtime_folder: P
         runtime_folder: See `runtime_files`.
         progress: Told what goes on.
 
+    Returns: The name of the packed model.
+
     Raises:
         RuntimeFilesError: The libraries cannot be had.
         OutputError: The disk is full.
@@ -57,14 +60,14 @@ def write_page(artifact: Artifact, folder: Path, *, name: str, runtime_folder: P
     libraries = runtime_files(runtime_folder, progress=progress)
     contents = {
         "runtime": (_RUNTIME_FILE, libraries[_WASM]),
-        "model": (MODEL_FILE, artifact.path(artifact.manifest.model_file)),
-        "tokenizer": (f"{TOKENIZER_FILE}.gz", artifact.path(TOKENIZER_FILE)),
-        "tokenizer_config": (f"{TOKENIZER_CONFIG_FILE}.gz", artifact.path(TOKENIZER_CONFIG_FILE)),
+        "model": (_MODEL_FILE, artifact.path(artifact.manifest.model_file)),
+        "tokenizer": (TOKENIZER_FILE, artifact.path(TOKENIZER_FILE)),
+        "tokenizer_config": (TOKENIZER_CONFIG_FILE, artifact.path(TOKENIZER_CONFIG_FILE)),
     }
     packed = {}
     with progress.bar("Packing", total=len(contents), unit="files") as bar:
         for role, (file, source) in contents.items():
-            packed[role] = _pack(source, folder / file, keep=role == "runtime")
+            packed[role] = _pack(source, folder, file, keep=role == "runtime")
             bar.advance(note=file)
     for library, module in _MODULES.items():
         shutil.copyfile(libraries[library], folder / module)
@@ -73,27 +76,32 @@ def write_page(artifact: Artifact, folder: Path, *, name: str, runtime_folder: P
     (folder / "LICENCES.txt").write_text(licences(libraries), encoding="utf-8")
     _write_app(folder, settings)
     _write_own(folder, settings, artifact)
+    return str(packed["model"]["name"])
 
 
-def _pack(source: Path, target: Path, *, keep: bool) -> dict[str, Any]:
-    """Pack a file; gives its entry in page.json.
+def _pack(source: Path, folder: Path, name: str, *, keep: bool) -> dict[str, Any]:
+    """Pack a file under a name that carries its version; gives its entry in page.json.
 
     Args:
         source: The file; an absent one is packed as an empty JSON object.
-        target: Where to.
+        folder: Where to.
+        name: Of the file, unpacked.
         keep: Keep what came of it in the cache, as it is the same for every page and takes seconds.
     """
     content = source.read_bytes() if source.exists() else b"{}"
-    kept = places.home() / "web" / f"{hashlib.sha256(content).hexdigest()}.gz"
+    hashed = hashlib.sha256(content).hexdigest()
+    kept = places.home() / "web" / f"{hashed}.gz"
     is_kept = keep and kept.exists()
     packed = kept.read_bytes() if is_kept else gzip.compress(content, _GZIP_LEVEL, mtime=0)
     if keep and not is_kept:
         with written_whole(kept) as temporary:
             temporary.write_bytes(packed)
+    version = hashed[:_VERSION_DIGITS]
+    target = folder / f"{Path(name).stem}-{version}{Path(name).suffix}.gz"
     target.write_bytes(packed)
     return {
         "name": target.name,
-        "version": hashlib.sha256(packed).hexdigest()[:12],
+        "version": version,
         "bytes": len(content),
         "packed_bytes": len(packed),
     }
@@ -152,10 +160,10 @@ def _write_own(folder: Path, settings: dict[str, Any], artifact: Artifact) -> No
     worker = own.pop("service-worker.js")
     for file, content in own.items():
         (folder / file).write_text(content, encoding="utf-8")
-    large = {entry["name"]: f"{entry['name']}?v={entry['version']}" for entry in settings["files"].values()}
+    large = sorted(entry["name"] for entry in settings["files"].values())
     small = sorted(path.name for path in folder.iterdir() if path.name not in large)
-    version = hashlib.sha256(b"".join((folder / file).read_bytes() for file in small)).hexdigest()[:12]
-    listed = {"version": version, "small": ["./", *small], "large": sorted(large.values())}
+    version = hashlib.sha256(b"".join((folder / file).read_bytes() for file in small)).hexdigest()[:_VERSION_DIGITS]
+    listed = {"version": version, "small": ["./", *small], "large": large}
     (folder / "service-worker.js").write_text(worker.replace("{{ page }}", json.dumps(listed)), encoding="utf-8")
 
 

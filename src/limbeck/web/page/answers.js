@@ -6,7 +6,7 @@ const ENDS = "ELSU";
 
 /** Of a row of logits; they sum to 1. */
 export function softmax(row) {
-  const top = Math.max(...row);
+  const top = row.reduce((most, value) => Math.max(most, value), -Infinity); // a vocabulary is too long to be spread
   const powers = row.map((value) => Math.exp(value - top));
   const total = powers.reduce((sum, value) => sum + value, 0);
   return powers.map((value) => value / total);

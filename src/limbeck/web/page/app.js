@@ -9,7 +9,8 @@ const WAIT_MS = 80;
 const at = (id) => document.getElementById(id);
 let model = null;
 let timer = 0;
-let asked = 0;
+let isAsking = false;
+let isNewer = false; // something was typed while the model computed
 
 /** What stands in the fields, or null where there is nothing to ask. */
 function question() {
@@ -29,10 +30,20 @@ function question() {
   return found;
 }
 
+/** Answer what stands there, and again where it changed meanwhile; what was typed in between is never computed. */
 async function answer() {
+  isNewer = isAsking;
+  if (isAsking) return;
+  isAsking = true;
+  do {
+    isNewer = false;
+    await answerOnce();
+  } while (isNewer);
+  isAsking = false;
+}
+
+async function answerOnce() {
   const given = question();
-  asked += 1;
-  const number = asked;
   if (!given) {
     at("answer").replaceChildren();
     at("counts").textContent = "";
@@ -40,7 +51,7 @@ async function answer() {
   }
   try {
     const found = await model.ask(given);
-    if (number !== asked) return; // something newer was typed
+    if (isNewer) return;
     at("answer").replaceChildren(...show(model.page, given, found.answer));
     // A screen reader hears the answer once, not each bar of it.
     at("spoken").textContent = at("answer").firstElementChild?.textContent ?? "";

@@ -5,8 +5,9 @@ import { placed } from "./places.js";
 
 const UNPARTED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff";
 const LETTER = `[\\p{L}\\p{N}_]`;
-const BLANK = "\\s\\x1c-\\x1f\\x85";
-// Python's \w and \s: letters and numbers without combining marks; a few more blanks than here.
+// Python's \w and \s: letters and numbers without combining marks; blanks as there, of which \s here has others.
+const BLANK = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
+const IS_BLANK = new RegExp(`^[${BLANK}]$`, "u");
 const WORD = new RegExp(
   `[${UNPARTED}]|(?![${UNPARTED}])${LETTER}(?:[^${BLANK}${UNPARTED}]*(?![${UNPARTED}])${LETTER})?|[^\\p{L}\\p{N}_${BLANK}]`,
   "gu",
@@ -46,8 +47,7 @@ export class Reader {
   words(text) {
     const words = [...text.matchAll(WORD)].map((found) => [found.index, found.index + found[0].length]);
     const joined = words.map(([start, end]) => text.slice(start, end)).join(" ");
-    const owner = [];
-    words.forEach(([start, end], index) => owner.push(...Array(end - start).fill(index), -1));
+    const owner = words.flatMap(([start, end], index) => [...Array(end - start).fill(index), -1]);
     const { ids, spans } = placed(this.tokenizer, this.settings, joined);
     const room = this.maxTokens - this.frame.before.length - this.frame.behind.length;
     const from = this.cutsLeft ? Math.max(0, ids.length - room) : 0;
@@ -67,13 +67,11 @@ export class Reader {
   /** Windows on a context, each behind the question; `tokens` of each as in `words`, in the context. */
   windows(question, context, overlap) {
     const longest = Math.max(1, Math.floor(this.maxTokens / 4));
-    const asked = placed(this.tokenizer, this.settings, question);
-    const isCut = asked.ids.length > longest;
-    const ids = isCut ? this.#bare(question.slice(0, asked.spans[longest - 1][1])) : this.#bare(question);
+    const { ids, isCut } = this.#question(question, longest);
     const within = placed(this.tokenizer, this.settings, context);
     const room = this.#pairRoom() - ids.length;
-    const step = room - Math.min(overlap, Math.floor(this.maxTokens / 2));
-    if (step < 1) throw new Error("The question leaves no room for its context.");
+    const least = this.#pairRoom() - longest;
+    const step = room - Math.max(0, Math.min(overlap, Math.floor(this.maxTokens / 2), Math.floor((least * 3) / 4)));
     const windows = [];
     for (let start = 0; start === 0 || start - step + room < within.ids.length; start += step) {
       const part = within.ids.slice(start, start + room);
@@ -91,6 +89,18 @@ export class Reader {
   /** How a token is written. */
   written(id) {
     return this.tokenizer.decode([id], { skip_special_tokens: false, clean_up_tokenization_spaces: false }).trim();
+  }
+
+  /** A question's tokens, `longest` at most: a shorter text may be cut into other pieces. */
+  #question(question, longest) {
+    let asked = placed(this.tokenizer, this.settings, question);
+    const isCut = asked.ids.length > longest;
+    let text = question;
+    while (asked.ids.length > longest) {
+      text = text.slice(0, Math.min(asked.spans[longest - 1][1], lastCharacter(text)));
+      asked = placed(this.tokenizer, this.settings, text);
+    }
+    return { ids: this.#bare(text), isCut };
   }
 
   #bare(text) {
@@ -157,9 +167,14 @@ function shares(first, second, room) {
   return first <= second ? [kept, longer] : [longer, kept];
 }
 
+/** Where the last character of a text begins, in UTF-16 units. */
+function lastCharacter(text) {
+  return text.length - (text.codePointAt(text.length - 2) > 0xffff ? 2 : 1);
+}
+
 /** Where a token begins behind the blank that some tokenizers count to it. */
 function withoutBlanks(text, [start, end]) {
   let at = start;
-  while (at < end && /\s/u.test(text[at])) at += 1;
+  while (at < end && IS_BLANK.test(text[at])) at += 1;
   return at;
 }

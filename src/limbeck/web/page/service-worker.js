@@ -5,18 +5,19 @@ const SMALL = `limbeck page of ${new URL(".", location).pathname}`;
 const LARGE = `limbeck files of ${new URL(".", location).pathname}`;
 
 /** The page's own small files; the large ones are put beside them as the page loads them (see loading.js). */
-self.addEventListener("install", (event) => {
-  event.waitUntil(
-    caches
-      .open(`${SMALL} ${PAGE.version}`)
-      .then((cache) => cache.addAll(PAGE.small.map((name) => new Request(name, { cache: "no-cache" }))))
-      .then(() => self.skipWaiting()),
-  );
-});
+self.addEventListener("install", (event) => event.waitUntil(Promise.all(PAGE.small.map(keep))));
 
-self.addEventListener("activate", (event) => {
-  event.waitUntil(forgetOthers().then(() => self.clients.claim()));
-});
+async function keep(name) {
+  const cache = await caches.open(`${SMALL} ${PAGE.version}`);
+  const response = await fetch(name, { cache: "no-cache" });
+  if (!response.ok) throw new Error(`${name}: ${response.status}`);
+  // Browsers refuse a redirected answer for a page: as of hosts that lead from index.html to the folder.
+  const isOwn = !response.redirected;
+  await cache.put(name, isOwn ? response : new Response(await response.blob(), { headers: response.headers }));
+}
+
+// Neither hurries: pages that are open stay with the version that they began with, and none is changed under them.
+self.addEventListener("activate", (event) => event.waitUntil(forgetOthers()));
 
 async function forgetOthers() {
   for (const name of await caches.keys()) {
@@ -29,7 +30,7 @@ async function forgetOthers() {
   }
 }
 
-/** What is kept comes first, so that all files are of one version; a newer one is taken at the next visit. */
+/** What is kept comes first, so that all files are of one version; a newer one is taken once all its pages are closed. */
 self.addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
   if (event.request.method !== "GET" || url.origin !== location.origin) return;

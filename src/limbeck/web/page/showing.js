@@ -75,7 +75,7 @@ function shares(sorted, { chosen }) {
 
 /** Where a number lies between the least and the largest of them. */
 function place(value, values) {
-  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const [least, most] = [Math.min, Math.max].map((chosen) => values.reduce((one, other) => chosen(one, other)));
   return most > least ? (value - least) / (most - least) : 1;
 }
 
