@@ -42,6 +42,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def _compare(*models: Path, data: Path, **changes: Any) -> Comparison:
+    (data.parent / "signals").mkdir(exist_ok=True)
     given = {"signals": data.parent / "signals", "changes": QUICK} | changes
     return compare(models, data, **given)
 

@@ -28,7 +28,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 def _verify(artifact: Path, folder: Path, rows: Any = ROWS, **given: Any) -> Verdict:
     data = write_rows(folder / "texts.jsonl", rows)
-    return verify(artifact, data, changes=QUICK, signals=folder / "signals", **given)
+    return verify(artifact, data, changes=QUICK, signals=folder, **given)
 
 
 def _written(verdict: Verdict, path: Path) -> Path:

@@ -130,7 +130,7 @@ def test_signals_ship_where_the_recipe_asks(walked: SmallRun, tmp_path: Path) ->
     assert not any(name.startswith("signals/") for name in read_manifest(walked.run.artifact).files)
     rows = [{"text": text, "label": label} for text, label in _labelled(run.folder / "held_out" / "texts.arrow")]
     held_out = write_rows(tmp_path / "held-out.jsonl", rows)
-    again = verify(run.artifact, held_out, signals=tmp_path / "none")
+    again = verify(run.artifact, held_out, signals=tmp_path)
     teacher, artifact = (next(one for one in run.verdict.models if one.name.startswith(name)) for name in ("t", "a"))
     assert list(again.models) == [teacher, artifact]
 

@@ -201,8 +201,9 @@ def test_signals_of_another_teacher_do_not_count(walked: SmallRun, tmp_path: Pat
 
 def test_signals_that_are_none_are_refused(walked: SmallRun, tmp_path: Path) -> None:
     """A failure would judge by less than was asked, and turn a no into a yes by a slip in a path."""
-    for place in (tmp_path / "nowhere", tmp_path):
-        with pytest.raises(SignalsError, match="holds no teacher's answers"):
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "nowhere", tmp_path / "file"):
+        with pytest.raises(SignalsError, match="is no folder of a teacher's answers"):
             _verify(walked, walked.data, signals=place)
     (one,) = {part.parent for part in walked.signals.rglob("part-*.arrow")}
     assert any(model.name == "teacher" for model in _verify(walked, walked.data, signals=one).models)

@@ -81,7 +81,11 @@ def test_verify_with_signals_on_the_disk(is_json: bool, artifact: Path, walked: 
     found = limbeck("verify", artifact, "--data", walked.data, "--signals", walked.signals, *QUICK, *options)
     assert found.code == 0
     said = found.err.splitlines()
-    assert said[:2] == ["all: 160 texts from 'text', labels from 'label'.", "Verifying on 160 texts"]
+    assert said[:3] == [
+        "all: 160 texts from 'text', labels from 'label'.",
+        "No text stands twice.",
+        "Verifying on 160 texts",
+    ]
     assert [line.split()[1] for line in said if line.startswith("held")] == [
         "retention",
         "agreement",
@@ -99,7 +103,7 @@ def test_verify_with_signals_on_the_disk(is_json: bool, artifact: Path, walked: 
 def test_verify_with_labels_alone(artifact: Path, tmp_path: Path) -> None:
     """A failure would keep the customer, who has neither teacher nor signals, from checking what he was sent."""
     data = write_rows(tmp_path / "new.jsonl", NEW)
-    found = limbeck("verify", artifact, "--data", data, "--signals", tmp_path / "none", *QUICK)
+    found = limbeck("verify", artifact, "--data", data, "--signals", tmp_path, *QUICK)
     assert found.code == 0
     assert [line for line in found.err.splitlines() if line.startswith("not checked")] == [
         "not checked  min_retention was not checked: it needs the teacher's answers.",
@@ -110,7 +114,7 @@ def test_verify_with_labels_alone(artifact: Path, tmp_path: Path) -> None:
 def test_verify_with_another_engine(artifact: Path, tmp_path: Path) -> None:
     """A failure would leave open which engine a verdict is about."""
     data = write_rows(tmp_path / "new.jsonl", NEW)
-    options = (artifact, "--data", data, "--signals", tmp_path / "none", *QUICK)
+    options = (artifact, "--data", data, "--signals", tmp_path, *QUICK)
     found = limbeck("verify", *options, "--engine", "openvino")
     assert found.code == 0
     assert "The artifact was answered by openvino." in found.err.splitlines()
@@ -124,7 +128,7 @@ def test_verify_refuses_with_one(artifact: Path, tmp_path: Path) -> None:
     wrong = [row | {"label": "positive" if row["label"] == "negative" else "negative"} for row in NEW]
     data = write_rows(tmp_path / "new.jsonl", wrong)
     bound = ("--verify.tolerances.min_score", 0.9)
-    found = limbeck("verify", *bound, artifact, "--data", data, "--signals", tmp_path / "none", *QUICK)
+    found = limbeck("verify", *bound, artifact, "--data", data, "--signals", tmp_path, *QUICK)
     assert (found.code, found.out) == (1, "")
     assert any(line.startswith("broken  accuracy ") for line in found.err.splitlines())
 

@@ -29,7 +29,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_comparison_is_told_as_a_table(given: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A failure would leave people without the comparison that they waited for, or cut its figures."""
     words = ("compare", *QUICK_FLAGS[:2], given / "a", given / "b", *QUICK_FLAGS[2:], "--data", given / "texts.jsonl")
-    found = limbeck(*words, "--signals", given / "none", "--json")
+    found = limbeck(*words, "--signals", given, "--json")
     assert found.code == 0, found.err
     record = ComparisonRecord.from_json(json.loads(found.out))
     assert record.sentence in found.err
@@ -62,7 +62,7 @@ def test_what_was_typed_wrongly_is_told(given: Path) -> None:
 
 def test_better_or_worse_is_said_in_a_sentence(given: Path) -> None:
     """A failure would hide the answer that somebody asked for in a thousand figures."""
-    common = ("--data", given / "texts.jsonl", "--signals", given / "none", *QUICK_FLAGS, "--json")
+    common = ("--data", given / "texts.jsonl", "--signals", given, *QUICK_FLAGS, "--json")
     before = limbeck("verify", given / "a", *common)
     assert before.code == 0, before.err
     (given / "before.json").write_text(before.out)

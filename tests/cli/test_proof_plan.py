@@ -43,7 +43,7 @@ def test_a_plan_by_the_artifacts_own_verdict(walked: SmallRun) -> None:
 def test_refusals(walked: SmallRun, tmp_path: Path) -> None:
     """What a plan lacks must be named, not end in a stack trace."""
     data = write_rows(tmp_path / "new.jsonl", labelled_rows(20, seed=5))
-    alone = ("verify", walked.run.artifact, "--data", data, "--signals", tmp_path / "none", *QUICK)
+    alone = ("verify", walked.run.artifact, "--data", data, "--signals", tmp_path, *QUICK)
     for words, told in (
         (("verify", "--plan", "--power", 1), "--power is 1."),
         (("verify", "--plan", "--margin", 0), "verify.margin: input should be greater than 0"),

@@ -94,9 +94,9 @@ def signals_below(place: str | Path, *, is_written: bool) -> Path:
     kind = folder_kind(found)
     if kind is FolderKind.SIGNALS:
         return found.parent
-    if kind is not FolderKind.SIGNALS_ROOT and not is_written:
+    if not is_written and not found.is_dir():
         raise SignalsError(
-            f"{found} holds no teacher's answers: it is {kind.value}.",
+            f"{found} is no folder of a teacher's answers: there is {kind.value}.",
             hint="Give the folder that --signals named when the teacher was asked, or leave it out.",
         )
     return found
