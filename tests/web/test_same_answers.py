@@ -18,6 +18,7 @@ from limbeck.ground.progress import SILENT
 from limbeck.runtime.engine import Engine
 from limbeck.text.tokens import TextEncoder, TokenBatch
 from limbeck.web import write_page
+from limbeck.web.page_tokenizer import for_the_page
 from limbeck.web.runtime_files import runtime_files
 from random_artifact import write_random_artifact
 from small_run import SmallRun
@@ -33,6 +34,17 @@ SCHEMES = (
     "w4a8e4", "w3a8e4", "w2a8e2", "w8a8t", "w4a8e4-asymmetric", "w4a8g16e4", "w2a8g32e4", "w8a32g16-asymmetric",
     "w8a32e8", "w4a32e4", "w3a32", "w32a32e8",
 )  # fmt: skip
+PARTED_BY = {
+    "Whitespace": {"type": "Whitespace"},
+    "Punctuation": {
+        "type": "Sequence",
+        "pretokenizers": [{"type": "WhitespaceSplit"}, {"type": "Punctuation", "behavior": "Isolated"}],
+    },
+    "Contiguous": {
+        "type": "Sequence",
+        "pretokenizers": [{"type": "WhitespaceSplit"}, {"type": "Punctuation", "behavior": "Contiguous"}],
+    },
+}
 TEXTS = [
     "wake me at seven",
     "what a lovely, really awful film!",
@@ -136,12 +148,23 @@ def test_every_operator_has_a_kernel(browser: "Browser", libraries: Path, tmp_pa
             np.testing.assert_allclose(theirs, ours, atol=0.03 * np.abs(ours).max(), err_msg=f"{name} of {list(made)}")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, "Whitespace", "Punctuation", "Contiguous"])
 def test_tokens_are_those_of_the_runtime(browser: "Browser", libraries: Path, tmp_path: Path, kind: str) -> None:
     """The tokenizers of the page are another library's: one other id is another text for the model."""
-    write_trained_tokenizer(tmp_path, kind)
+    write_trained_tokenizer(tmp_path, kind if kind in KINDS else "WordPiece")
+    if kind not in KINDS:
+        told = json.loads((tmp_path / "tokenizer.json").read_text("utf-8"))
+        told["pre_tokenizer"] = PARTED_BY[kind]
+        told["normalizer"]["strip_accents"] = False
+        (tmp_path / "tokenizer.json").write_text(json.dumps(told), "utf-8")
     encoder = TextEncoder(tmp_path, max_tokens=16)
-    texts = [*ODD, *texts_of("held_out")[:60], "a" * 50, "1,234.5 http://x.y/z?q=1 #tag \t tab \u00a0 no-break \u200d"]
+    texts = [
+        *ODD,
+        *texts_of("held_out")[:60],
+        "don.t stop... what?! $5 a_b x\u200dy\u0301 ½\ufeffz\x85z",
+        "a" * 50,
+        "1,234.5 http://x.y/z?q=1 #tag \t tab \u00a0 no-break \u200d",
+    ]
     pairs = [*zip(texts, reversed(texts), strict=True), ("", "b"), ("b", "")]
     settings, config = (
         json.loads((tmp_path / name).read_text("utf-8")) for name in ("tokenizer.json", "tokenizer_config.json")
@@ -150,7 +173,7 @@ def test_tokens_are_those_of_the_runtime(browser: "Browser", libraries: Path, tm
     with Served.of(folder) as served:
         page = browser.new_page()
         page.goto(served.address)
-        singles, doubles = page.evaluate(READ_ALL, [settings, config, 16, texts, pairs])
+        singles, doubles = page.evaluate(READ_ALL, [for_the_page(settings), config, 16, texts, pairs])
         page.close()
     for found, encoded, given in (
         (singles, encoder.encode(texts), texts),

@@ -24,6 +24,7 @@ from limbeck.text.tokens import TOKENIZER_CONFIG_FILE, TOKENIZER_FILE, mask_toke
 from limbeck.web import icons
 from limbeck.web.fields import fields_of, warm_up_of
 from limbeck.web.licences import licences
+from limbeck.web.page_tokenizer import for_the_page
 from limbeck.web.runtime_files import ONNXRUNTIME, TOKENIZERS, runtime_files
 
 PAGE_FILE = "page.json"
@@ -55,19 +56,22 @@ def write_page(artifact: Artifact, folder: Path, *, name: str, runtime_folder: P
 
     Raises:
         RuntimeFilesError: The libraries cannot be had.
+        SchemeError: See `for_the_page`.
         OutputError: The disk is full.
     """
+    config = artifact.path(TOKENIZER_CONFIG_FILE)
+    tokenizer = for_the_page(json.loads(artifact.path(TOKENIZER_FILE).read_text(encoding="utf-8")))
     libraries = runtime_files(runtime_folder, progress=progress)
     contents = {
-        "runtime": (_RUNTIME_FILE, libraries[_WASM]),
-        "model": (_MODEL_FILE, artifact.path(artifact.manifest.model_file)),
-        "tokenizer": (TOKENIZER_FILE, artifact.path(TOKENIZER_FILE)),
-        "tokenizer_config": (TOKENIZER_CONFIG_FILE, artifact.path(TOKENIZER_CONFIG_FILE)),
+        "runtime": (_RUNTIME_FILE, libraries[_WASM].read_bytes()),
+        "model": (_MODEL_FILE, artifact.path(artifact.manifest.model_file).read_bytes()),
+        "tokenizer": (TOKENIZER_FILE, json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":")).encode()),
+        "tokenizer_config": (TOKENIZER_CONFIG_FILE, config.read_bytes() if config.exists() else b"{}"),
     }
     packed = {}
     with progress.bar("Packing", total=len(contents), unit="files") as bar:
-        for role, (file, source) in contents.items():
-            packed[role] = _pack(source, folder, file, keep=role == "runtime")
+        for role, (file, content) in contents.items():
+            packed[role] = _pack(content, folder, file, keep=role == "runtime")
             bar.advance(note=file)
     for library, module in _MODULES.items():
         shutil.copyfile(libraries[library], folder / module)
@@ -79,16 +83,15 @@ def write_page(artifact: Artifact, folder: Path, *, name: str, runtime_folder: P
     return str(packed["model"]["name"])
 
 
-def _pack(source: Path, folder: Path, name: str, *, keep: bool) -> dict[str, Any]:
+def _pack(content: bytes, folder: Path, name: str, *, keep: bool) -> dict[str, Any]:
     """Pack a file under a name that carries its version; gives its entry in page.json.
 
     Args:
-        source: The file; an absent one is packed as an empty JSON object.
+        content: Of the file.
         folder: Where to.
         name: Of the file, unpacked.
         keep: Keep what came of it in the cache, as it is the same for every page and takes seconds.
     """
-    content = source.read_bytes() if source.exists() else b"{}"
     hashed = hashlib.sha256(content).hexdigest()
     kept = places.home() / "web" / f"{hashed}.gz"
     is_kept = keep and kept.exists()

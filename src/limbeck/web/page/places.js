@@ -107,7 +107,8 @@ function wordPlace(word, content, at, splits) {
 
 /** Whether blanks are gone before words are marked. */
 function splitsAtBlanks(settings) {
-  return ["WhitespaceSplit", "Whitespace"].includes(settings?.type) || (settings?.pretokenizers ?? []).some(splitsAtBlanks);
+  const atBlanks = settings?.type === "WhitespaceSplit" || (settings?.type === "Split" && settings.invert);
+  return atBlanks || (settings?.pretokenizers ?? []).some(splitsAtBlanks);
 }
 
 /** The text as the tokenizer reads it, and for each of its units the [start, end) that it came from. */
