@@ -26,6 +26,15 @@ class _Counting(SimpleHTTPRequestHandler):
     """Files as they lie, unpacked and unchanged: what any host of static files does."""
 
     sent: dict[str, int]
+    clean_addresses: bool
+
+    def do_GET(self) -> None:
+        if self.clean_addresses and self.path.endswith("/index.html"):
+            self.send_response(308)
+            self.send_header("Location", "./")
+            self.end_headers()
+        else:
+            super().do_GET()
 
     def copyfile(self, source: Any, outputfile: Any) -> None:
         content = source.read()
@@ -41,11 +50,12 @@ class Served:
 
     Args:
         folder: What is served.
+        clean_addresses: Lead from index.html to its folder, as some hosts do.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, clean_addresses: bool = False) -> None:
         self.sent: dict[str, int] = {}
-        handler = type("_Handler", (_Counting,), {"sent": self.sent})
+        handler = type("_Handler", (_Counting,), {"sent": self.sent, "clean_addresses": clean_addresses})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=os.fspath(folder)))
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self.address = f"http://127.0.0.1:{self._server.server_port}/"
@@ -58,9 +68,9 @@ class Served:
 
     @classmethod
     @contextmanager
-    def of(cls, folder: Path) -> "Iterator[Served]":
+    def of(cls, folder: Path, **settings: bool) -> "Iterator[Served]":
         """Served within the block."""
-        served = cls(folder)
+        served = cls(folder, **settings)
         served._thread.start()
         try:
             yield served

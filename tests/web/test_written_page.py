@@ -1,6 +1,7 @@
 """The page itself in headless Chromium: typing, what is loaded, no network, installing, and nobody else's address."""
 
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -21,6 +22,16 @@ pytestmark = pytest.mark.browser
 LIBRARIES_BYTES = 3_900_000
 """What a page weighs besides its model: onnxruntime-web's plain build packed, and 0.2 MB of scripts and icons."""
 HEADERS_SHARE = 0.02
+UPDATED = """async () => {
+  const registration = await navigator.serviceWorker.getRegistration();
+  await registration.update();
+  while (!registration.waiting) await new Promise((resolve) => setTimeout(resolve, 20));
+}"""
+LOADED_WITH = """async (change) => {
+  const { load } = await import("./loading.js");
+  const page = await (await fetch("page.json")).json();
+  return load({ ...page.files.model, ...change }, () => {}).then(() => "", (fault) => fault.message);
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -132,4 +143,71 @@ def test_every_field_has_a_name(browser: "Browser", folder: Path) -> None:
             assert page.get_by_role(role, name=name, exact=True).count() == 1, name  # type: ignore[arg-type]
         assert page.get_by_role("region", name="Answer").count() == 1
         assert page.get_attribute("html", "lang") == "en"
+        page.close()
+
+
+def test_it_opens_again_where_a_host_cleans_addresses(browser: "Browser", folder: Path) -> None:
+    """Browsers refuse a kept answer that was a redirected one: the second visit would find no page."""
+    with Served.of(folder, clean_addresses=True) as served:
+        context = browser.new_context()
+        page = context.new_page()
+        ready(page, f"{served.address}index.html")
+        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        ready(page, f"{served.address}index.html")
+        context.close()
+
+
+def test_an_open_page_stays_with_its_version(browser: "Browser", folder: Path, libraries: Path, tmp_path: Path) -> None:
+    """Another export in the same place would give an open page the new model behind the old labels."""
+    served_from = shutil.copytree(folder, tmp_path / "site")
+    (tmp_path / "new").mkdir()
+    artifact = open_artifact(write_random_artifact(tmp_path / "artifact", labels=["new", "newer"]))
+    write_page(artifact, tmp_path / "new", name="Another model", runtime_folder=libraries, progress=SILENT)
+    with Served.of(served_from) as served:
+        context = browser.new_context()
+        page = context.new_page()
+        ready(page, served.address)
+        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        page.reload()
+        page.wait_for_selector("html[data-ready]", timeout=60_000)
+        shutil.rmtree(served_from)
+        shutil.copytree(tmp_path / "new", served_from)
+        page.evaluate(UPDATED)
+        told = "fetch('page.json').then((found) => found.json()).then((found) => found.label_names)"
+        assert page.evaluate(told) == ["a<b>", "b & c", "«d»"]
+        page.reload()
+        page.wait_for_selector("html[data-ready]", timeout=60_000)
+        assert page.inner_text("h1") == "A <model>"
+        page.close()
+        page = context.new_page()
+        ready(page, served.address)
+        assert (page.inner_text("h1"), page.evaluate(told)) == ("Another model", ["new", "newer"])
+        context.close()
+
+
+def test_a_file_of_another_version_is_no_model(browser: "Browser", folder: Path) -> None:
+    """A page that was left while it loaded would answer with a model of the same size that is not its own."""
+    with Served.of(folder) as served:
+        page = browser.new_page()
+        ready(page, served.address)
+        for change, told in (
+            ({"version": "0" * 12}, "is not the file that belongs to this page"),
+            ({"name": "model-000000000000.onnx.gz"}, "404 File not found"),
+        ):
+            fault = page.evaluate(LOADED_WITH, change)
+            assert told in fault
+            assert fault.endswith("There may be a newer page: close this one, and open it again.")
+        page.close()
+
+
+def test_vocabularies_of_any_size_have_probabilities(browser: "Browser", folder: Path) -> None:
+    """Pages of encoders of a hundred languages would never start: so many numbers are no arguments of a function."""
+    with Served.of(folder) as served:
+        page = browser.new_page()
+        ready(page, served.address)
+        total = page.evaluate(
+            "import('./answers.js').then(({ softmax }) => "
+            "softmax(Array.from({ length: 250_002 }, (_, id) => id % 7)).reduce((sum, share) => sum + share))"
+        )
+        assert abs(total - 1) < 1e-9
         page.close()
