@@ -145,6 +145,7 @@ def test_a_home_that_cannot_be_written_stops_nobody(
             "tokens.",
         ),
         ({"out": Path()}, OutputError, ". is a folder."),
+        ({"out": Path(__file__)}, OutputError, f"{__file__} is there already, and is no page of limbeck."),
     ],
 )
 def test_what_cannot_be_timed_is_refused(

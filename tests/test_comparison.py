@@ -227,6 +227,10 @@ def test_what_cannot_be_compared_is_told(two: tuple[Path, Path], data: Path, tmp
         _compare(two[0], tmp_path / "run", data=data)
     with pytest.raises(OutputError, match=r"is an artifact, in which nothing else may lie\."):
         _compare(*two, data=data, out=two[0])
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "compare.html").write_text("<p>somebody's</p>")
+    with pytest.raises(OutputError, match=r"compare\.html is there already, and is no page of limbeck\."):
+        _compare(*two, data=data, out=tmp_path / "mine")
     with pytest.raises(OutputError, match=r"is a file, not a folder\."):
         _compare(*two, data=data, out=data)
     with pytest.raises(RecipeError):

@@ -17,7 +17,7 @@ from limbeck.errors import DataError, OutputError, RecipeError
 from limbeck.evaluate.speed import LENGTHS, texts_of_lengths
 from limbeck.evaluate.timing import LengthText, latency_of
 from limbeck.ground import fingerprint, machine, wording
-from limbeck.ground.files import written_whole
+from limbeck.ground.files import refuse_foreign_page, written_whole
 from limbeck.ground.progress import SILENT, Progress
 from limbeck.records.bench import BenchCell, BenchRecord
 from limbeck.runtime.engines import ENGINES, present_engines
@@ -81,6 +81,8 @@ def bench(
     page = None if out is None else Path(out)
     if page is not None and page.is_dir():
         raise OutputError(f"{page} is a folder.", hint="Give the name of a file, such as bench.html.")
+    if page is not None:
+        refuse_foreign_page(page)
     opened = open_artifact(Path(artifact))
     models = {side: Model(opened, variant="quantized", settings=side) for side in _sides(engines, threads)}
     texts = _texts(opened, next(iter(models.values())), lengths)
@@ -132,7 +134,7 @@ def _texts(artifact: Artifact, model: Model, lengths: Sequence[int]) -> tuple[Le
         raise DataError(
             f"No text of {', '.join(map(str, lengths))} tokens can be made for this artifact, whose task is "
             f"{artifact.manifest.task} and whose limit is {artifact.manifest.max_tokens} tokens.",
-            hint="Give shorter --lengths; artifacts that read windows are timed on real texts: `limbeck verify`.",
+            hint="Give other --lengths; artifacts that read windows are timed on real texts: `limbeck verify`.",
         )
     return found
 

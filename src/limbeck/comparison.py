@@ -12,7 +12,7 @@ from limbeck import evaluate, report
 from limbeck.artifact.sealed import FolderKind, folder_kind, read_manifest
 from limbeck.errors import DataError, OutputError, ShapeError
 from limbeck.ground import machine, places, wording
-from limbeck.ground.files import disk_faults_told, write_json, written_whole
+from limbeck.ground.files import disk_faults_told, refuse_foreign_page, write_json, written_whole
 from limbeck.ground.progress import SILENT, Progress
 from limbeck.recipe.knobs import Recipe, with_overrides
 from limbeck.recipe.verify import Tolerances
@@ -141,6 +141,7 @@ def _writable(folder: Path) -> Path:
         raise OutputError(f"{folder} is a file, not a folder.", hint="Give another --out folder.")
     if folder_kind(folder) is FolderKind.ARTIFACT:
         raise OutputError(f"{folder} is an artifact, in which nothing else may lie.", hint="Give another --out folder.")
+    refuse_foreign_page(folder / REPORT_FILE)
     return folder
 
 

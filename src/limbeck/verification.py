@@ -10,7 +10,7 @@ from limbeck import evaluate, runtime
 from limbeck.artifact.sealed import ARTIFACT_FOLDER, SIGNALS_FOLDER, FolderKind, folder_kind, open_artifact
 from limbeck.data import read_examples
 from limbeck.errors import DataError
-from limbeck.ground import places
+from limbeck.ground import places, wording
 from limbeck.ground.progress import SILENT, Progress
 from limbeck.recipe.knobs import Recipe, with_overrides
 from limbeck.recipe.verify import Tolerances
@@ -132,7 +132,7 @@ def _verified(
             work=work,
             progress=progress,
         )
-    progress.say(f"Verifying on {len(examples)} texts")
+    progress.say(f"Verifying on {wording.counted(len(examples), 'text')}")
     answered = model.logits(examples.texts, examples.text_pairs)
     name = artifact_name(model.manifest.scheme)
     master = None if known is None else known.master

@@ -51,6 +51,9 @@ def test_what_cannot_be_served_is_told(tmp_path: Path) -> None:
     assert found.code == 2
     assert "does not exist" in found.err
     artifact = write_artifact(tmp_path / "a")
+    nowhere = limbeck("serve", artifact, "--host", "no host", "--port", 0)
+    assert nowhere.code == 2
+    assert "Cannot listen on no host: it is no address of this machine" in nowhere.err
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

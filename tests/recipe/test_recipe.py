@@ -201,6 +201,13 @@ def test_recipes_do_not_change() -> None:
         Recipe().seed = 3  # type: ignore[misc]
 
 
+def test_a_recipe_may_begin_with_a_mark_of_its_encoding(tmp_path: Path) -> None:
+    """A failure would refuse what an editor of Windows saved, by a message on line 1, column 1."""
+    path = tmp_path / "recipe.toml"
+    path.write_text("seed = 7\n", encoding="utf-8-sig")
+    assert Recipe.from_toml(path).seed == 7
+
+
 def test_tables_of_labels_come_back_from_toml() -> None:
     """Labels have blanks, dots and quotes; a failure would write a recipe that nobody can read back."""
     descriptions = {"a b": "two words", 'c."d"': "dots and quotes", "é": "not ASCII", "plain": "x"}

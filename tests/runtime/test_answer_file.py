@@ -124,6 +124,8 @@ def test_a_finished_file_is_kept(model: Model, tmp_path: Path) -> None:
     write_answers(model, io.BytesIO(b"play\n"), out)
     with pytest.raises(OutputError, match="is there already"):
         write_answers(model, io.BytesIO(b"stop\n"), out)
+    with pytest.raises(OutputError, match="is a folder"):
+        write_answers(model, io.BytesIO(b"stop\n"), tmp_path)
     assert json.loads(out.read_text())["text"] == "play"
 
 

@@ -174,6 +174,14 @@ def test_a_model_that_cannot_be_a_teacher(tmp_path: Path, config: dict[str, obje
     assert rows["tokenizer"] == "vocab.txt, no tokenizer.json"
 
 
+def test_a_folder_of_sentence_transformers_is_a_teacher(tmp_path: Path) -> None:
+    """A failure would deny a teacher that `limbeck compress` takes."""
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert", "architectures": ["BertModel"]}))
+    (tmp_path / "modules.json").write_text("[]")
+    rows = _section(describe_path(tmp_path), "What it is")
+    assert rows["as a teacher"].startswith("of embeddings, as sentence-transformers wrote it")
+
+
 def test_a_model_with_code_of_its_own(tmp_path: Path) -> None:
     """A failure would hide that loading this model means running someone's Python."""
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert", "auto_map": {}}))

@@ -17,6 +17,8 @@ from limbeck.errors import OutputError
 
 _TEMPORARY = ".partial"
 _ASIDE = "old-"
+_GENERATOR, _HEAD_BYTES = b'<meta name="generator" content="limbeck">', 4096
+"""What the head of each page says (report/templates/page.html)."""
 _NOT_THERE = (
     errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP,
 )  # fmt: skip
@@ -120,6 +122,19 @@ def _runs(process: int) -> bool:
     except PermissionError:
         return True
     return process != os.getpid()
+
+
+def refuse_foreign_page(page: Path) -> None:
+    """Refuse to put a page in the place of a file that is none of limbeck's; asked before the work.
+
+    Raises:
+        OutputError: Such a file is there.
+    """
+    with disk_faults_told(page):
+        if page.exists() and _GENERATOR not in page.read_bytes()[:_HEAD_BYTES]:
+            raise OutputError(
+                f"{page} is there already, and is no page of limbeck.", hint="Give another name, or move it away."
+            )
 
 
 def lock(stream: IO[Any], *, busy: Path) -> None:

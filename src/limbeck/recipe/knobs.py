@@ -280,7 +280,7 @@ class Recipe(Table):
             RecipeError: The file is not there or not TOML, or holds unknown keys or impossible values.
         """
         try:
-            tables = tomllib.loads(path.read_text(encoding="utf-8"))
+            tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except FileNotFoundError:
             raise RecipeError(
                 f"No recipe at {path}.", hint="`limbeck recipe > recipe.toml` writes one to start from."

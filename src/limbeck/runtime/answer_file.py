@@ -176,6 +176,8 @@ class _Watched:
 
 
 def _refuse_finished(out: Path) -> None:
+    if out.is_dir():
+        raise OutputError(f"{out} is a folder.", hint="Give the name of a file, such as answers.jsonl.")
     if out.exists():
         raise OutputError(
             f"{out} is there already.", hint="A finished file is never overwritten: remove it, or give another --out."

@@ -16,6 +16,7 @@ import pyarrow as pa
 from limbeck.artifact.manifest import Manifest
 from limbeck.artifact.sealed import ARTIFACT_FOLDER, Artifact, FolderKind, folder_kind, open_artifact
 from limbeck.encoder import families
+from limbeck.encoder.pooling import MODULES_FILE
 from limbeck.errors import DataError
 from limbeck.ground import files, wording
 from limbeck.records.run_folder import MARKER_FILE, SWEEP_KIND
@@ -192,6 +193,12 @@ def _arrow_rows(part: Path) -> int:
         ) from None
 
 
+def _without_head(path: Path) -> str:
+    if (path / MODULES_FILE).exists():
+        return "of embeddings, as sentence-transformers wrote it; `limbeck teach` makes one of another task"
+    return "no classification head; make one with `limbeck teach`"
+
+
 def _model(path: Path) -> Inspection:
     config = _read_json(path / "config.json")
     architectures = ", ".join(config.get("architectures") or ["none named"])
@@ -200,7 +207,7 @@ def _model(path: Path) -> Inspection:
     reason = families.refusal(config)
     notes = [
         *([("as a teacher", f"refused: {reason}")] if reason else []),
-        *([] if has_head else [("as a teacher", "no classification head; make one with `limbeck teach`")]),
+        *([] if has_head else [("as a teacher", _without_head(path))]),
         *(
             [("own code", "it comes with Python code, which runs only when allowed by name")]
             if "auto_map" in config

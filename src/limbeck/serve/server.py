@@ -165,6 +165,11 @@ def _listening(settings: Settings) -> socket.socket:
         listening = socket.socket(family, kind)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
+    except socket.gaierror as error:
+        raise OutputError(
+            f"Cannot listen on {settings.host}: it is no address of this machine ({error.strerror}).",
+            hint="Give --host 127.0.0.1 for this machine alone, or 0.0.0.0 for all of its addresses.",
+        ) from None
     except OSError as error:
         raise OutputError(
             f"Cannot listen on {settings.host}, port {settings.port} ({error.strerror}).",

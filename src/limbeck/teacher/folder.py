@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from limbeck.encoder import families
+from limbeck.encoder.pooling import MODULES_FILE
 from limbeck.errors import TeacherError, UnsafeTeacherError
 from limbeck.recipe.knobs import AUTO
 from limbeck.tasks import TASKS
@@ -67,7 +68,7 @@ def transformer_folder(folder: Path) -> Path:
     Raises:
         TeacherError: modules.json names no folder that is there.
     """
-    listing = folder / "modules.json"
+    listing = folder / MODULES_FILE
     if not listing.exists():
         return folder
     try:
